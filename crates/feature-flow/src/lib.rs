@@ -1,0 +1,1 @@
+//! A crate of the design; a later issue fills it.

@@ -1,0 +1,1 @@
+//! Neural tangent kernels: issue 4 fills this crate.

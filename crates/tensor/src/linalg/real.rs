@@ -1,0 +1,54 @@
+//! The two scalar types of the workspace.
+
+/// `f32` or `f64`: every numerical routine is written once over this trait.
+///
+/// Sealed: the determinism and accuracy notes of this crate hold for these two types.
+pub trait Real:
+    nalgebra::RealField
+    + faer::traits::RealField
+    + num_traits::Float
+    + num_traits::NumAssign
+    + std::iter::Sum
+    + Default
+    + sealed::Sealed
+{
+    /// The type's name as users write it: `"f32"` or `"f64"`.
+    const NAME: &'static str;
+
+    /// Rounds an `f64` to this type.
+    fn of(x: f64) -> Self;
+
+    /// Widens (exactly) to `f64`.
+    fn f64(self) -> f64;
+}
+
+impl Real for f32 {
+    const NAME: &'static str = "f32";
+
+    #[allow(clippy::cast_possible_truncation)]
+    fn of(x: f64) -> Self {
+        x as f32
+    }
+
+    fn f64(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Real for f64 {
+    const NAME: &'static str = "f64";
+
+    fn of(x: f64) -> Self {
+        x
+    }
+
+    fn f64(self) -> f64 {
+        self
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
