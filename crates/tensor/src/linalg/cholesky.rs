@@ -10,12 +10,13 @@ use super::{LinalgError, Real, check_finite, check_square, view, view_mut};
 /// The factorisation `A = L L^T` of a symmetric positive definite matrix, ready to solve.
 ///
 /// ```
-/// use nalgebra::{dmatrix, dvector};
+/// use nalgebra::{DMatrix, DVector};
 /// use overparam_tensor::linalg::Cholesky;
 ///
-/// let a = dmatrix![4.0, 2.0; 2.0, 3.0];
-/// let x = Cholesky::factor(&a)?.solve_vector(&dvector![2.0, 1.0]);
-/// assert!((&a * x - dvector![2.0, 1.0]).norm() < 1e-15);
+/// let a = DMatrix::from_row_slice(2, 2, &[4.0, 2.0, 2.0, 3.0]);
+/// let b = DVector::from_vec(vec![2.0, 1.0]);
+/// let x = Cholesky::factor(&a)?.solve_vector(&b);
+/// assert!((&a * x - b).norm() < 1e-15);
 /// # Ok::<(), overparam_tensor::linalg::LinalgError>(())
 /// ```
 #[derive(Debug, Clone)]

@@ -38,13 +38,13 @@ pub fn transposed<T>(matrix: &DMatrix<T>) -> Operand<'_, T> {
 /// If the shapes do not fit.
 ///
 /// ```
-/// use nalgebra::dmatrix;
+/// use nalgebra::DMatrix;
 /// use overparam_tensor::linalg::{gemm, transposed};
 ///
-/// let a = dmatrix![1.0, 2.0; 3.0, 4.0];
-/// let mut c = dmatrix![1.0, 0.0; 0.0, 1.0];
+/// let a = DMatrix::from_row_slice(2, 2, &[1.0, 2.0, 3.0, 4.0]);
+/// let mut c = DMatrix::identity(2, 2);
 /// gemm(2.0, &a, transposed(&a), 1.0, &mut c); // 2 A A^T + I
-/// assert_eq!(c, dmatrix![11.0, 22.0; 22.0, 51.0]);
+/// assert_eq!(c, DMatrix::from_row_slice(2, 2, &[11.0, 22.0, 22.0, 51.0]));
 /// ```
 pub fn gemm<'a, T: Real>(
     alpha: T,
