@@ -1,0 +1,26 @@
+//! The real binary, built once a test process.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// A command that runs `xtask`, in the profile that the tests were built in.
+pub(crate) fn xtask() -> assert_cmd::Command {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    let binary = BINARY.get_or_init(|| {
+        // target/<profile>/deps/<this test>: the binary stands two levels up.
+        let test = std::env::current_exe().expect("a running test has a path");
+        let profile = test.ancestors().nth(2).expect("tests run from target/<profile>/deps").to_owned();
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--locked", "--package", "xtask", "--target-dir"]);
+        build.arg(profile.parent().expect("a profile lies in a target folder"));
+        if profile.ends_with("release") {
+            build.arg("--release");
+        }
+        assert!(build.status().expect("cargo runs").success(), "xtask does not build");
+        profile.join(format!("xtask{}", std::env::consts::EXE_SUFFIX))
+    });
+    let mut command = assert_cmd::Command::new(binary);
+    command.env("NO_COLOR", "1");
+    command
+}

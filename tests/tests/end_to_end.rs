@@ -1,0 +1,92 @@
+//! The command line as a user meets it.
+
+mod common;
+
+use std::fs;
+
+use common::xtask;
+use serde_json::Value;
+
+fn stdout(arguments: &[&str]) -> String {
+    let output = xtask().args(arguments).assert().success();
+    String::from_utf8(output.get_output().stdout.clone()).expect("output is text")
+}
+
+#[test]
+fn a_claim_is_reproduced_and_its_report_written() {
+    let out = tempfile::tempdir().unwrap();
+    let path = out.path().to_str().unwrap();
+    let run = ["reproduce", "rank-not-norm", "--scale", "smoke", "--out", path];
+    let first = xtask().args(run).assert().code(0);
+    let text = String::from_utf8_lossy(&first.get_output().stdout).into_owned();
+    assert!(text.starts_with("reproduced"), "{text}");
+    assert!(text.contains("hu-2021/rank-not-norm"), "{text}");
+
+    let report: Value = serde_json::from_slice(&fs::read(out.path().join("report.json")).unwrap()).unwrap();
+    assert_eq!(report["format"], "overparam-report 1");
+    let claim = &report["claims"][0];
+    assert_eq!(claim["verdict"], "reproduced");
+    assert!(claim["checks"].as_array().unwrap().iter().all(|c| c["holds"] == "yes"));
+    assert!(claim["control"].as_array().unwrap().iter().any(|c| c["holds"] == "no"));
+
+    let html = fs::read_to_string(out.path().join("report.html")).unwrap();
+    assert!(html.contains("<svg") && html.contains("reproduced"));
+    assert!(
+        !html.contains("http://")
+            || html.matches("http://").count() == html.matches("http://www.w3.org").count()
+    );
+    let csv = fs::read_to_string(out.path().join("csv/hu-2021--rank-not-norm.csv")).unwrap();
+    assert!(csv.starts_with("role,cell.depth,"), "{csv}");
+    assert!(out.path().join("figures/hu-2021--rank-not-norm--norms-and-rank.svg").exists());
+    assert!(out.path().join("run.json").exists());
+
+    // The second run finds everything in the store; `report` needs nothing else; `list` says so.
+    let before = fs::read(out.path().join("report.json")).unwrap();
+    let again = xtask().args(run).assert().code(0);
+    assert!(String::from_utf8_lossy(&again.get_output().stderr).contains("12 cells, 12 in the store"));
+    xtask().args(["report", "rank-not-norm", "--scale", "smoke", "--out", path]).assert().code(0);
+    assert_eq!(before, fs::read(out.path().join("report.json")).unwrap());
+    assert!(stdout(&["list", "rank-not-norm", "--scale", "smoke", "--out", path]).contains("12 of 12 cells"));
+}
+
+#[test]
+fn a_report_without_runs_is_inconclusive() {
+    let out = tempfile::tempdir().unwrap();
+    let run = ["report", "rank-not-norm", "--scale", "smoke", "--out", out.path().to_str().unwrap()];
+    let output = xtask().args(run).assert().code(1);
+    let text = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
+    assert!(text.starts_with("inconclusive") && text.contains("not in the store yet"), "{text}");
+}
+
+#[test]
+fn explain_and_list_tell_what_there_is() {
+    let text = stdout(&["explain", "low-rank-completion"]);
+    for part in
+        ["statement", "formula", "source", "predicted", "must hold", "control", "arxiv.org/abs/1905.13655"]
+    {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let list = stdout(&["list"]);
+    for claim in ["low-rank-completion", "singular-value-dynamics", "rank-not-norm"] {
+        assert!(list.contains(claim), "{claim} in {list}");
+    }
+}
+
+#[test]
+fn an_altered_result_is_noticed_and_computed_again() {
+    let out = tempfile::tempdir().unwrap();
+    let run = ["reproduce", "rank-not-norm", "--scale", "smoke", "--out", out.path().to_str().unwrap()];
+    xtask().args(run).assert().code(0);
+    let before = fs::read(out.path().join("report.json")).unwrap();
+    let store = out.path().join("store/hu-2021/rank-not-norm");
+    let cell = fs::read_dir(store).unwrap().next().unwrap().unwrap().path();
+    let content = fs::read_to_string(&cell).unwrap();
+    fs::write(&cell, content.replacen("\"loss\":0.", "\"loss\":1.", 1)).unwrap();
+    let output = xtask().args(run).assert().code(0);
+    let messages = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+    assert!(
+        messages.contains("checksum mismatch") && messages.contains("computing that cell again"),
+        "{messages}"
+    );
+    assert_eq!(before, fs::read(out.path().join("report.json")).unwrap());
+}

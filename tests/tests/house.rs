@@ -1,0 +1,88 @@
+//! The house's rules that a program can check: dependencies point down, files stay readable, nothing is unfinished.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_owned()
+}
+
+fn sources(below: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(below) else { return Vec::new() };
+    let mut files = Vec::new();
+    for path in entries.flatten().map(|e| e.path()) {
+        if path.is_dir() {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+fn code() -> Vec<PathBuf> {
+    let crates = sources(&root().join("crates"));
+    crates.into_iter().chain(sources(&root().join("xtask"))).collect()
+}
+
+/// What each crate may depend on within the workspace; development dependencies aside.
+const FLOORS: [(&str, &[&str]); 8] = [
+    ("crates/tensor", &[]),
+    ("crates/deep-linear", &["tensor"]),
+    ("crates/ntk", &["tensor"]),
+    ("crates/linearized", &["tensor"]),
+    ("crates/feature-flow", &["tensor"]),
+    ("crates/eval", &["tensor"]),
+    ("crates/claims", &["tensor", "deep-linear", "ntk", "linearized", "feature-flow", "eval"]),
+    ("xtask", &["claims", "eval", "tensor", "deep-linear", "ntk", "linearized", "feature-flow"]),
+];
+
+#[test]
+fn dependencies_point_down() {
+    for (package, allowed) in FLOORS {
+        let manifest =
+            fs::read_to_string(root().join(package).join("Cargo.toml")).expect("every crate has a manifest");
+        let dependencies = manifest.split("[dev-dependencies]").next().unwrap_or_default();
+        for line in dependencies.lines().filter(|l| l.starts_with("overparam-")) {
+            let name =
+                line.trim_start_matches("overparam-").split(['.', ' ', '=']).next().unwrap_or_default();
+            assert!(allowed.contains(&name), "{package} must not depend on {name}");
+        }
+    }
+}
+
+#[test]
+fn theory_crates_do_no_input_output_and_read_no_clock() {
+    for name in ["tensor", "deep-linear", "ntk", "linearized", "feature-flow"] {
+        let library = sources(&root().join("crates").join(name).join("src"));
+        // `testing.rs` is compiled for tests only.
+        for file in library.into_iter().filter(|f| !f.ends_with("testing.rs")) {
+            let text = fs::read_to_string(&file).expect("sources are readable");
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            for banned in ["std::fs", "println!", "std::time", "std::env"] {
+                let used = code.lines().any(|l| l.contains(banned) && !l.trim_start().starts_with("//"));
+                assert!(!used, "{} uses {banned}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn files_are_read_in_one_sitting() {
+    for file in code() {
+        let lines = fs::read_to_string(&file).expect("sources are readable").lines().count();
+        assert!(lines <= 450, "{} has {lines} lines: two ideas?", file.display());
+    }
+}
+
+#[test]
+fn nothing_is_unfinished() {
+    let markers = ["TODO", "FIXME", "XXX", "#[ignore"];
+    for file in code() {
+        let text = fs::read_to_string(&file).expect("sources are readable");
+        for marker in markers {
+            assert!(!text.contains(marker), "{} contains {marker}", file.display());
+        }
+    }
+}
