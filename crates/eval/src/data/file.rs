@@ -1,0 +1,91 @@
+//! Opening what the user points to: a folder, a file in it, plain or gzip.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::error::DataError;
+
+/// A file that is being read, and how to name it in an error.
+pub(super) struct Input {
+    pub(super) path: PathBuf,
+    pub(super) reader: Box<dyn BufRead>,
+    gzip: bool,
+}
+
+impl Input {
+    /// Opens a file; one whose name ends in `.gz` is decompressed as it is read.
+    pub(super) fn open(path: &Path) -> Result<Self, DataError> {
+        let read_error = |cause| DataError::Read { path: path.to_owned(), cause };
+        let file = File::open(path).map_err(read_error)?;
+        // Opening a folder succeeds on Unix and only reading it fails, with a puzzling message.
+        if file.metadata().map_err(read_error)?.is_dir() {
+            return Err(read_error(io::ErrorKind::IsADirectory.into()));
+        }
+        let mut plain = BufReader::new(file);
+        let compressed = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
+        // A file of no bytes is empty whatever its name, rather than a truncated gzip stream.
+        let gzip = compressed && !plain.fill_buf().map_err(read_error)?.is_empty();
+        let reader: Box<dyn BufRead> =
+            if gzip { Box::new(BufReader::new(MultiGzDecoder::new(plain))) } else { Box::new(plain) };
+        Ok(Self { path: path.to_owned(), reader, gzip })
+    }
+
+    /// The error for a failed read of this file after `read` (so many lines, so many bytes).
+    pub(super) fn failed(&self, cause: io::Error, read: impl FnOnce() -> String) -> DataError {
+        let path = self.path.clone();
+        // The decoder reports damage as one of these kinds; anything else comes from the disk beneath it.
+        let damaged = matches!(
+            cause.kind(),
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
+        );
+        if self.gzip && damaged {
+            DataError::Gzip { path, read: read(), cause }
+        } else {
+            DataError::Read { path, cause }
+        }
+    }
+}
+
+/// `name` or `name.gz` in a folder, the plain file first.
+///
+/// `expected` names what the folder should hold, for the message when there is no folder.
+pub(super) fn find(folder: &Path, name: &str, expected: &str) -> Result<PathBuf, DataError> {
+    if !folder.is_dir() {
+        let (path, expected) = (folder.to_owned(), expected.to_owned());
+        return Err(if folder.exists() {
+            DataError::NotAFolder { path, expected }
+        } else {
+            DataError::MissingFolder { path, expected }
+        });
+    }
+    [folder.join(name), folder.join(format!("{name}.gz"))]
+        .into_iter()
+        .find(|path| path.exists())
+        .ok_or_else(|| DataError::MissingFile { folder: folder.to_owned(), name: name.to_owned() })
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    //! What the readers' tests share.
+
+    use std::io::Write;
+    use std::path::Path;
+
+    use flate2::{Compression, write::GzEncoder};
+
+    /// `content` as a gzip stream.
+    pub(in crate::data) fn gzip(content: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(content).expect("writing to memory");
+        encoder.finish().expect("writing to memory")
+    }
+
+    /// The message of an error, with the temporary folder as `DIR` and `/` between components.
+    pub(in crate::data) fn message<T>(folder: &Path, result: Result<T, super::DataError>) -> String {
+        let Err(error) = result else { panic!("wrong data was accepted") };
+        error.to_string().replace(&folder.display().to_string(), "DIR").replace("DIR\\", "DIR/")
+    }
+}

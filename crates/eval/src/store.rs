@@ -1,0 +1,271 @@
+//! The result store: one file a finished cell, written beside and renamed into place, checksummed.
+//!
+//! A cell's key is the BLAKE3 hash of (format, claim, master seed, cell, fingerprint of the code). The file
+//! `<store>/<talk>/<claim>/<key>.json` has two lines: a header that repeats the key's parts and the checksum of the
+//! second line, and the outcome. A file that is truncated, altered, or belongs to something else is [`Lookup::Rejected`]
+//! with the reason; the caller recomputes. Two processes that write the same cell write the same bytes, and a rename
+//! replaces a file in one step, so a reader never sees half of one.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+const FORMAT: &str = "overparam-cell 1";
+
+/// What identifies a result: change any part and it is another result.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Key {
+    /// `talk/claim`.
+    pub claim: String,
+    /// The master seed.
+    pub seed: u64,
+    /// Hash of the code that computes the cell.
+    pub fingerprint: String,
+    /// The cell.
+    pub cell: Value,
+}
+
+impl Key {
+    /// The hash that names the file.
+    pub fn hash(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for part in [FORMAT, &self.claim, &self.seed.to_string(), &self.fingerprint, &self.cell.to_string()] {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+        }
+        hasher.finalize().to_hex()[..32].to_owned()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    format: String,
+    #[serde(flatten)]
+    key: Key,
+    seconds: f64,
+    checksum: String,
+}
+
+/// A stored outcome and how long it took.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// What the cell measured.
+    pub outcome: Value,
+    /// Wall-clock seconds of the computation, wherever it ran.
+    pub seconds: f64,
+}
+
+/// What the store has for a key.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Lookup {
+    /// Nothing.
+    Missing,
+    /// A result that passed every check.
+    Found(Record),
+    /// A file that must not be trusted, and why.
+    Rejected {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// A result that could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the result store at {path}: {source}", path = .path.display())]
+pub struct StoreError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// A directory of finished cells.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+}
+
+impl Store {
+    /// The store in this directory, which need not exist yet.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The file of a key.
+    pub fn path(&self, key: &Key) -> PathBuf {
+        self.root.join(&key.claim).join(format!("{}.json", key.hash()))
+    }
+
+    /// Looks a result up and checks everything that can be checked.
+    pub fn get(&self, key: &Key) -> Lookup {
+        let path = self.path(key);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Lookup::Missing,
+            Err(e) => return Lookup::Rejected { path, reason: e.to_string() },
+        };
+        match parse(&text, key) {
+            Ok(record) => Lookup::Found(record),
+            Err(reason) => Lookup::Rejected { path, reason },
+        }
+    }
+
+    /// Writes a result: beside its place, flushed to disk, then renamed.
+    ///
+    /// # Errors
+    /// If the directory or the file cannot be written; nothing half-written is left in the result's place.
+    pub fn put(&self, key: &Key, record: &Record) -> Result<(), StoreError> {
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        let path = self.path(key);
+        let unique = format!("{}.{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+        let beside = path.with_extension(format!("{unique}.tmp"));
+        let write = || -> io::Result<()> {
+            if let Some(directory) = path.parent() {
+                fs::create_dir_all(directory)?;
+            }
+            let mut file = File::create(&beside)?;
+            file.write_all(render(key, record).as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&beside, &path)
+        };
+        write().map_err(|source| {
+            // The partial file is of no use to anyone; if it cannot be removed either, the first error says more.
+            let _ = fs::remove_file(&beside);
+            StoreError { path: path.clone(), source }
+        })
+    }
+}
+
+fn render(key: &Key, record: &Record) -> String {
+    let outcome = record.outcome.to_string();
+    let header = Header {
+        format: FORMAT.to_owned(),
+        key: key.clone(),
+        seconds: record.seconds,
+        checksum: checksum(&key.hash(), record.seconds, &outcome),
+    };
+    let header = serde_json::to_value(&header).unwrap_or(Value::Null);
+    format!("{header}\n{outcome}\n")
+}
+
+fn parse(text: &str, key: &Key) -> Result<Record, String> {
+    let (header, rest) = text.split_once('\n').ok_or("truncated: no header line")?;
+    let header: Header = serde_json::from_str(header).map_err(|e| format!("header: {e}"))?;
+    if header.format != FORMAT {
+        return Err(format!("format is {:?}, expected {FORMAT:?}", header.format));
+    }
+    if header.key != *key {
+        return Err("it is the result of another cell, seed or version of the code".to_owned());
+    }
+    let outcome = rest.strip_suffix('\n').ok_or("truncated: the outcome has no end of line")?;
+    if header.checksum != checksum(&key.hash(), header.seconds, outcome) {
+        return Err("checksum mismatch: truncated or altered".to_owned());
+    }
+    let outcome = serde_json::from_str(outcome).map_err(|e| format!("outcome: {e}"))?;
+    Ok(Record { outcome, seconds: header.seconds })
+}
+
+fn checksum(key: &str, seconds: f64, outcome: &str) -> String {
+    let text = format!("{key}\n{seconds:?}\n{outcome}");
+    blake3::hash(text.as_bytes()).to_hex().to_string()
+}
+
+#[cfg(test)]
+mod properties {
+    use std::fs;
+
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::{Key, Lookup, Record, Store};
+
+    fn key() -> Key {
+        Key {
+            claim: "talk/claim".into(),
+            seed: 1,
+            fingerprint: "abc".into(),
+            cell: json!({"depth": 3, "scale": 1e-3}),
+        }
+    }
+
+    fn record() -> Record {
+        Record {
+            outcome: json!({"loss": 0.1 + 0.2, "steps": 31_234, "curve": [1.0, 1e-300, -0.0]}),
+            seconds: 1.25,
+        }
+    }
+
+    proptest! {
+        /// Any single altered byte, and any truncation, is noticed: never trusted, never a panic.
+        #[test]
+        fn an_altered_file_is_rejected(position in any::<prop::sample::Index>(), flip in 1u8..=255, cut in any::<bool>()) {
+            let directory = tempfile::tempdir().unwrap();
+            let store = Store::at(directory.path());
+            store.put(&key(), &record()).unwrap();
+            let path = store.path(&key());
+            let mut bytes = fs::read(&path).unwrap();
+            let i = position.index(bytes.len());
+            if cut { bytes.truncate(i) } else { bytes[i] ^= flip }
+            fs::write(&path, &bytes).unwrap();
+            let rejected = matches!(store.get(&key()), Lookup::Rejected { .. });
+            prop_assert!(rejected);
+        }
+
+        #[test]
+        fn finite_numbers_survive_bit_for_bit(x in any::<f64>().prop_filter("finite", |x| x.is_finite())) {
+            let directory = tempfile::tempdir().unwrap();
+            let store = Store::at(directory.path());
+            store.put(&key(), &Record { outcome: json!(x), seconds: 0.0 }).unwrap();
+            let Lookup::Found(found) = store.get(&key()) else { panic!("not found") };
+            prop_assert_eq!(found.outcome.as_f64().unwrap().to_bits(), x.to_bits());
+        }
+    }
+
+    #[test]
+    fn what_was_put_is_found_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::at(directory.path());
+        assert_eq!(store.get(&key()), Lookup::Missing);
+        store.put(&key(), &record()).unwrap();
+        assert_eq!(store.get(&key()), Lookup::Found(record()));
+        let others = [
+            Key { seed: 2, ..key() },
+            Key { fingerprint: "abd".into(), ..key() },
+            Key { claim: "talk/other".into(), ..key() },
+            Key { cell: json!({"depth": 2, "scale": 1e-3}), ..key() },
+        ];
+        for other in others {
+            assert_eq!(store.get(&other), Lookup::Missing);
+        }
+        let leftovers = fs::read_dir(store.path(&key()).parent().unwrap()).unwrap().count();
+        assert_eq!(leftovers, 1);
+    }
+
+    #[test]
+    fn a_foreign_file_in_a_cells_place_is_rejected() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::at(directory.path());
+        let other = Key { seed: 2, ..key() };
+        store.put(&other, &record()).unwrap();
+        fs::rename(store.path(&other), store.path(&key())).unwrap();
+        let Lookup::Rejected { reason, .. } = store.get(&key()) else { panic!("trusted") };
+        assert!(reason.contains("another cell"), "{reason}");
+    }
+
+    #[test]
+    fn an_unwritable_place_is_an_error_that_names_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = Store::at(&file).put(&key(), &record()).unwrap_err();
+        assert!(error.to_string().contains(&file.display().to_string()), "{error}");
+    }
+}
