@@ -1,1 +1,120 @@
-//! Placeholder
+//! Deep linear networks: what depth does when it adds no functions.
+//!
+//! A network `x -> W_N ... W_1 x` computes a linear map, its *end matrix* `W = W_N ... W_1`, whatever its depth. Descent on
+//! the layers is not descent on `W`: it prefers low rank, the more the deeper, and so completes matrices from few entries
+//! where convex methods fail. The theory says how.
+//!
+//! # What the theory says
+//!
+//! **Balance is conserved.** Under gradient flow `dW_j/dt = -dL/dW_j` every `W_{j+1}^T W_{j+1} - W_j W_j^T` is constant. From a
+//! *balanced* start, where they vanish, the end matrix moves by itself (Arora, Cohen, Hazan 2018, arXiv 1802.06509):
+//!
+//! ```text
+//! dW/dt = - sum_{j=1}^N [W W^T]^((N-j)/N) grad L(W) [W^T W]^((j-1)/N)
+//! ```
+//!
+//! **Large singular values run away from small ones.** With `W = sum_r s_r u_r v_r^T` (Arora, Cohen, Hu, Luo 2019, arXiv
+//! 1905.13655, theorem 3),
+//!
+//! ```text
+//! ds_r/dt = -N (s_r^2)^(1 - 1/N) <grad L(W), u_r v_r^T>
+//! ```
+//!
+//! At depth 1 all move at the speed of the gradient; deeper, a small one hardly moves and a large one moves fast. From a
+//! small start the directions the data ask for most switch on one after another, and descent stops when few suffice.
+//!
+//! **It is rank, not a norm.** The matrix `[[*, 1], [1, 0]]` has completions of rank as near to 1 as one likes, but only with
+//! norms as large as one likes. Descent of depth at least 2 goes there: all norms and quasi-norms diverge while the
+//! effective rank falls to its infimum (Razin, Cohen 2020, arXiv 2005.06398, theorems 1 and 2).
+//!
+//! # The smallest example
+//!
+//! A 10 x 10 matrix of rank 1 from half its entries, at depth 3:
+//!
+//! ```
+//! use nalgebra::DVector;
+//! use overparam_deep_linear::measures::Spectrum;
+//! use overparam_deep_linear::{
+//!     Convention, DeepLinearNetwork, Entry, Initialization, MatrixCompletion, Optimizer, Training,
+//! };
+//! use overparam_tensor::random::Stream;
+//!
+//! let n = 10;
+//! let stream = Stream::root(1);
+//! let factor = DVector::from_fn(n, |i, _| 1.0 + (i % 3) as f64);
+//! let truth = &factor * factor.transpose();
+//! let observed: Vec<Entry> = stream
+//!     .named("observed")
+//!     .sample_indices(n * n, n * n / 2)
+//!     .into_iter()
+//!     .map(|k| Entry { row: k % n, column: k / n, value: truth[k] })
+//!     .collect();
+//!
+//! let objective = MatrixCompletion::<f64>::new(n, n, &observed, Convention::Mean)?;
+//! let start = Initialization::Gaussian { scale: 1e-3 };
+//! let mut network = DeepLinearNetwork::initialize(&[n; 4], &start, &stream.named("weights"))?;
+//! let training = Training {
+//!     optimizer: Optimizer::rms_normalized(1e-3),
+//!     loss_target: 1e-5,
+//!     max_steps: 50_000,
+//!     observe_every: 0,
+//! };
+//! training.run(&mut network, &objective)?;
+//!
+//! let end = network.end_matrix();
+//! assert!((&end - &truth).norm() < 1e-2 * truth.norm()); // the hidden half is right too
+//! assert!(Spectrum::of(&end)?.effective_rank() < 1.05);
+//! # Ok::<(), overparam_deep_linear::DeepLinearError>(())
+//! ```
+//!
+//! # Modules
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`network`] | [`DeepLinearNetwork`]: weights, end matrix, balancedness |
+//! | [`initialization`] | Gaussian, identity, orthogonal, balanced and deliberately unbalanced starts |
+//! | [`objective`] | the trait [`Objective`]; matrix completion, matrix sensing, linear regression |
+//! | [`gradient`] | exact gradients of all layers in `3 (N - 1)` products, without allocation |
+//! | [`optimizer`] | gradient descent, momentum, Adam, RMS-normalised descent |
+//! | [`training`] | the loop: stop conditions, observer, divergence as an error |
+//! | [`ode`] | Dormand-Prince 5(4) with step-size control |
+//! | [`flow`] | gradient flow of the layers and of the end matrix |
+//! | [`singular_values`] | the singular-value equation, beside what a run does |
+//! | [`rank_not_norm`] | the 2 x 2 completion task and its bounds, derived |
+//! | [`measures`] | effective rank, stable rank, Schatten norms |
+//! | [`nuclear_norm`] | the convex baseline: certified minimum-nuclear-norm completion |
+//! | [`error`] | [`DeepLinearError`] |
+//!
+//! # Precision
+//!
+//! Networks, objectives and training are generic over `f32` and `f64`; losses, norms and everything measured are `f64`.
+//! At 100 x 100, `f32` halves the time of a step and changes no conclusion. Its risk is small numbers, which vanish or
+//! turn subnormal (slow) below 1e-38: squares are therefore accumulated in `f64`, and a start whose end-to-end scale is
+//! below about 1e-30 belongs in `f64`. Flows, the singular-value equation and the convex baseline are `f64` throughout.
+
+pub mod error;
+pub mod flow;
+pub mod gradient;
+pub mod initialization;
+pub mod measures;
+pub mod network;
+pub mod nuclear_norm;
+pub mod objective;
+pub mod ode;
+pub mod optimizer;
+pub mod rank_not_norm;
+pub mod singular_values;
+#[cfg(test)]
+mod testing;
+pub mod training;
+
+pub use error::DeepLinearError;
+pub use flow::{EndToEndFlow, GradientFlow};
+pub use gradient::Workspace;
+pub use initialization::Initialization;
+pub use network::DeepLinearNetwork;
+pub use nuclear_norm::{CertifiedCompletion, NuclearNorm};
+pub use objective::{Convention, Entry, LinearRegression, MatrixCompletion, MatrixSensing, Objective};
+pub use optimizer::Optimizer;
+pub use singular_values::SingularValueTrajectory;
+pub use training::{Snapshot, StopReason, Summary, Training};
