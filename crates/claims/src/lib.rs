@@ -1,1 +1,11 @@
-//! Placeholder
+//! The claims of five talks, one file each.
+//!
+//! Each file states a claim and where it comes from, lists the cells of its experiment and of its control, computes
+//! one, and judges all. [`TALKS`] is the registry that the command line reads.
+
+pub mod hu_2021;
+
+use overparam_eval::claim::Talk;
+
+/// Every talk with its claims, in the order of the talks.
+pub static TALKS: &[Talk] = &[hu_2021::TALK];

@@ -1,0 +1,65 @@
+//! Fingerprints the code behind each talk's results, so that the store never mixes results of different code.
+//!
+//! A talk's fingerprint covers the numerical crates, the parts of `eval` that decide a cell's inputs, the talk's own
+//! files, the lock file, the compiler, the target and the optimisation level. Figures and reports are not part of it.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const SHARED: [&str; 9] = [
+    "../tensor/src",
+    "../deep-linear/src",
+    "../ntk/src",
+    "../linearized/src",
+    "../feature-flow/src",
+    "../eval/src/data",
+    "../eval/src/claim.rs",
+    "../eval/src/registry.rs",
+    "../../Cargo.lock",
+];
+
+const TALKS: [&str; 1] = ["hu_2021"];
+
+fn main() {
+    let root = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
+    let compiler =
+        Command::new(variable("RUSTC")).arg("--version").output().map(|o| o.stdout).unwrap_or_default();
+    for talk in TALKS {
+        let mut hasher = blake3::Hasher::new();
+        for name in ["CARGO_PKG_VERSION", "TARGET", "OPT_LEVEL"] {
+            hasher.update(variable(name).as_bytes());
+        }
+        hasher.update(&compiler);
+        // A published crate stands alone: what is not beside it is covered by the version.
+        for place in
+            SHARED.into_iter().map(str::to_owned).chain([format!("src/{talk}"), format!("src/{talk}.rs")])
+        {
+            let path = root.join(&place);
+            println!("cargo:rerun-if-changed={}", path.display());
+            absorb(&mut hasher, &path, &place);
+        }
+        let name = talk.to_uppercase();
+        println!("cargo:rustc-env=OVERPARAM_FINGERPRINT_{name}={}", &hasher.finalize().to_hex()[..16]);
+    }
+}
+
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_default()
+}
+
+/// Names and contents of all files below a path, in sorted order.
+fn absorb(hasher: &mut blake3::Hasher, path: &Path, name: &str) {
+    if let Ok(entries) = fs::read_dir(path) {
+        let mut names: Vec<_> =
+            entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        for entry in names {
+            absorb(hasher, &path.join(&entry), &format!("{name}/{entry}"));
+        }
+    } else if let Ok(content) = fs::read(path) {
+        hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
+        hasher.update(&(content.len() as u64).to_le_bytes()).update(&content);
+    }
+}
