@@ -1,0 +1,109 @@
+//! The options that several commands share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use overparam_eval::claim::Scale;
+use overparam_eval::inputs::Inputs;
+use overparam_eval::runner::Request;
+use overparam_eval::store::Store;
+
+use crate::select;
+
+/// Which claims.
+#[derive(Args)]
+pub(crate) struct Selection {
+    /// Talks (hu-2021), claims (hu-2021/low-rank-completion) or their last parts; all if none is given
+    #[arg(value_name = "TALK|CLAIM")]
+    pub(crate) names: Vec<String>,
+}
+
+/// What to run, how large, and where to keep it.
+#[derive(Args)]
+pub(crate) struct RunOptions {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Size of the experiments: seconds, minutes, or the papers' own
+    #[arg(long, value_enum, default_value_t = ScaleOption::Standard)]
+    pub(crate) scale: ScaleOption,
+    /// Seeds a setting, instead of each claim's own number (more seeds, narrower intervals)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub(crate) seeds: Option<u64>,
+    /// Worker threads; the results do not depend on it [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// Master seed, from which every random number is derived
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Folder for the report and the store of finished cells
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    pub(crate) out: PathBuf,
+    /// A data set of your own: movielens-100k, mnist or fashion-mnist, and its folder
+    #[arg(long, value_name = "NAME=PATH")]
+    pub(crate) data: Vec<String>,
+}
+
+/// [`Scale`] on the command line.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum ScaleOption {
+    /// Every claim within seconds
+    Smoke,
+    /// Enough to judge; minutes
+    Standard,
+    /// The sources' own sizes; may take hours
+    Paper,
+}
+
+impl From<ScaleOption> for Scale {
+    fn from(scale: ScaleOption) -> Self {
+        match scale {
+            ScaleOption::Smoke => Scale::Smoke,
+            ScaleOption::Standard => Scale::Standard,
+            ScaleOption::Paper => Scale::Paper,
+        }
+    }
+}
+
+impl RunOptions {
+    /// Checks every argument and reads the data sets.
+    pub(crate) fn request(&self, fresh: bool) -> Result<Request> {
+        Ok(Request {
+            claims: select::claims(&self.selection.names)?,
+            scale: self.scale.into(),
+            seeds: self.seeds,
+            master_seed: self.seed,
+            threads: self.threads.map_or_else(available_threads, usize::from),
+            fresh,
+            inputs: Arc::new(Inputs::load(&self.data).with_context(|| self.data_hint())?),
+        })
+    }
+
+    /// The store of this output folder.
+    pub(crate) fn store(&self) -> Store {
+        Store::at(self.out.join("store"))
+    }
+
+    /// The command that repeats the run: what determines the results, nothing else.
+    pub(crate) fn command(&self) -> String {
+        let mut words = vec!["cargo xtask reproduce".to_owned()];
+        words.extend(self.selection.names.iter().cloned());
+        words.push(format!("--scale {} --seed {}", Scale::from(self.scale), self.seed));
+        words.extend(self.seeds.map(|n| format!("--seeds {n}")));
+        words.extend(self.data.iter().map(|d| format!("--data {d}")));
+        words.join(" ")
+    }
+
+    fn data_hint(&self) -> String {
+        let names = self.data.iter().filter_map(|d| d.split_once('=')).map(|(name, _)| name);
+        names
+            .filter_map(select::data_suggestion)
+            .next()
+            .map_or_else(|| "cannot use a data set".to_owned(), |known| format!("did you mean {known}?"))
+    }
+}
+
+fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
