@@ -25,7 +25,7 @@
 //! *Smoke* runs 60 x 60 matrices of rank 3 at the same ratio of observations to degrees of freedom and descends to 2e-7:
 //! the smaller the matrix, the larger the share of a given training error that is left in the hidden entries.
 //!
-//! *Real data.* A matrix of handwritten digits (an image a row, [`overparam_eval::data::digits`]) with hidden entries,
+//! *Real data.* A matrix of handwritten digits (an image a row, [`overparam_eval::data::digits()`]) with hidden entries,
 //! and MovieLens-100K if the user brings it, early-stopped on a validation split. There the truth is only nearly of low
 //! rank: depth 3 must find lower rank than depth 2; which has the lower error is reported, not judged. The nuclear-norm
 //! baseline on real data is the regularised one (soft-impute), its strength chosen on the same validation split, because
