@@ -193,7 +193,9 @@ fn descend(cell: &Cell, context: &Context<'_>) -> Result<Outcome, DeepLinearErro
         trajectory.record(time, seen.end_matrix, seen.end_gradient)?;
         Ok::<_, DeepLinearError>(ControlFlow::Continue(()))
     })?;
-    let top = |values: &DVector<f64>| values.iter().take(cell.rank + 1).copied().collect();
+    // Paths keep the order of their start and may change sign at depth 1: show those that end largest.
+    let order = trajectory.final_order();
+    let top = |values: &DVector<f64>| order.iter().take(cell.rank + 1).map(|&r| values[r].abs()).collect();
     let curve = (0..=59).map(|k| k * (trajectory.times().len() - 1) / 59).map(|i| Moment {
         time: trajectory.times()[i],
         measured: top(&trajectory.measured()[i]),
