@@ -26,6 +26,13 @@ pub fn funk_hecke(s: impl Fn(f64) -> f64, kinks: &[f64], dimension: usize, degre
     project(&Rule::spherical(dimension, &kinks), |t| s(scale * t), dimension, degree)
 }
 
+/// `E f(<w, x> / sqrt d)^2` for `||w|| = sqrt d`.
+pub(crate) fn second_moment(f: impl Fn(f64) -> f64, kinks: &[f64], dimension: usize) -> f64 {
+    let scale = (dimension as f64).sqrt();
+    let kinks: Vec<f64> = kinks.iter().map(|k| k / scale).collect();
+    Rule::spherical(dimension, &kinks).integrate(|t| f(scale * t).powi(2))
+}
+
 fn project(rule: &Rule, f: impl Fn(f64) -> f64, dimension: usize, degree: usize) -> Vec<f64> {
     let recurrence = Recurrence::new(dimension, degree);
     let (mut q, mut total) = (vec![0.0; degree + 1], vec![0.0; degree + 1]);
@@ -219,11 +226,8 @@ impl Spectrum {
 
 /// Squared Funk-Hecke coefficients and `E s^2`.
 fn zonal_kernel(s: impl Fn(f64) -> f64, kinks: &[f64], dimension: usize, degree: usize) -> (Vec<f64>, f64) {
-    let scale = (dimension as f64).sqrt();
-    let kinks: Vec<f64> = kinks.iter().map(|k| k / scale).collect();
-    let rule = Rule::spherical(dimension, &kinks);
-    let squares = project(&rule, |t| s(scale * t), dimension, degree).iter().map(|l| l * l).collect();
-    (squares, rule.integrate(|t| s(scale * t).powi(2)))
+    let squares = funk_hecke(&s, kinks, dimension, degree).iter().map(|l| l * l).collect();
+    (squares, second_moment(s, kinks, dimension))
 }
 
 #[cfg(test)]
