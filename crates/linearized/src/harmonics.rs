@@ -148,7 +148,7 @@ mod properties {
     proptest! {
         /// The circle and the ordinary sphere: Chebyshev and Legendre polynomials.
         #[test]
-        fn dimension_two_is_chebyshev(angle in 0.0..3.14f64, k in 0usize..30) {
+        fn dimension_two_is_chebyshev(angle in 0.0..std::f64::consts::PI, k in 0usize..30) {
             let q = gegenbauer(2, k, angle.cos());
             prop_assert!((q[k] - (k as f64 * angle).cos()).abs() < 1e-11);
         }

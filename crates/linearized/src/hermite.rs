@@ -36,7 +36,7 @@ impl Profile {
         let second_moment = rule.integrate(|x| s(x).powi(2));
         // As the square of the remainder rather than the difference of moments: nearly linear activations keep their digits.
         let residual = rule.integrate(|x| (s(x) - mean - linear * x).powi(2));
-        if !(residual > 1e-13 * second_moment) {
+        if residual.is_nan() || residual <= 1e-13 * second_moment {
             return Err(Error::LinearActivation { residual, second_moment });
         }
         Ok(Self { mean, linear, quadratic, second_moment, residual })

@@ -145,9 +145,9 @@ fn solve(spectrum: &Spectrum, sizes: Sizes) -> State {
     for _ in 0..200 {
         let (value, slope) = excess(y.exp());
         if value > 0.0 {
-            low = y
+            low = y;
         } else {
-            high = y
+            high = y;
         }
         let newton = y - value / slope;
         let next = if low < newton && newton < high { newton } else { 0.5 * (low + high) };

@@ -72,7 +72,7 @@ impl QuadraticNet {
             let residual = quadratic_form(&x, &form).add_scalar(-form.trace()) - target.values(&x);
             let loss = residual.norm_squared() / batch as f64;
             let rate = learning_rate * ((steps - step) as f64 / cool_steps.max(1.0)).min(1.0);
-            if !(loss < limit) {
+            if loss.is_nan() || loss >= limit {
                 return Err(Error::Diverged { step, loss, learning_rate: rate });
             }
             let mut weighted = x.clone();
