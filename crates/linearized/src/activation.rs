@@ -29,6 +29,11 @@ pub trait Activation {
     /// `s'(x)`; any value of the subdifferential at a kink.
     fn derivative(&self, x: f64) -> f64;
 
+    /// Replaces every `u` by `scale s(u)`. Override it where a loop without a call per entry is worth having.
+    fn apply(&self, entries: &mut [f64], scale: f64) {
+        entries.iter_mut().for_each(|u| *u = scale * self.value(*u));
+    }
+
     /// Where `s` or `s'` is not smooth. Quadrature puts panel ends there; a missing kink costs accuracy, not correctness.
     fn kinks(&self) -> Vec<f64> {
         Vec::new()
@@ -80,6 +85,19 @@ impl Activation for Standard {
             Self::Tanh => 1.0 - x.tanh().powi(2),
             Self::Erf => std::f64::consts::FRAC_2_SQRT_PI * (-x * x).exp(),
             Self::Quadratic => 2.0 * x,
+        }
+    }
+
+    fn apply(&self, entries: &mut [f64], scale: f64) {
+        match *self {
+            Self::Relu => entries.iter_mut().for_each(|u| *u = scale * u.max(0.0)),
+            Self::ShiftedRelu { shift } => {
+                entries.iter_mut().for_each(|u| *u = scale * (*u - shift).max(0.0))
+            }
+            Self::Quadratic => entries.iter_mut().for_each(|u| *u = scale * (*u * *u - 1.0)),
+            Self::Step | Self::Tanh | Self::Erf => {
+                entries.iter_mut().for_each(|u| *u = scale * self.value(*u));
+            }
         }
     }
 
@@ -146,6 +164,13 @@ mod properties {
         #[test]
         fn names_come_back(s in all()) {
             prop_assert_eq!(s.to_string().parse::<Standard>().unwrap(), s);
+        }
+
+        #[test]
+        fn whole_slices_are_entries(s in all(), x in -4.0..4.0f64) {
+            let mut entries = [x, -x, 0.0];
+            s.apply(&mut entries, 0.3);
+            prop_assert_eq!(entries, [0.3 * s.value(x), 0.3 * s.value(-x), 0.3 * s.value(0.0)]);
         }
 
         #[test]

@@ -27,7 +27,9 @@ impl RandomFeatures {
     /// If `x` has not `d` columns.
     pub fn map(&self, activation: &impl Activation, x: &DMatrix<f64>) -> DMatrix<f64> {
         let scale = (self.weights.nrows() as f64).sqrt().recip();
-        preactivations(x, &self.weights, |u| scale * activation.value(u))
+        let mut features = matmul(x, transposed(&self.weights));
+        activation.apply(features.as_mut_slice(), scale);
+        features
     }
 }
 
@@ -51,7 +53,7 @@ impl TangentFeatures {
     pub fn map(&self, activation: &impl Activation, x: &DMatrix<f64>) -> DMatrix<f64> {
         let (neurons, dimension) = self.weights.shape();
         let scale = ((neurons * dimension) as f64).sqrt().recip();
-        let slopes = preactivations(x, &self.weights, |u| scale * activation.derivative(u));
+        let slopes = slopes(x, &self.weights, |u| scale * activation.derivative(u));
         let mut features = DMatrix::zeros(x.nrows(), neurons * dimension);
         for a in 0..neurons {
             for j in 0..dimension {
@@ -70,16 +72,17 @@ impl TangentFeatures {
     /// If `x` or `y` has not `d` columns.
     pub fn kernel(&self, activation: &impl Activation, x: &DMatrix<f64>, y: &DMatrix<f64>) -> DMatrix<f64> {
         let (neurons, dimension) = self.weights.shape();
-        let slopes = |x: &DMatrix<f64>| preactivations(x, &self.weights, |u| activation.derivative(u));
+        let slopes = |x: &DMatrix<f64>| slopes(x, &self.weights, |u| activation.derivative(u));
         let mut kernel = matmul(&slopes(x), transposed(&slopes(y)));
         kernel.component_mul_assign(&matmul(x, transposed(y)));
         kernel / (neurons * dimension) as f64
     }
 }
 
-fn preactivations(x: &DMatrix<f64>, weights: &DMatrix<f64>, s: impl Fn(f64) -> f64) -> DMatrix<f64> {
+/// `slope(<v_a, x_i>)`: `n x N`.
+fn slopes(x: &DMatrix<f64>, weights: &DMatrix<f64>, slope: impl Fn(f64) -> f64) -> DMatrix<f64> {
     let mut u = matmul(x, transposed(weights));
-    u.as_mut_slice().iter_mut().for_each(|u| *u = s(*u));
+    u.as_mut_slice().iter_mut().for_each(|u| *u = slope(*u));
     u
 }
 
