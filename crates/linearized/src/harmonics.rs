@@ -1,0 +1,167 @@
+//! Spherical harmonics on `S^{d-1}`: multiplicities and Gegenbauer polynomials.
+//!
+//! `Q_k` is the Gegenbauer polynomial of degree `k` in dimension `d`, normalised to `Q_k(1) = 1`. For `x`, `y` independent
+//! and uniform on the sphere of radius `sqrt(d)` and `t = <x, y> / d`,
+//!
+//! ```text
+//! E Q_j(t) Q_k(t) = delta_jk / B(d, k),    E_y Q_j(<x, y>/d) Q_k(<y, z>/d) = delta_jk Q_k(<x, z>/d) / B(d, k),
+//! ```
+//!
+//! where `B(d, k)` is the number of independent harmonics of degree `k`. (Dai and Xu 2013, chapter 1; Ghorbani, Mei,
+//! Misiakiewicz and Montanari 2021, appendix.)
+
+/// `B(d, k)`: the dimension of the harmonics of degree `k` on the sphere in `R^d`, `d >= 2`.
+///
+/// As a float: it passes `u64` at `d = 1,000`, `k = 8`.
+///
+/// ```
+/// use overparam_linearized::harmonics::multiplicity;
+/// assert_eq!((multiplicity(10, 2), multiplicity(10, 3)), (54.0, 210.0));
+/// ```
+///
+/// # Panics
+/// If `dimension < 2`.
+pub fn multiplicity(dimension: usize, degree: usize) -> f64 {
+    assert!(dimension >= 2, "harmonics need dimension at least 2, got {dimension}");
+    if degree == 0 {
+        return 1.0;
+    }
+    let (d, k) = (dimension as f64, degree as f64);
+    // (2k + d - 2) / k times the binomial coefficient of k + d - 3 over k - 1, rounded: exact while it fits 53 bits.
+    let binomial = (1..degree).fold(1.0, |b, i| b * (d - 2.0 + i as f64) / i as f64);
+    let value = (2.0 * k + d - 2.0) / k * binomial;
+    if value < 1e15 { value.round() } else { value }
+}
+
+/// `Q_0(t), ..., Q_degree(t)` for `|t| <= 1`, by the three-term recurrence (stable there: every `|Q_k| <= 1`).
+///
+/// ```text
+/// (k + d - 2) Q_{k+1} = (2k + d - 2) t Q_k - k Q_{k-1}
+/// ```
+///
+/// # Panics
+/// If `dimension < 2`.
+pub fn gegenbauer(dimension: usize, degree: usize, t: f64) -> Vec<f64> {
+    let recurrence = Recurrence::new(dimension, degree);
+    let mut values = vec![0.0; degree + 1];
+    recurrence.fill(t, &mut values);
+    values
+}
+
+/// The recurrence's coefficients, computed once for many arguments.
+#[derive(Debug, Clone)]
+pub(crate) struct Recurrence {
+    /// `Q_{k+1} = rise[k] t Q_k - fall[k] Q_{k-1}`.
+    rise: Vec<f64>,
+    fall: Vec<f64>,
+}
+
+impl Recurrence {
+    pub(crate) fn new(dimension: usize, degree: usize) -> Self {
+        assert!(dimension >= 2, "harmonics need dimension at least 2, got {dimension}");
+        let d = dimension as f64;
+        let coefficient = |k: usize| {
+            let k = k as f64;
+            // At d = 2, k = 0 the general form is 0 / 0; Q_1 = t in every dimension.
+            if k == 0.0 { (1.0, 0.0) } else { ((2.0 * k + d - 2.0) / (k + d - 2.0), k / (k + d - 2.0)) }
+        };
+        let (rise, fall) = (0..degree).map(coefficient).unzip();
+        Self { rise, fall }
+    }
+
+    /// Writes `Q_k(t)` for `k < values.len()`.
+    pub(crate) fn fill(&self, t: f64, values: &mut [f64]) {
+        let (mut before, mut now) = (0.0, 1.0);
+        for (k, value) in values.iter_mut().enumerate() {
+            *value = now;
+            if let (Some(rise), Some(fall)) = (self.rise.get(k), self.fall.get(k)) {
+                (before, now) = (now, rise * t * now - fall * before);
+            }
+        }
+    }
+
+    /// `sum_k weights[k] Q_k(t)`.
+    pub(crate) fn sum(&self, t: f64, weights: &[f64]) -> f64 {
+        let (mut before, mut now, mut total) = (0.0, 1.0, 0.0);
+        for (k, weight) in weights.iter().enumerate() {
+            total += weight * now;
+            if let (Some(rise), Some(fall)) = (self.rise.get(k), self.fall.get(k)) {
+                (before, now) = (now, rise * t * now - fall * before);
+            }
+        }
+        total
+    }
+
+    /// `sum_k weights[k] Q_k'(t)`: the recurrence differentiated.
+    pub(crate) fn slope(&self, t: f64, weights: &[f64]) -> f64 {
+        let (mut before, mut now) = ((0.0, 0.0), (1.0, 0.0));
+        let mut total = 0.0;
+        for (k, weight) in weights.iter().enumerate() {
+            total += weight * now.1;
+            if let (Some(rise), Some(fall)) = (self.rise.get(k), self.fall.get(k)) {
+                let next = (rise * t * now.0 - fall * before.0, rise * (now.0 + t * now.1) - fall * before.1);
+                (before, now) = (now, next);
+            }
+        }
+        total
+    }
+}
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+
+    use super::{Recurrence, gegenbauer, multiplicity};
+    use crate::quadrature::Rule;
+
+    /// Homogeneous polynomials of degree `k` restricted to the sphere are harmonics of degrees `k, k - 2, ...`.
+    #[test]
+    fn multiplicities_sum_to_the_monomials() {
+        for d in [2usize, 3, 7, 50, 1000] {
+            for k in 0..=30usize {
+                let harmonics: f64 = (0..=k).rev().step_by(2).map(|j| multiplicity(d, j)).sum();
+                let monomials = (1..=k).fold(1.0, |b, i| b * (d - 1 + i) as f64 / i as f64);
+                assert!((harmonics / monomials - 1.0).abs() < 1e-13, "{d} {k}: {harmonics} {monomials}");
+            }
+        }
+    }
+
+    /// Orthonormal to rounding up to degree 30 in dimension 1,000, where `B` spans 57 decades.
+    #[test]
+    fn harmonics_are_orthonormal() {
+        for d in [3usize, 10, 100, 1000] {
+            let rule = Rule::spherical(d, &[]);
+            for j in 0..=30usize {
+                for k in 0..=j {
+                    let norm = multiplicity(d, j).sqrt() * multiplicity(d, k).sqrt();
+                    let inner = norm
+                        * rule.integrate(|t| {
+                            let q = gegenbauer(d, 30, t);
+                            q[j] * q[k]
+                        });
+                    assert!((inner - f64::from(j == k)).abs() < 1e-10, "{d}: {j} {k} {inner}");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        /// The circle and the ordinary sphere: Chebyshev and Legendre polynomials.
+        #[test]
+        fn dimension_two_is_chebyshev(angle in 0.0..std::f64::consts::PI, k in 0usize..30) {
+            let q = gegenbauer(2, k, angle.cos());
+            prop_assert!((q[k] - (k as f64 * angle).cos()).abs() < 1e-11);
+        }
+
+        #[test]
+        fn bounded_by_one_and_differentiated(d in 2usize..1000, t in -0.999..0.999f64) {
+            let recurrence = Recurrence::new(d, 30);
+            prop_assert!(gegenbauer(d, 30, t).iter().all(|q| q.abs() <= 1.0 + 1e-12));
+            let weights: Vec<f64> = (0..=30).map(|k| 1.0 / (1.0 + f64::from(k))).collect();
+            let step = 1e-6;
+            let slope = (recurrence.sum(t + step, &weights) - recurrence.sum(t - step, &weights)) / (2.0 * step);
+            let exact = recurrence.slope(t, &weights);
+            prop_assert!((slope - exact).abs() < 1e-3 * (1.0 + exact.abs()));
+        }
+    }
+}
