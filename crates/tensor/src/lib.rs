@@ -33,5 +33,20 @@
 //!   failure (a matrix that is not positive definite, an iteration that does not converge) is a
 //!   [`linalg::LinalgError`].
 
+pub mod array;
+pub mod autodiff;
+mod kernel;
 pub mod linalg;
+pub mod loss;
+pub mod ops;
+pub mod optim;
 pub mod random;
+mod tensor;
+
+pub use array::Array;
+pub use autodiff::{
+    Tree, grad, hvp, jacobian, jvp, linearize, per_example_jacobian, taylor, value_and_grad, vjp, vmap,
+};
+pub use linalg::Real;
+pub use ops::convolution::Padding;
+pub use tensor::Tensor;

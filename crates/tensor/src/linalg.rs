@@ -21,11 +21,13 @@ mod cholesky;
 mod decompositions;
 mod product;
 mod real;
+mod strided;
 
 pub use cholesky::Cholesky;
 pub use decompositions::{Svd, SymmetricEigen, least_squares, singular_values, svd, symmetric_eigen};
 pub use product::{Operand, gemm, matmul, transposed};
 pub use real::Real;
+pub(crate) use strided::{Strided, gemm_row_major};
 
 use faer::{MatMut, MatRef};
 use nalgebra::DMatrix;
