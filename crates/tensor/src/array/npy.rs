@@ -47,8 +47,9 @@ pub enum NpyError {
 ///
 /// # Errors
 /// [`NpyError`], for whatever is wrong with the bytes.
-pub fn read_npy<T: Real>(reader: impl Read) -> Result<Array<T>, NpyError> {
-    let file = NpyFile::new(reader)?;
+pub fn read_npy<T: Real>(mut reader: impl Read) -> Result<Array<T>, NpyError> {
+    let header = read_header(&mut reader)?;
+    let file = NpyFile::new(header.as_slice().chain(reader))?;
     let found = file.shape().to_vec();
     let shape: Option<Vec<usize>> = found.iter().map(|&n| usize::try_from(n).ok()).collect();
     let volume = shape.as_ref().and_then(|s| s.iter().try_fold(1usize, |n, &m| n.checked_mul(m)));
@@ -66,6 +67,31 @@ pub fn read_npy<T: Real>(reader: impl Read) -> Result<Array<T>, NpyError> {
         return Ok(Array::from_vec(&reversed, elements).permute(&order));
     }
     Ok(Array::from_vec(&shape, elements))
+}
+
+/// The bytes before the elements, once their shape is known not to overflow: npyz multiplies it out unchecked.
+fn read_header(reader: &mut impl Read) -> Result<Vec<u8>, NpyError> {
+    const PREFIX: usize = 8; // magic string and version
+    let mut header = vec![0; PREFIX];
+    reader.read_exact(&mut header)?;
+    let width = if header[6] == 1 { 2 } else { 4 };
+    header.resize(PREFIX + width, 0);
+    reader.read_exact(&mut header[PREFIX..])?;
+    let length = header[PREFIX..].iter().rev().fold(0u64, |n, &byte| n << 8 | u64::from(byte));
+    let read = reader.take(length).read_to_end(&mut header)?;
+    if read as u64 != length {
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+    }
+    let text = String::from_utf8_lossy(&header[PREFIX + width..]);
+    let shape = text.split_once("shape").and_then(|(_, rest)| rest.split_once('(')?.1.split_once(')'));
+    let sizes: Vec<u64> =
+        shape.map_or("", |(sizes, _)| sizes).split(',').filter_map(|n| n.trim().parse().ok()).collect();
+    // Strides in bytes are multiplied out too; no element is wider than this.
+    const WIDEST: u64 = 1 << 10;
+    if sizes.iter().try_fold(WIDEST, |n, &size| n.checked_mul(size.max(1))).is_none() {
+        return Err(NpyError::Shape { found: sizes });
+    }
+    Ok(header)
 }
 
 fn read_elements<T: Real, R: Read>(file: NpyFile<R>) -> Result<Vec<T>, NpyError> {
