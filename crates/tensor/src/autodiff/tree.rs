@@ -27,6 +27,9 @@ impl fmt::Display for Path<'_> {
     }
 }
 
+/// A function of two leaves.
+pub type ZipMap<'a, T> = dyn FnMut(&Tensor<T>, &Tensor<T>) -> Tensor<T> + 'a;
+
 /// A structure whose leaves are tensors: parameters, gradients, optimiser state.
 ///
 /// A [`Tensor`] is a tree with one leaf. Vectors, arrays, tuples, options, string-keyed maps and `()` of trees are trees;
@@ -67,7 +70,7 @@ pub trait Tree<T: Real>: Clone {
     /// # Panics
     /// If the structures or the shapes of two leaves differ.
     #[must_use]
-    fn zip_map(&self, other: &Self, f: &mut dyn FnMut(&Tensor<T>, &Tensor<T>) -> Tensor<T>) -> Self {
+    fn zip_map(&self, other: &Self, f: &mut ZipMap<'_, T>) -> Self {
         check_same_structure("zip_map", self, other);
         let mut others = other.leaves().into_iter();
         self.map(&mut |leaf| match others.next() {

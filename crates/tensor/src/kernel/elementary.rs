@@ -110,7 +110,7 @@ elementary!(
     13,
     libm::erf
 );
-elementary!(f32, u32, 23, 127, (-110.0, 95.0), -40.0, (6.933_593_8e-1, -2.121_944_4e-4), 7, libm::erff);
+elementary!(f32, u32, 23, 127, (-110.0, 95.0), -40.0, (6.933_594e-1, -2.121_944_4e-4), 7, libm::erff);
 
 #[cfg(test)]
 mod tests {

@@ -28,13 +28,13 @@ impl<const K: usize> Nest<K> {
                 && (0..K).all(|k| merged.strides[k][last] == size * strides[k][axis]);
             if regular {
                 merged.shape.as_mut()[last] *= size;
-                for k in 0..K {
-                    merged.strides[k].as_mut()[last] = strides[k][axis];
+                for (merged, strides) in merged.strides.iter_mut().zip(strides) {
+                    merged.as_mut()[last] = strides[axis];
                 }
             } else {
                 merged.shape.push(size);
-                for k in 0..K {
-                    merged.strides[k].push(strides[k][axis]);
+                for (merged, strides) in merged.strides.iter_mut().zip(strides) {
+                    merged.push(strides[axis]);
                 }
             }
         }
@@ -62,15 +62,15 @@ impl<const K: usize> Nest<K> {
                 let Some(next) = axis.checked_sub(1) else { return };
                 axis = next;
                 index.as_mut()[axis] += 1;
-                for k in 0..K {
-                    start[k] += self.strides[k][axis];
+                for (start, strides) in start.iter_mut().zip(&self.strides) {
+                    *start += strides[axis];
                 }
                 if index[axis] < self.shape[axis] {
                     break;
                 }
                 index.as_mut()[axis] = 0;
-                for k in 0..K {
-                    start[k] -= self.shape[axis] * self.strides[k][axis];
+                for (start, strides) in start.iter_mut().zip(&self.strides) {
+                    *start -= self.shape[axis] * strides[axis];
                 }
             }
         }

@@ -12,7 +12,7 @@ fn sample() -> Array<f64> {
 /// A version 1.0 file with this header and these bytes.
 fn file(header: &str, data: &[u8]) -> Vec<u8> {
     let mut header = header.to_owned();
-    while (10 + header.len() + 1) % 64 != 0 {
+    while !(10 + header.len() + 1).is_multiple_of(64) {
         header.push(' ');
     }
     header.push('\n');

@@ -2,6 +2,8 @@
 
 use overparam_tensor::{Padding, Tensor, grad, jvp, loss, vmap};
 
+type Misuse = Box<dyn FnOnce() + std::panic::UnwindSafe>;
+
 fn zeros(shape: &[usize]) -> Tensor<f64> {
     Tensor::zeros(shape)
 }
@@ -13,7 +15,7 @@ fn message(f: impl FnOnce() + std::panic::UnwindSafe) -> String {
 
 #[test]
 fn messages_name_the_operation_and_both_shapes() {
-    let cases: Vec<(Box<dyn FnOnce() + std::panic::UnwindSafe>, &str)> = vec![
+    let cases: Vec<(Misuse, &str)> = vec![
         (Box::new(|| drop(zeros(&[2, 3]) + zeros(&[2]))), "add: shapes [2, 3] and [2] do not broadcast"),
         (Box::new(|| drop(zeros(&[2]) * zeros(&[3]))), "multiply: shapes [2] and [3] do not broadcast"),
         (
