@@ -27,7 +27,7 @@ pub use cholesky::Cholesky;
 pub use decompositions::{Svd, SymmetricEigen, least_squares, singular_values, svd, symmetric_eigen};
 pub use product::{Operand, gemm, matmul, transposed};
 pub use real::Real;
-pub(crate) use strided::{Strided, gemm_row_major};
+pub(crate) use strided::{Strided, gemm_row_major, gemm_tiled};
 
 use faer::{MatMut, MatRef};
 use nalgebra::DMatrix;

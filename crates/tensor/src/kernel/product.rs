@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::nest::{Nest, Run};
 use crate::array::{Array, Buffer, Dims, broadcast};
-use crate::linalg::{Real, Strided, gemm_row_major};
+use crate::linalg::{Real, Strided, gemm_row_major, gemm_tiled};
 
 /// Products of at least this many multiplications may use several threads.
 pub(super) const PARALLEL: usize = 1 << 24;
@@ -31,7 +31,12 @@ pub(crate) fn matmul<T: Real>(a: &Array<T>, b: &Array<T>) -> Array<T> {
     let (a, b) = (unit_stride(a), unit_stride(b));
     let mut out = Buffer::stale(count * m * n);
     if count == 1 {
-        single(matrix(&a, 0), matrix(&b, 0), &mut out);
+        let (a, b) = (matrix(&a, 0), matrix(&b, 0));
+        if m * n * k < PARALLEL {
+            gemm_row_major(a, b, false, &mut out);
+        } else {
+            gemm_tiled(a, b, &mut out);
+        }
     } else if m * n > 0 {
         let pairs = offsets(&batch, &a, &b);
         let each = |(i, c): (usize, &mut [T])| {
@@ -49,18 +54,6 @@ pub(crate) fn matmul<T: Real>(a: &Array<T>, b: &Array<T>) -> Array<T> {
         }
     }
     Array::from_buffer(batch.join(&[m, n]), out)
-}
-
-/// One product; a large one in blocks of rows that depend on the shape alone.
-fn single<T: Real>(a: Strided<'_, T>, b: Strided<'_, T>, c: &mut [T]) {
-    let (m, n, k) = (a.rows, b.columns, a.columns);
-    if m * n * k < PARALLEL {
-        return gemm_row_major(a, b, false, c);
-    }
-    let rows = m.div_ceil(8).next_multiple_of(32).max(96);
-    c.par_chunks_mut(rows * n).enumerate().for_each(|(i, c)| {
-        gemm_row_major(a.rows(i * rows, c.len() / n), b, false, c);
-    });
 }
 
 /// A column times a row.

@@ -29,11 +29,6 @@ impl<'a, T: Real> Strided<'a, T> {
         }
     }
 
-    /// Rows `start..start + count`.
-    pub(crate) fn rows(self, start: usize, count: usize) -> Self {
-        Self { elements: &self.elements[start * self.row_stride..], rows: count, ..self }
-    }
-
     fn view(&self) -> MatRef<'a, T> {
         if self.column_stride == 1 {
             MatRef::from_row_major_slice_with_stride(self.elements, self.rows, self.columns, self.row_stride)
@@ -58,4 +53,30 @@ pub(crate) fn gemm_row_major<T: Real>(a: Strided<'_, T>, b: Strided<'_, T>, accu
     let accumulate = if accumulate { Accum::Add } else { Accum::Replace };
     let c = MatMut::from_row_major_slice_mut(c, a.rows, b.columns);
     faer_matmul(c, accumulate, a.view(), b.view(), T::ONE, Par::Seq);
+}
+
+/// `C <- A B` for a row-major `C`, on several threads.
+///
+/// `C` is halved along its longer side until its tiles are small, by its shape alone: the bits do not depend on the number
+/// of threads. Nearly square tiles keep the kernel's copies of `A` and `B` cheap.
+pub(crate) fn gemm_tiled<T: Real>(a: Strided<'_, T>, b: Strided<'_, T>, c: &mut [T]) {
+    if !c.is_empty() {
+        tiles(a.view(), b.view(), MatMut::from_row_major_slice_mut(c, a.rows, b.columns));
+    }
+}
+
+fn tiles<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, c: MatMut<'_, T>) {
+    const LONGEST_SIDE: usize = 640;
+    // Halves begin where a vector of either type does.
+    let half = |n: usize| (n / 2).next_multiple_of(32);
+    let (m, n) = (c.nrows(), c.ncols());
+    if m.max(n) <= LONGEST_SIDE {
+        faer_matmul(c, Accum::Replace, a, b, T::ONE, Par::Seq);
+    } else if m >= n {
+        let ((a1, a2), (c1, c2)) = (a.split_at_row(half(m)), c.split_at_row_mut(half(m)));
+        rayon::join(|| tiles(a1, b, c1), || tiles(a2, b, c2));
+    } else {
+        let ((b1, b2), (c1, c2)) = (b.split_at_col(half(n)), c.split_at_col_mut(half(n)));
+        rayon::join(|| tiles(a, b1, c1), || tiles(a, b2, c2));
+    }
 }
