@@ -2,7 +2,7 @@
 //!
 //! # A two-layer net, trained
 //!
-//! A function of [`Tensor`]s is written once. [`value_and_grad`](crate::value_and_grad) and its kin take it as it is:
+//! A function of [`Tensor`]s is written once. [`value_and_grad`] and its kin take it as it is:
 //!
 //! ```
 //! use overparam_tensor::optim::{Optimizer, Stop, train};

@@ -78,7 +78,7 @@ pub fn svd<T: Real>(a: &DMatrix<T>) -> Result<Svd<T>, LinalgError> {
     Ok(Svd { u, singular_values, v })
 }
 
-/// Singular values alone, descending: several times cheaper than [`svd`].
+/// Singular values alone, descending: several times cheaper than [`svd()`].
 ///
 /// # Errors
 /// [`LinalgError::NotFinite`], [`LinalgError::NoConvergence`].
@@ -119,7 +119,7 @@ fn diagonal<T: Real>(values: &mut DVector<T>) -> DiagMut<'_, T> {
 /// Singular values at or below `max(m, n) eps s_max` count as zero, as in LAPACK's `gelsd` and NumPy's `lstsq`.
 ///
 /// # Errors
-/// Those of [`svd`].
+/// Those of [`svd()`].
 ///
 /// # Panics
 /// If `a` and `b` have different numbers of rows.

@@ -91,7 +91,7 @@ pub struct Diverged {
 /// assert_eq!((report.steps, report.reason), (20, StopReason::Loss));
 ///
 /// let diverged = train(&mut w, &mut Optimizer::descent(1e200), Stop::after(9), |_, w: &Tensor<f64>| w.square());
-/// assert_eq!(diverged.unwrap_err().step, 2);
+/// assert_eq!(diverged.unwrap_err().step, 1);
 /// # Ok::<(), overparam_tensor::optim::Diverged>(())
 /// ```
 pub fn train<T: Real, P: Tree<T>>(
