@@ -8,9 +8,9 @@
 //! | [`matmul`], [`gemm`] | `A B`, `C <- alpha op(A) op(B) + beta C` | `2 m k n` |
 //! | [`Cholesky::factor`] | `A = L L^T`, then [`Cholesky::solve`] | `n^3 / 3`, then `2 n^2` a right-hand side |
 //! | [`symmetric_eigen`] | `A = V diag(lambda) V^T` | about `9 n^3` |
-//! | [`svd`] | thin `A = U diag(s) V^T` | about `20 n^3` for square `A` |
+//! | [`svd()`] | thin `A = U diag(s) V^T` | about `20 n^3` for square `A` |
 //! | [`singular_values`] | `s` alone | about `8 n^3 / 3` |
-//! | [`least_squares`] | the minimum-norm minimiser of `||A X - B||_F` | as [`svd`] |
+//! | [`least_squares`] | the minimum-norm minimiser of `||A X - B||_F` | as [`svd()`] |
 //!
 //! faer is chosen by measurement: on one thread its Cholesky factorisation is 5 to 9 times nalgebra's and its symmetric
 //! eigen-decomposition about 4 times; see `cargo bench -p overparam-tensor`.
@@ -21,11 +21,13 @@ mod cholesky;
 mod decompositions;
 mod product;
 mod real;
+mod strided;
 
 pub use cholesky::Cholesky;
 pub use decompositions::{Svd, SymmetricEigen, least_squares, singular_values, svd, symmetric_eigen};
 pub use product::{Operand, gemm, matmul, transposed};
 pub use real::Real;
+pub(crate) use strided::{Strided, gemm_row_major, gemm_tiled};
 
 use faer::{MatMut, MatRef};
 use nalgebra::DMatrix;

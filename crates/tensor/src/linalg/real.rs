@@ -1,5 +1,8 @@
 //! The two scalar types of the workspace.
 
+use crate::array::Pooled;
+use crate::kernel::Elementary;
+
 /// `f32` or `f64`: every numerical routine is written once over this trait.
 ///
 /// Sealed: the determinism and accuracy notes of this crate hold for these two types.
@@ -10,8 +13,17 @@ pub trait Real:
     + num_traits::NumAssign
     + std::iter::Sum
     + Default
+    + std::fmt::LowerExp
+    + Pooled
+    + Elementary
     + sealed::Sealed
 {
+    /// `0`.
+    const ZERO: Self;
+
+    /// `1`.
+    const ONE: Self;
+
     /// The type's name as users write it: `"f32"` or `"f64"`.
     const NAME: &'static str;
 
@@ -23,6 +35,8 @@ pub trait Real:
 }
 
 impl Real for f32 {
+    const ZERO: Self = 0.0;
+    const ONE: Self = 1.0;
     const NAME: &'static str = "f32";
 
     #[allow(clippy::cast_possible_truncation)]
@@ -36,6 +50,8 @@ impl Real for f32 {
 }
 
 impl Real for f64 {
+    const ZERO: Self = 0.0;
+    const ONE: Self = 1.0;
     const NAME: &'static str = "f64";
 
     fn of(x: f64) -> Self {

@@ -1,0 +1,136 @@
+//! Element storage that recycles itself.
+//!
+//! A training step needs the same buffers as the step before. Large buffers therefore go back to a pool of the thread
+//! that drops them, and an array of the same length made later on that thread takes one from there: after its first
+//! step, training asks the system for no large memory and touches pages that are already mapped and cached.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::ops::{Deref, DerefMut};
+
+use crate::linalg::Real;
+
+/// Buffers shorter than this go through the system's allocator, which is as fast there.
+const SMALLEST_POOLED: usize = 512;
+
+/// The pool of a thread keeps at most this many bytes for each scalar type, giving up the longest unused first.
+const LARGEST_POOL: usize = 1 << 29;
+
+/// Idle buffers of one thread, least recently dropped first.
+#[derive(Debug, Default)]
+pub struct Pool<T> {
+    idle: VecDeque<Vec<T>>,
+    elements: usize,
+}
+
+impl<T> Pool<T> {
+    pub(crate) const fn new() -> Self {
+        Self { idle: VecDeque::new(), elements: 0 }
+    }
+
+    fn take(&mut self, length: usize) -> Option<Vec<T>> {
+        let newest = self.idle.iter().rposition(|buffer| buffer.len() == length)?;
+        self.elements -= length;
+        self.idle.remove(newest)
+    }
+
+    fn give(&mut self, buffer: Vec<T>) {
+        self.elements += buffer.len();
+        self.idle.push_back(buffer);
+        while self.elements * size_of::<T>() > LARGEST_POOL {
+            let Some(oldest) = self.idle.pop_front() else { break };
+            self.elements -= oldest.len();
+        }
+    }
+}
+
+/// The thread-local pool of each scalar type; a supertrait of [`Real`].
+pub trait Pooled: Sized + 'static {
+    /// Runs `f` on this thread's pool, unless the thread is shutting down.
+    fn with_pool<R>(f: impl FnOnce(&RefCell<Pool<Self>>) -> R) -> Option<R>;
+}
+
+macro_rules! pooled {
+    ($($scalar:ty),*) => {$(
+        impl Pooled for $scalar {
+            fn with_pool<R>(f: impl FnOnce(&RefCell<Pool<Self>>) -> R) -> Option<R> {
+                thread_local! {
+                    static POOL: RefCell<Pool<$scalar>> = const { RefCell::new(Pool::new()) };
+                }
+                POOL.try_with(f).ok()
+            }
+        }
+    )*};
+}
+pooled!(f32, f64);
+
+/// Elements of an array, returned to the pool of the dropping thread.
+pub(crate) struct Buffer<T: Real>(Vec<T>);
+
+impl<T: Real> Buffer<T> {
+    /// A buffer whose elements are whatever they were: for a caller that writes every one.
+    pub(crate) fn stale(length: usize) -> Self {
+        if length >= SMALLEST_POOLED
+            && let Some(Some(recycled)) = T::with_pool(|pool| pool.borrow_mut().take(length))
+        {
+            return Self(recycled);
+        }
+        Self(vec![T::ZERO; length])
+    }
+
+    pub(crate) fn filled(length: usize, value: T) -> Self {
+        let mut buffer = Self::stale(length);
+        buffer.fill(value);
+        buffer
+    }
+
+    pub(crate) fn from_vec(elements: Vec<T>) -> Self {
+        Self(elements)
+    }
+}
+
+impl<T: Real> Drop for Buffer<T> {
+    fn drop(&mut self) {
+        if self.0.len() >= SMALLEST_POOLED {
+            let buffer = std::mem::take(&mut self.0);
+            T::with_pool(|pool| pool.borrow_mut().give(buffer));
+        }
+    }
+}
+
+impl<T: Real> Deref for Buffer<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<T: Real> DerefMut for Buffer<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Buffer, Pool};
+
+    #[test]
+    fn a_dropped_buffer_comes_back() {
+        let buffer = Buffer::filled(1000, 1.0f64);
+        let address = buffer.as_ptr();
+        drop(buffer);
+        assert_ne!(Buffer::<f64>::stale(1001).as_ptr(), address);
+        assert_eq!(Buffer::<f64>::stale(1000).as_ptr(), address);
+    }
+
+    #[test]
+    fn the_pool_is_bounded() {
+        let mut pool = Pool::new();
+        for _ in 0..3 {
+            pool.give(vec![0.0f64; super::LARGEST_POOL / 16]);
+        }
+        assert_eq!(pool.idle.len(), 2);
+    }
+}

@@ -1,0 +1,45 @@
+//! From and to nalgebra.
+
+use nalgebra::{DMatrix, DVector};
+
+use super::{Array, Buffer, Dims};
+use crate::linalg::Real;
+
+/// A matrix keeps its rows and columns; its elements are copied to row-major order.
+impl<T: Real> From<&DMatrix<T>> for Array<T> {
+    fn from(matrix: &DMatrix<T>) -> Self {
+        let (rows, columns) = matrix.shape();
+        let mut buffer = Buffer::stale(rows * columns);
+        for (j, column) in matrix.column_iter().enumerate() {
+            for (element, &x) in buffer.iter_mut().skip(j).step_by(columns.max(1)).zip(column.iter()) {
+                *element = x;
+            }
+        }
+        Self::from_buffer(Dims::new(&[rows, columns]), buffer)
+    }
+}
+
+/// A vector of length `n` becomes an array of shape `[n]`.
+impl<T: Real> From<&DVector<T>> for Array<T> {
+    fn from(vector: &DVector<T>) -> Self {
+        Self::from_slice(&[vector.len()], vector.as_slice())
+    }
+}
+
+impl<T: Real> Array<T> {
+    /// The matrix of a two-dimensional array.
+    ///
+    /// # Panics
+    /// If there are not two axes.
+    pub fn to_matrix(&self) -> DMatrix<T> {
+        let &[rows, columns] = self.shape() else {
+            panic!("to_matrix needs two axes, got shape {:?}", self.shape());
+        };
+        DMatrix::from_row_slice(rows, columns, &self.elements())
+    }
+
+    /// The elements in row-major order as a vector.
+    pub fn to_vector(&self) -> DVector<T> {
+        DVector::from_vec(self.to_vec())
+    }
+}

@@ -1,0 +1,193 @@
+//! NumPy's `.npy` and `.npz` files.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Seek, Write};
+
+use npyz::{DType, NpyFile, Order, WriterBuilder};
+use zip::result::ZipError;
+
+use super::{Array, Dims, MAX_RANK};
+use crate::linalg::Real;
+
+/// What can go wrong with a `.npy` or `.npz` file.
+#[derive(Debug, thiserror::Error)]
+pub enum NpyError {
+    /// Reading or writing failed, or the bytes are no such file.
+    #[error("npy: {0}")]
+    Io(#[from] io::Error),
+    /// The archive around the arrays is broken.
+    #[error("npz: {0}")]
+    Archive(#[from] ZipError),
+    /// The elements are no numbers that fit a float.
+    #[error(
+        "npy: elements of type {found} given, expected floats or integers (f4, f8, i1 to i8, u1 to u8, bool)"
+    )]
+    Elements {
+        /// The file's own description of its elements.
+        found: String,
+    },
+    /// The shape is beyond what an [`Array`] holds.
+    #[error("npy: shape {found:?} given, expected at most {MAX_RANK} axes and a size that fits in memory")]
+    Shape {
+        /// The shape in the file.
+        found: Vec<u64>,
+    },
+    /// An array of an archive is at fault.
+    #[error("npz: array `{name}`: {source}")]
+    Member {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        source: Box<NpyError>,
+    },
+}
+
+/// Reads one array. Floats of either width and integers are converted to `T`, rounding where they must; both element
+/// orders are understood.
+///
+/// # Errors
+/// [`NpyError`], for whatever is wrong with the bytes.
+pub fn read_npy<T: Real>(mut reader: impl Read) -> Result<Array<T>, NpyError> {
+    let header = read_header(&mut reader)?;
+    let file = NpyFile::new(header.as_slice().chain(reader))?;
+    let found = file.shape().to_vec();
+    let shape: Option<Vec<usize>> = found.iter().map(|&n| usize::try_from(n).ok()).collect();
+    let volume = shape.as_ref().and_then(|s| s.iter().try_fold(1usize, |n, &m| n.checked_mul(m)));
+    let (Some(shape), Some(volume), true) = (shape, volume, found.len() <= MAX_RANK) else {
+        return Err(NpyError::Shape { found });
+    };
+    let columns_first = file.order() == Order::Fortran;
+    let elements: Vec<T> = read_elements(file)?;
+    if elements.len() != volume {
+        return Err(NpyError::Shape { found });
+    }
+    if columns_first {
+        let reversed: Dims = shape.iter().rev().copied().collect();
+        let order: Dims = (0..shape.len()).rev().collect();
+        return Ok(Array::from_vec(&reversed, elements).permute(&order));
+    }
+    Ok(Array::from_vec(&shape, elements))
+}
+
+/// The bytes before the elements, once their shape is known not to overflow: npyz multiplies it out unchecked.
+fn read_header(reader: &mut impl Read) -> Result<Vec<u8>, NpyError> {
+    const PREFIX: usize = 8; // magic string and version
+    let mut header = vec![0; PREFIX];
+    reader.read_exact(&mut header)?;
+    let width = if header[6] == 1 { 2 } else { 4 };
+    header.resize(PREFIX + width, 0);
+    reader.read_exact(&mut header[PREFIX..])?;
+    let length = header[PREFIX..].iter().rev().fold(0u64, |n, &byte| n << 8 | u64::from(byte));
+    let read = reader.take(length).read_to_end(&mut header)?;
+    if read as u64 != length {
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+    }
+    let text = String::from_utf8_lossy(&header[PREFIX + width..]);
+    let shape = text.split_once("shape").and_then(|(_, rest)| rest.split_once('(')?.1.split_once(')'));
+    let sizes: Vec<u64> =
+        shape.map_or("", |(sizes, _)| sizes).split(',').filter_map(|n| n.trim().parse().ok()).collect();
+    // Strides in bytes are multiplied out too; no element is wider than this.
+    const WIDEST: u64 = 1 << 10;
+    if sizes.iter().try_fold(WIDEST, |n, &size| n.checked_mul(size.max(1))).is_none() {
+        return Err(NpyError::Shape { found: sizes });
+    }
+    Ok(header)
+}
+
+fn read_elements<T: Real, R: Read>(file: NpyFile<R>) -> Result<Vec<T>, NpyError> {
+    macro_rules! first_that_fits {
+        ($file:ident, $($scalar:ty => $convert:expr),* $(,)?) => {{
+            $(let $file = match $file.try_data::<$scalar>() {
+                Ok(data) => {
+                    let convert = $convert;
+                    return data.map(|x| Ok(convert(x?))).collect();
+                }
+                Err(file) => file,
+            };)*
+            $file
+        }};
+    }
+    let file = first_that_fits!(file,
+        f64 => T::of,
+        f32 => |x| T::of(f64::from(x)),
+        i64 => |x| T::of(x as f64),
+        u64 => |x| T::of(x as f64),
+        i32 => |x| T::of(f64::from(x)),
+        u32 => |x| T::of(f64::from(x)),
+        i16 => |x| T::of(f64::from(x)),
+        u16 => |x| T::of(f64::from(x)),
+        i8 => |x| T::of(f64::from(x)),
+        u8 => |x| T::of(f64::from(x)),
+        bool => |x| T::of(f64::from(u8::from(x))),
+    );
+    let found = match file.dtype() {
+        DType::Plain(plain) => plain.to_string(),
+        other => other.descr(),
+    };
+    Err(NpyError::Elements { found })
+}
+
+/// Writes one array, row-major, little-endian, in its own precision.
+///
+/// # Errors
+/// [`NpyError::Io`].
+pub fn write_npy<T: Real>(writer: impl Write, array: &Array<T>) -> Result<(), NpyError> {
+    let shape: Vec<u64> = array.shape().iter().map(|&n| n as u64).collect();
+    // Through f64, which holds both types: the trait of the file format is not one of `Real`'s.
+    macro_rules! write_as {
+        ($scalar:ty, $convert:expr) => {{
+            let mut file = npyz::WriteOptions::<$scalar>::new()
+                .default_dtype()
+                .shape(&shape)
+                .writer(writer)
+                .begin_nd()?;
+            file.extend(array.elements().iter().copied().map($convert))?;
+            file.finish()?;
+        }};
+    }
+    if T::NAME == "f32" {
+        write_as!(f32, |x: T| f32::of(x.f64()));
+    } else {
+        write_as!(f64, |x: T| x.f64());
+    }
+    Ok(())
+}
+
+/// Reads all arrays of an archive, by name.
+///
+/// # Errors
+/// [`NpyError`], naming the array at fault.
+pub fn read_npz<T: Real>(reader: impl Read + Seek) -> Result<BTreeMap<String, Array<T>>, NpyError> {
+    let mut archive = zip::ZipArchive::new(reader)?;
+    let mut arrays = BTreeMap::new();
+    for i in 0..archive.len() {
+        let member = archive.by_index(i)?;
+        let Some(name) = npyz::npz::array_name_from_file_name(&member.name()?).map(str::to_owned) else {
+            continue;
+        };
+        let array = read_npy(member)
+            .map_err(|source| NpyError::Member { name: name.clone(), source: Box::new(source) })?;
+        arrays.insert(name, array);
+    }
+    Ok(arrays)
+}
+
+/// Writes named arrays as an archive without compression, as `numpy.savez` does. The same arrays give the same bytes.
+///
+/// # Errors
+/// [`NpyError::Io`] and [`NpyError::Archive`].
+pub fn write_npz<'a, T: Real>(
+    writer: impl Write + Seek,
+    arrays: impl IntoIterator<Item = (&'a str, &'a Array<T>)>,
+) -> Result<(), NpyError> {
+    let mut archive = zip::ZipWriter::new(writer);
+    let options = zip::write::SimpleFileOptions::default()
+        .compression_method(zip::CompressionMethod::Stored)
+        .large_file(true);
+    for (name, array) in arrays {
+        archive.start_file(npyz::npz::file_name_from_array_name(name), options)?;
+        write_npy(&mut archive, array)?;
+    }
+    archive.finish()?;
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! Elementary functions without branches or calls, so that loops over them vectorise; plain additions and
+//! multiplications, so that their bits do not depend on the processor.
+
+/// Functions of one number beyond those of `num_traits`.
+pub trait Elementary {
+    /// `e^x`, within 2 units in the last place.
+    #[must_use]
+    fn fast_exp(self) -> Self;
+    /// Hyperbolic tangent, within 4 units in the last place.
+    #[must_use]
+    fn fast_tanh(self) -> Self;
+    /// The error function.
+    #[must_use]
+    fn erf(self) -> Self;
+}
+
+macro_rules! elementary {
+    ($scalar:ident, $bits:ident, $mantissa:expr, $bias:expr, $range:expr, $saturated:expr, $ln2:expr, $degree:expr, $erf:path) => {
+        impl Elementary for $scalar {
+            #[inline(always)]
+            fn fast_exp(self) -> Self {
+                let x = if self > $range.1 {
+                    $range.1
+                } else if self < $range.0 {
+                    $range.0
+                } else {
+                    self
+                };
+                let (n, r) = $scalar::reduce(x);
+                // 2^n in two factors: n may be beyond the exponents of normal numbers.
+                let half = (n * 0.5 + $scalar::ROUND) - $scalar::ROUND;
+                ($scalar::exp_m1_core(r) + 1.0)
+                    * $scalar::power_of_two(half)
+                    * $scalar::power_of_two(n - half)
+            }
+
+            /// `-t / (2 + t)` with `t = e^(-2|x|) - 1`.
+            #[inline(always)]
+            fn fast_tanh(self) -> Self {
+                let x = -2.0 * self.abs();
+                let (n, r) = $scalar::reduce(if x < $saturated { $saturated } else { x });
+                let scale = $scalar::power_of_two(n);
+                let t = scale * $scalar::exp_m1_core(r) + (scale - 1.0);
+                (-t / (2.0 + t)).copysign(self)
+            }
+
+            fn erf(self) -> Self {
+                $erf(self)
+            }
+        }
+
+        impl Reduced for $scalar {
+            /// Adding this rounds to an integer, which then stands in the low bits.
+            const ROUND: Self = 1.5 * (1u64 << $mantissa) as Self;
+
+            #[inline(always)]
+            fn reduce(x: Self) -> (Self, Self) {
+                let n = (x * std::$scalar::consts::LOG2_E + Self::ROUND) - Self::ROUND;
+                (n, (x - n * $ln2.0) - n * $ln2.1)
+            }
+
+            #[inline(always)]
+            fn power_of_two(n: Self) -> Self {
+                Self::from_bits((n + Self::ROUND).to_bits().wrapping_add($bias) << $mantissa)
+            }
+
+            #[inline(always)]
+            fn exp_m1_core(r: Self) -> Self {
+                const COEFFICIENTS: [$scalar; $degree - 1] = {
+                    let (mut all, mut k, mut factorial) = ([0.0; $degree - 1], 2, 1.0f64);
+                    while k <= $degree {
+                        factorial *= k as f64;
+                        all[k - 2] = (1.0 / factorial) as $scalar;
+                        k += 1;
+                    }
+                    all
+                };
+                let mut sum = 0.0;
+                let mut k = COEFFICIENTS.len();
+                while k > 0 {
+                    k -= 1;
+                    sum = sum * r + COEFFICIENTS[k];
+                }
+                r + r * r * sum
+            }
+        }
+    };
+}
+
+/// Range reduction `x = n ln 2 + r` with an integer `n` and `|r| <= ln(2) / 2` (Cody and Waite 1980).
+trait Reduced: Sized {
+    const ROUND: Self;
+    /// `(n, r)`.
+    fn reduce(x: Self) -> (Self, Self);
+    /// `2^n` for an integer `n` among the exponents of normal numbers.
+    fn power_of_two(n: Self) -> Self;
+    /// `e^r - 1` by its Taylor polynomial: at this degree the remainder is below half a unit in the last place.
+    fn exp_m1_core(r: Self) -> Self;
+}
+
+// ln 2 is split so that n times its first part is exact.
+elementary!(
+    f64,
+    u64,
+    52,
+    1023,
+    (-760.0, 720.0),
+    -60.0,
+    (6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10),
+    13,
+    libm::erf
+);
+elementary!(f32, u32, 23, 127, (-110.0, 95.0), -40.0, (6.933_594e-1, -2.121_944_4e-4), 7, libm::erff);
+
+#[cfg(test)]
+mod tests {
+    use super::Elementary;
+
+    /// Distance in units in the last place of the expected value (or in the smallest number).
+    fn ulps(value: f64, expected: f64, epsilon: f64, smallest: f64) -> f64 {
+        (value - expected).abs() / (expected.abs() * epsilon).max(smallest)
+    }
+
+    #[test]
+    fn agree_with_the_standard_library() {
+        let tiny = f64::from_bits(1);
+        for i in -200_000..200_000 {
+            let x = f64::from(i) * 4e-3 + 1e-4;
+            if x.exp().is_finite() {
+                assert!(ulps(x.fast_exp(), x.exp(), f64::EPSILON, tiny) <= 2.0, "exp({x})");
+            }
+            let x = x / 20.0;
+            assert!(ulps(x.fast_tanh(), x.tanh(), f64::EPSILON, tiny) <= 4.0, "tanh({x})");
+            let x = f64::from(i) * 1e-7;
+            assert!(ulps(x.fast_tanh(), x.tanh(), f64::EPSILON, tiny) <= 4.0, "tanh({x})");
+            let x = i as f32 * 5e-4;
+            let (epsilon, tiny) = (f64::from(f32::EPSILON), f64::from(f32::from_bits(1)));
+            let wide = f64::from(x).exp();
+            if wide < f64::from(f32::MAX) {
+                assert!(ulps(f64::from(x.fast_exp()), wide, epsilon, tiny) <= 2.0, "exp({x})");
+            }
+            let x = x / 5.0;
+            assert!(ulps(f64::from(x.fast_tanh()), f64::from(x).tanh(), epsilon, tiny) <= 4.0, "tanh({x})");
+        }
+    }
+
+    #[test]
+    fn ends_are_kept() {
+        let (inf, nan) = (f64::INFINITY, f64::NAN);
+        assert_eq!([inf.fast_exp(), (-inf).fast_exp(), 0.0.fast_exp()], [inf, 0.0, 1.0]);
+        assert_eq!([inf.fast_tanh(), (-inf).fast_tanh()], [1.0, -1.0]);
+        assert!((-0.0f64).fast_tanh().is_sign_negative());
+        assert!(nan.fast_exp().is_nan() && nan.fast_tanh().is_nan());
+        assert_eq!([f32::INFINITY.fast_exp(), (-f32::INFINITY).fast_exp()], [f32::INFINITY, 0.0]);
+        assert!(f32::NAN.fast_exp().is_nan() && f32::NAN.fast_tanh().is_nan());
+    }
+}

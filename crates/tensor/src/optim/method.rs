@@ -1,0 +1,300 @@
+//! One step of each method.
+
+use num_traits::Float;
+
+use super::schedule::Schedule;
+use crate::array::Array;
+use crate::autodiff::tree::{Tree, check_same_structure};
+use crate::kernel::zip_in_place;
+use crate::linalg::Real;
+use crate::tensor::{Tensor, Value};
+
+/// How a gradient becomes an update.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Method {
+    /// Gradient descent.
+    Descent,
+    /// Heavy-ball or Nesterov momentum.
+    Momentum {
+        /// `mu`, in `[0, 1)`.
+        momentum: f64,
+        /// Whether the step looks ahead.
+        nesterov: bool,
+    },
+    /// Descent normalised by a running root mean square.
+    RmsNorm {
+        /// `beta`, in `[0, 1)`.
+        decay: f64,
+        /// Added to the root.
+        epsilon: f64,
+    },
+    /// Adam, or AdamW if decoupled.
+    Adam {
+        /// `beta_1`, of the first moment, in `[0, 1)`.
+        beta1: f64,
+        /// `beta_2`, of the second moment, in `[0, 1)`.
+        beta2: f64,
+        /// Added to the root.
+        epsilon: f64,
+        /// Whether weight decay acts on the parameters instead of the gradient: AdamW.
+        decoupled: bool,
+    },
+}
+
+impl Method {
+    /// Adam as published: `beta_1 = 0.9`, `beta_2 = 0.999`, `epsilon = 1e-8`.
+    pub const ADAM: Self = Self::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decoupled: false };
+
+    /// AdamW as published: as [`Method::ADAM`], weight decay decoupled.
+    pub const ADAM_W: Self = Self::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decoupled: true };
+
+    /// RMS-normalised descent with `beta = 0.99`, `epsilon = 1e-8`.
+    pub const RMS_NORM: Self = Self::RmsNorm { decay: 0.99, epsilon: 1e-8 };
+}
+
+/// A method with its learning rates, weight decay and state.
+///
+/// ```
+/// use overparam_tensor::{Tensor, grad, optim::Optimizer};
+///
+/// let mut w = Tensor::scalar(1.0);
+/// let mut descent = Optimizer::descent(0.1);
+/// let gradient = grad(|w: &Tensor<f64>| w.square(), &w);
+/// descent.step(&mut w, &gradient);
+/// assert!((w.item() - 0.8).abs() < 1e-15);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Optimizer<T: Real> {
+    method: Method,
+    schedule: Schedule,
+    weight_decay: f64,
+    /// One a leaf; empty: all 1.
+    multipliers: Vec<f64>,
+    step: usize,
+    /// Velocity or first moment of each leaf, and second moment; empty until needed.
+    first: Vec<Array<T>>,
+    second: Vec<Array<T>>,
+}
+
+impl<T: Real> Optimizer<T> {
+    /// A method with a learning rate or schedule.
+    pub fn new(method: Method, schedule: impl Into<Schedule>) -> Self {
+        Self {
+            method,
+            schedule: schedule.into(),
+            weight_decay: 0.0,
+            multipliers: Vec::new(),
+            step: 0,
+            first: Vec::new(),
+            second: Vec::new(),
+        }
+    }
+
+    /// Gradient descent.
+    pub fn descent(schedule: impl Into<Schedule>) -> Self {
+        Self::new(Method::Descent, schedule)
+    }
+
+    /// Adds `lambda / 2 |w|^2` to the loss (or decays the parameters directly, for AdamW).
+    #[must_use]
+    pub fn with_weight_decay(mut self, lambda: f64) -> Self {
+        self.weight_decay = lambda;
+        self
+    }
+
+    /// Multiplies the learning rate of each leaf, in the order of [`Tree::leaves`]: mean-field and NTK parameterisations
+    /// are standard ones with such factors.
+    #[must_use]
+    pub fn with_multipliers(mut self, multipliers: Vec<f64>) -> Self {
+        self.multipliers = multipliers;
+        self
+    }
+
+    /// Steps taken.
+    pub fn steps(&self) -> usize {
+        self.step
+    }
+
+    /// Moves the parameters by one step, in place.
+    ///
+    /// # Panics
+    /// If parameters and gradient, or the parameters of two steps, differ in structure or shapes; if there are multipliers
+    /// but not one a leaf; or inside a transformation, where parameters are not plain data.
+    pub fn step<P: Tree<T>>(&mut self, parameters: &mut P, gradient: &P) {
+        check_same_structure("Optimizer::step", parameters, gradient);
+        let gradients = gradient.leaves();
+        assert!(
+            self.multipliers.is_empty() || self.multipliers.len() == gradients.len(),
+            "Optimizer::step: {} multipliers for {} leaves",
+            self.multipliers.len(),
+            gradients.len()
+        );
+        let rate = self.schedule.at(self.step);
+        self.step += 1;
+        let mut leaf = 0;
+        parameters.visit_mut(&mut |w| {
+            let (Value::Data(w), Value::Data(g)) = (&mut w.0, &gradients[leaf].0) else {
+                panic!("Optimizer::step: parameters and gradients must be plain data, not watched by a transformation");
+            };
+            let multiplier = self.multipliers.get(leaf).copied().unwrap_or(1.0);
+            self.update(leaf, w, g, rate * multiplier);
+            leaf += 1;
+        });
+    }
+
+    fn update(&mut self, leaf: usize, w: &mut Array<T>, g: &Array<T>, rate: f64) {
+        let (eta, lambda) = (T::of(rate), T::of(self.weight_decay));
+        match self.method {
+            Method::Descent if self.weight_decay == 0.0 => zip_in_place("descent", w, g, |w, g| w - eta * g),
+            Method::Descent => zip_in_place("descent", w, g, |w, g| w - eta * (g + lambda * w)),
+            Method::Momentum { momentum, nesterov } => {
+                let mu = T::of(momentum);
+                let decayed = with_decay(g, w, lambda);
+                let v = state(&mut self.first, leaf, g);
+                zip_in_place("momentum", v, &decayed, |v, g| mu * v + g);
+                zip_in_place("momentum", w, v, |w, v| w - eta * if nesterov { mu * v } else { v });
+                if nesterov {
+                    zip_in_place("momentum", w, &decayed, |w, g| w - eta * g);
+                }
+            }
+            Method::RmsNorm { decay, epsilon } => {
+                let (beta, epsilon) = (T::of(decay), T::of(epsilon));
+                let mut scaled = with_decay(g, w, lambda);
+                let s = state(&mut self.second, leaf, g);
+                zip_in_place("RMS norm", s, &scaled, |s, g| beta * s + (T::ONE - beta) * g * g);
+                zip_in_place("RMS norm", &mut scaled, s, |g, s| g / (Float::sqrt(s) + epsilon));
+                zip_in_place("RMS norm", w, &scaled, |w, g| w - eta * g);
+            }
+            Method::Adam { beta1, beta2, epsilon, decoupled } => {
+                let steps = i32::try_from(self.step).unwrap_or(i32::MAX);
+                let (b1, b2, epsilon) = (T::of(beta1), T::of(beta2), T::of(epsilon));
+                let unbiased1 = T::of(1.0 / (1.0 - beta1.powi(steps)));
+                let unbiased2 = T::of(1.0 / (1.0 - beta2.powi(steps)));
+                let g = if decoupled { g.clone() } else { with_decay(g, w, lambda) };
+                let m = state(&mut self.first, leaf, &g);
+                zip_in_place("Adam", m, &g, |m, g| b1 * m + (T::ONE - b1) * g);
+                let s = state(&mut self.second, leaf, &g);
+                zip_in_place("Adam", s, &g, |s, g| b2 * s + (T::ONE - b2) * g * g);
+                let mut direction = m.clone();
+                zip_in_place("Adam", &mut direction, s, |m, s| {
+                    unbiased1 * m / (Float::sqrt(unbiased2 * s) + epsilon)
+                });
+                let kept = if decoupled { T::ONE - eta * lambda } else { T::ONE };
+                zip_in_place("Adam", w, &direction, |w, d| kept * w - eta * d);
+            }
+        }
+    }
+}
+
+/// `g + lambda w`.
+fn with_decay<T: Real>(g: &Array<T>, w: &Array<T>, lambda: T) -> Array<T> {
+    let mut g = g.clone();
+    if lambda != T::ZERO {
+        zip_in_place("weight decay", &mut g, w, |g, w| g + lambda * w);
+    }
+    g
+}
+
+/// The state of a leaf, zero at first.
+fn state<'a, T: Real>(states: &'a mut Vec<Array<T>>, leaf: usize, like: &Array<T>) -> &'a mut Array<T> {
+    while states.len() <= leaf {
+        states.push(Tensor::zeros(like.shape()).into_array());
+    }
+    &mut states[leaf]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Method, Optimizer};
+    use crate::autodiff::grad;
+    use crate::tensor::Tensor;
+
+    fn run(mut optimizer: Optimizer<f64>, steps: usize) -> (f64, f64) {
+        // Half the squared distance to (1, 2), the second coordinate 10 times as steep.
+        let mut w = (Tensor::scalar(0.0), Tensor::scalar(0.0));
+        for _ in 0..steps {
+            let g = grad(
+                |(a, b): &(Tensor<f64>, Tensor<f64>)| (a - 1.0).square() * 0.5 + (b - 2.0).square() * 5.0,
+                &w,
+            );
+            optimizer.step(&mut w, &g);
+        }
+        (w.0.item(), w.1.item())
+    }
+
+    /// Two steps of every method against the recursions worked out by hand in scalar arithmetic.
+    #[test]
+    fn methods_follow_their_recursions() {
+        let gradient = |w: [f64; 2]| [w[0] - 1.0, 10.0 * (w[1] - 2.0)];
+        let eta = 0.05;
+        let simulate = |update: &mut dyn FnMut(usize, usize, f64, f64) -> f64| {
+            let mut w = [0.0; 2];
+            for t in 1..=2 {
+                let g = gradient(w);
+                w = std::array::from_fn(|i| update(t, i, w[i], g[i]));
+            }
+            w
+        };
+        let mut v = [0.0; 2];
+        let mut s = [0.0; 2];
+        let heavy_ball = simulate(&mut |_, i, w, g| {
+            v[i] = 0.9 * v[i] + g + 0.01 * w;
+            w - eta * v[i]
+        });
+        v = [0.0; 2];
+        let nesterov = simulate(&mut |_, i, w, g| {
+            v[i] = 0.9 * v[i] + g + 0.01 * w;
+            w - eta * (g + 0.01 * w + 0.9 * v[i])
+        });
+        let rms = simulate(&mut |_, i, w, g| {
+            let g = g + 0.01 * w;
+            s[i] = 0.99 * s[i] + 0.01 * g * g;
+            w - eta * g / (s[i].sqrt() + 1e-8)
+        });
+        (v, s) = ([0.0; 2], [0.0; 2]);
+        let adam_w = simulate(&mut |t, i, w, g| {
+            let t = i32::try_from(t).unwrap();
+            v[i] = 0.9 * v[i] + 0.1 * g;
+            s[i] = 0.999 * s[i] + 0.001 * g * g;
+            let step = v[i] / (1.0 - 0.9f64.powi(t)) / ((s[i] / (1.0 - 0.999f64.powi(t))).sqrt() + 1e-8);
+            w - eta * 0.01 * w - eta * step
+        });
+        for (method, [a, b]) in [
+            (Method::Momentum { momentum: 0.9, nesterov: false }, heavy_ball),
+            (Method::Momentum { momentum: 0.9, nesterov: true }, nesterov),
+            (Method::RMS_NORM, rms),
+            (Method::ADAM_W, adam_w),
+        ] {
+            let (x, y) = run(Optimizer::new(method, eta).with_weight_decay(0.01), 2);
+            assert!(
+                (x - a).abs() < 1e-14 && (y - b).abs() < 1e-14,
+                "{method:?}: ({x}, {y}) against ({a}, {b})"
+            );
+        }
+    }
+
+    #[test]
+    fn every_method_finds_the_minimum() {
+        for method in [
+            Method::Descent,
+            Method::Momentum { momentum: 0.5, nesterov: true },
+            Method::ADAM,
+            Method::ADAM_W,
+        ] {
+            let (x, y) = run(Optimizer::new(method, 0.05), 2000);
+            assert!((x - 1.0).abs() < 1e-6 && (y - 2.0).abs() < 1e-6, "{method:?}: ({x}, {y})");
+        }
+    }
+
+    #[test]
+    fn multipliers_scale_each_leaf() {
+        let (x, y) = run(Optimizer::descent(0.1).with_multipliers(vec![2.0, 0.5]), 1);
+        assert!((x - 0.2).abs() < 1e-15 && (y - 1.0).abs() < 1e-15);
+    }
+
+    #[test]
+    #[should_panic(expected = "1 multipliers for 2 leaves")]
+    fn multipliers_must_be_one_a_leaf() {
+        run(Optimizer::descent(0.1).with_multipliers(vec![2.0]), 1);
+    }
+}

@@ -1,0 +1,79 @@
+//! NumPy files: round trips, foreign layouts, broken bytes.
+
+use std::io::Cursor;
+
+use overparam_tensor::Array;
+use overparam_tensor::array::{NpyError, read_npy, read_npz, write_npy, write_npz};
+
+fn sample() -> Array<f64> {
+    Array::from_fn(&[2, 3], |i| i[0] as f64 + 0.1 * i[1] as f64)
+}
+
+/// A version 1.0 file with this header and these bytes.
+fn file(header: &str, data: &[u8]) -> Vec<u8> {
+    let mut header = header.to_owned();
+    while !(10 + header.len() + 1).is_multiple_of(64) {
+        header.push(' ');
+    }
+    header.push('\n');
+    let length = u16::try_from(header.len()).unwrap();
+    [b"\x93NUMPY\x01\x00", &length.to_le_bytes()[..], header.as_bytes(), data].concat()
+}
+
+#[test]
+fn arrays_come_back_bit_for_bit() {
+    let mut bytes = Vec::new();
+    write_npy(&mut bytes, &sample().transpose(0, 1)).unwrap();
+    assert_eq!(read_npy::<f64>(bytes.as_slice()).unwrap(), sample().transpose(0, 1));
+    let single = Array::from_slice(&[2], &[0.1f32, f32::NAN]);
+    let mut bytes = Vec::new();
+    write_npy(&mut bytes, &single).unwrap();
+    let back = read_npy::<f32>(bytes.as_slice()).unwrap();
+    assert_eq!(back.to_vec().map_bits(), single.to_vec().map_bits());
+    assert_eq!(read_npy::<f64>(bytes.as_slice()).unwrap().at(&[0]), f64::from(0.1f32));
+}
+
+trait Bits {
+    fn map_bits(&self) -> Vec<u32>;
+}
+
+impl Bits for Vec<f32> {
+    fn map_bits(&self) -> Vec<u32> {
+        self.iter().map(|x| x.to_bits()).collect()
+    }
+}
+
+#[test]
+fn archives_come_back() {
+    let mut bytes = Cursor::new(Vec::new());
+    let other = Array::scalar(3.0);
+    write_npz(&mut bytes, [("x", &sample()), ("y", &other)]).unwrap();
+    let arrays = read_npz::<f64>(bytes).unwrap();
+    assert_eq!(arrays["x"], sample());
+    assert_eq!(arrays["y"].item(), 3.0);
+}
+
+#[test]
+fn columns_first_and_integers_are_understood() {
+    let data: Vec<u8> = [1i32, 2, 3, 4, 5, 6].iter().flat_map(|x| x.to_le_bytes()).collect();
+    let bytes = file("{'descr': '<i4', 'fortran_order': True, 'shape': (2, 3), }", &data);
+    assert_eq!(read_npy::<f64>(bytes.as_slice()).unwrap().to_vec(), [1.0, 3.0, 5.0, 2.0, 4.0, 6.0]);
+}
+
+#[test]
+fn broken_files_are_errors_that_say_why() {
+    let header = "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }";
+    let short = read_npy::<f64>(file(header, &[0; 40]).as_slice());
+    assert!(matches!(short, Err(NpyError::Io(_))), "{short:?}");
+    assert!(matches!(read_npy::<f64>(&b"not an array"[..]), Err(NpyError::Io(_))));
+    let complex = read_npy::<f64>(file(&header.replace("f8", "c16"), &[0; 96]).as_slice());
+    assert!(complex.unwrap_err().to_string().contains("c16"));
+    let vast = header.replace("(2, 3)", "(9000000000000000000, 9000000000000000000)");
+    assert!(matches!(
+        read_npy::<f64>(file(&vast, &[]).as_slice()),
+        Err(NpyError::Shape { .. } | NpyError::Io(_))
+    ));
+    let deep = header.replace("(2, 3)", "(1, 1, 1, 1, 1, 1, 1, 1, 1)");
+    assert!(matches!(read_npy::<f64>(file(&deep, &[0; 8]).as_slice()), Err(NpyError::Shape { .. })));
+    assert!(matches!(read_npz::<f64>(Cursor::new(vec![0; 50])), Err(NpyError::Archive(_))));
+}
