@@ -5,5 +5,11 @@
 //! | `house.rs` | the house's rules: floors, file lengths, no unfinished code |
 //! | `registry.rs` | every claim of the registry is complete and consistent |
 //! | `end_to_end.rs` | the command line as a user meets it: output, exit status, files |
+//! | `runner.rs` | interruption, panics, unusable outcomes, shared cells, thread counts, on a small claim |
 //! | `determinism.rs` | the same bytes on any number of threads, and after being killed |
 //! | `bad_input.rs` | wrong data and wrong words: one clear error each, exit status 2 |
+
+/// The README's code compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

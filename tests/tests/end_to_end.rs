@@ -90,3 +90,29 @@ fn an_altered_result_is_noticed_and_computed_again() {
     );
     assert_eq!(before, fs::read(out.path().join("report.json")).unwrap());
 }
+
+/// Ctrl-C: status 130, how far it got, and how to go on.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_stops_cleanly_and_says_how_to_resume() {
+    use std::process::{Command, Stdio};
+    let out = tempfile::tempdir().unwrap();
+    let run = ["reproduce", "low-rank-completion", "--scale", "standard", "--threads", "1", "--out"];
+    let child = Command::new(xtask().get_program())
+        .args(run)
+        .arg(out.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let messages = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(130), "{messages}");
+    assert!(
+        messages.contains("stopped:") && messages.contains("The same command goes on from there"),
+        "{messages}"
+    );
+    assert!(!out.path().join("report.json").exists());
+}
