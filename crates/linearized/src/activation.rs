@@ -92,7 +92,7 @@ impl Activation for Standard {
         match *self {
             Self::Relu => entries.iter_mut().for_each(|u| *u = scale * u.max(0.0)),
             Self::ShiftedRelu { shift } => {
-                entries.iter_mut().for_each(|u| *u = scale * (*u - shift).max(0.0))
+                entries.iter_mut().for_each(|u| *u = scale * (*u - shift).max(0.0));
             }
             Self::Quadratic => entries.iter_mut().for_each(|u| *u = scale * (*u * *u - 1.0)),
             Self::Step | Self::Tanh | Self::Erf => {
