@@ -4,8 +4,9 @@
 //! one, and judges all. [`TALKS`] is the registry that the command line reads.
 
 pub mod hu_2021;
+pub mod mei_2020;
 
 use overparam_eval::claim::Talk;
 
 /// Every talk with its claims, in the order of the talks.
-pub static TALKS: &[Talk] = &[hu_2021::TALK];
+pub static TALKS: &[Talk] = &[hu_2021::TALK, mei_2020::TALK];

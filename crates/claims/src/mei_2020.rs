@@ -1,0 +1,14 @@
+//! Song Mei, "Generalization of linearized neural networks: staircase decay and double descent", 2020.
+
+mod agreement;
+pub mod double_descent;
+
+use overparam_eval::claim::Talk;
+
+/// The talk's claims.
+pub static TALK: Talk = Talk {
+    id: "mei-2020",
+    title: "Song Mei: Generalization of linearized neural networks, staircase decay and double descent",
+    fingerprint: env!("OVERPARAM_FINGERPRINT_MEI_2020"),
+    claims: &[&double_descent::DoubleDescent],
+};
