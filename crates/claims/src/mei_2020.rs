@@ -2,6 +2,8 @@
 
 mod agreement;
 pub mod double_descent;
+pub mod lazy_limits;
+pub mod staircase;
 
 use overparam_eval::claim::Talk;
 
@@ -10,5 +12,5 @@ pub static TALK: Talk = Talk {
     id: "mei-2020",
     title: "Song Mei: Generalization of linearized neural networks, staircase decay and double descent",
     fingerprint: env!("OVERPARAM_FINGERPRINT_MEI_2020"),
-    claims: &[&double_descent::DoubleDescent],
+    claims: &[&staircase::Staircase, &double_descent::DoubleDescent, &lazy_limits::LazyLimits],
 };
