@@ -165,7 +165,7 @@ impl Claim for LazyLimits {
 }
 
 /// SGD steps of the trained net.
-const STEPS: usize = 600;
+const STEPS: usize = 800;
 
 fn grid(plan: &Plan<'_>, quadratic: bool) -> Vec<Cell> {
     let (linearised, trained) = plan.by_scale([(150, 20), (200, 50), (450, 100)]);
@@ -217,12 +217,12 @@ fn fit(cell: &Cell, context: &Context<'_>) -> Result<f64, Error> {
         Polynomial::linear(DVector::from_element(d, (quadratic.energy() / d as f64).sqrt()))
     };
     if cell.model == Model::Trained {
-        let schedule = Schedule { steps: STEPS, batch: 8 * d, learning_rate: 0.03, cooling: 0.5 };
-        let mut net = QuadraticNet::random(context.shared("weights", cell.seed), cell.neurons, d, 1.0);
+        let schedule = Schedule { steps: STEPS, batch: 8 * d, learning_rate: 0.015, cooling: 0.5 };
+        let mut net = QuadraticNet::random(context.shared("weights", cell.seed), cell.neurons, d, 0.5);
         net.train(&target, schedule, context.shared("samples", cell.seed))?;
         return Ok(net.risk(&target));
     }
-    let mut weights = context.shared("weights", cell.seed).normal_matrix::<f64>(cell.neurons, d, 1.0);
+    let mut weights = context.shared("weights", cell.seed).normal_matrix::<f64>(cell.neurons, d, 0.5);
     for (mut column, variance) in weights.column_iter_mut().zip(covariance(cell).iter()) {
         column *= variance.sqrt();
     }

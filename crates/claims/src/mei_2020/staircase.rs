@@ -12,7 +12,8 @@
 //!
 //! *Tolerances.* 10% of the target's energy, at every point, the interval of the largest distance holding at all points at
 //! once. A plateau is looked up half-way between the two steps, at the geometric mean of the multiplicities `B(d, l)` and
-//! `B(d, l + 1)`, for `l` = 0 and 1: the third would need some `d^(5/2)` samples, 100,000 at `d = 100`.
+//! `B(d, l + 1)`, for `l` = 0 and 1: the third would need some `d^(5/2)` samples, 100,000 at `d = 100`. Steps are smooth at
+//! finite `d`: at `d = 40` tangent features miss the plateau's height by 0.105 (0.086 to 0.124), hence `d = 100`.
 //!
 //! *Control.* A target of the same energy in other degrees than the prediction was given: 0.2, 0.3, 0.5.
 
@@ -185,9 +186,9 @@ fn height(degree: usize) -> f64 {
 }
 
 fn grid(plan: &Plan<'_>, energies: [f64; 4]) -> Vec<Cell> {
-    let dimension = plan.by_scale([40, 100, 100]);
+    let dimension = 100;
     let exponents: &[f64] = plan.by_scale([
-        &[1.0, 1.75][..],
+        &[1.0][..],
         &[0.75, 1.0, 1.25, 1.6][..],
         &[0.75, 1.0, 1.1, 1.25, 1.5, 1.6, 1.75, 1.9][..],
     ]);
@@ -199,7 +200,7 @@ fn grid(plan: &Plan<'_>, energies: [f64; 4]) -> Vec<Cell> {
         sizes.push((between.round() as usize, Some(degree)));
     }
     let mut cells = Vec::new();
-    for seed in plan.seeds([6, 8, 10]) {
+    for seed in plan.seeds([8, 8, 10]) {
         for (model, _) in MODELS {
             for &(size, plateau) in &sizes {
                 let whole = (size as f64 / d).round() as usize * dimension;
