@@ -1,0 +1,17 @@
+//! Song Mei, "Generalization of linearized neural networks: staircase decay and double descent", 2020.
+
+mod agreement;
+pub mod double_descent;
+pub mod lazy_limits;
+pub mod staircase;
+
+use overparam_eval::claim::Talk;
+
+/// The talk's claims.
+pub static TALK: Talk = Talk {
+    id: "mei-2020",
+    title: "Song Mei: Generalization of linearized neural networks, staircase decay and double descent",
+    fingerprint: env!("OVERPARAM_FINGERPRINT_MEI_2020"),
+    // The staircase joins when its smoke run decides: see its module comment.
+    claims: &[&double_descent::DoubleDescent, &lazy_limits::LazyLimits],
+};

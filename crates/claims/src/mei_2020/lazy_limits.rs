@@ -1,0 +1,297 @@
+//! **mei-2020/lazy-limits.** What linearisation cannot do: on quadratic targets with `N / d` fixed, random features, tangent
+//! features and the trained net are separated, with risks in closed form.
+//!
+//! *Source.* Ghorbani, Mei, Misiakiewicz, Montanari 2019, theorems 1 to 3. *Experiment.* Inputs `N(0, I)`, unlimited data,
+//! target `<x, B x> - tr B` with the eigenvalues of `B` equally spaced from 0.2 to 1.8, `rho = N / d` from 0.1 to 2. Four models:
+//! ReLU random features with weights `N(0, Gamma)`, `Gamma` isotropic or proportional to `B`; tangent features of quadratic
+//! neurons; all weights of quadratic neurons trained by SGD on fresh samples. For drawn weights the population risk of the
+//! first three is exact linear algebra, so nothing but the weights is random; the trained net's risk is exact as well.
+//!
+//! *Predicted.* The limits of `N, d -> inf` ([`overparam_linearized::quadratic`]), the trained net's at the run's own `N`, `d`.
+//!
+//! *Tolerances.* 5% of the target's energy at every `rho`: formulas are limits, and the next order in `1 / d` is about 1%.
+//! The interval of the largest distance holds at all `rho` at once (Student t, Bonferroni). For separation the ranges over
+//! seeds must not touch where `rho < 1`.
+//!
+//! *Control.* A target without a quadratic part, of the same energy: the formulas are those of `B`.
+
+use nalgebra::{DMatrix, DVector};
+use overparam_eval::check::{Bound, Check};
+use overparam_eval::claim::{About, CellError, Claim, Context, Plan, Run, Source};
+use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series};
+use overparam_eval::stats::{self, Estimate, Interval};
+use overparam_linearized::Error;
+use overparam_linearized::activation::Standard;
+use overparam_linearized::hermite::Profile;
+use overparam_linearized::quadratic::{
+    Polynomial, QuadraticNet, Schedule, random_features_risk, tangent_risk, trained_risk,
+};
+use serde::{Deserialize, Serialize};
+
+use super::agreement::{Measured, worst_gap};
+
+/// What is fitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Model {
+    /// ReLU random features, isotropic weights.
+    RandomFeatures,
+    /// ReLU random features, weights with covariance proportional to `B`.
+    AlignedFeatures,
+    /// Tangent features of quadratic neurons.
+    Tangent,
+    /// Quadratic neurons, trained.
+    Trained,
+}
+
+const MODELS: [(Model, &str); 4] = [
+    (Model::RandomFeatures, "random features"),
+    (Model::AlignedFeatures, "random features aligned with B"),
+    (Model::Tangent, "neural tangent"),
+    (Model::Trained, "trained net"),
+];
+
+/// One model with one draw of its weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// What is fitted.
+    pub model: Model,
+    /// `d`.
+    pub dimension: usize,
+    /// `N`.
+    pub neurons: usize,
+    /// Whether the target has the quadratic part that the formulas are about; else it is linear.
+    pub quadratic: bool,
+    /// Index of the weights.
+    pub seed: u64,
+}
+
+/// The model's population risk.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Relative to the target's energy.
+    pub risk: f64,
+}
+
+/// The claim.
+pub struct LazyLimits;
+
+impl Claim for LazyLimits {
+    type Cell = Cell;
+    type Outcome = Outcome;
+
+    fn about(&self) -> About {
+        About {
+            id: "mei-2020/lazy-limits",
+            statement: "On quadratic targets with as many neurons as dimensions, random features learn next to nothing, \
+                        tangent features a part, and the trained net the best approximation that its width allows.",
+            formula: "R_NT = (1 - rho)^2 (1 - q) + (1 - rho) q, R_NN = sum over i > N of lambda_i(B)^2 / ||B||_F^2",
+            sources: &[Source {
+                citation: "Ghorbani, Mei, Misiakiewicz, Montanari: Limitations of Lazy Training of Two-layers Neural \
+                           Networks (NeurIPS 2019)",
+                place: "theorems 1 to 3",
+                url: "https://arxiv.org/abs/1906.08899",
+            }],
+            prediction: "the three closed forms over rho = N/d from 0.1 to 2",
+            must_hold: "each model within 5% of the target's energy at every rho; trained below tangent below random \
+                        features for rho < 1",
+            control: "a target without a quadratic part",
+            cpu_seconds: [3.0, 60.0, 3000.0],
+        }
+    }
+
+    fn cells(&self, plan: &Plan<'_>) -> Vec<Cell> {
+        grid(plan, true)
+    }
+
+    fn control(&self, plan: &Plan<'_>) -> Vec<Cell> {
+        grid(plan, false)
+    }
+
+    fn cost(&self, cell: &Cell) -> f64 {
+        let d = cell.dimension as f64;
+        match cell.model {
+            Model::Trained => 3e-8 * STEPS as f64 * d.powi(3),
+            _ => 2e-7 * cell.neurons as f64 * (cell.neurons as f64 + 500.0),
+        }
+    }
+
+    fn run(&self, cell: &Cell, context: &Context<'_>) -> Result<Outcome, CellError> {
+        fit(cell, context).map(|risk| Outcome { risk }).map_err(CellError::new)
+    }
+
+    fn judge(&self, runs: &[Run<Cell, Outcome>]) -> Vec<Check> {
+        let mut checks: Vec<Check> = MODELS
+            .iter()
+            .map(|(model, name)| {
+                let measured: Option<Vec<Measured>> = points(runs, *model)
+                    .into_iter()
+                    .map(|(cell, values)| Some(Measured { values, theory: theory(cell).ok()? }))
+                    .collect();
+                Check::new(
+                    format!("{name}: largest distance of the risk from its formula, in the target's energy"),
+                    "0 as d grows",
+                    measured.and_then(|m| worst_gap(&m)),
+                    Bound::AtMost(0.05),
+                    "5% of the energy; at finite d the formulas are off by about 1%",
+                )
+            })
+            .collect();
+        for (above, below) in [(0, 2), (2, 3)] {
+            checks.push(Check::new(
+                format!("smallest gap between {} and {}, rho < 1", MODELS[above].1, MODELS[below].1),
+                "positive",
+                separation(runs, MODELS[above].0, MODELS[below].0),
+                Bound::AtLeast(0.0),
+                "the least of the risks above minus the largest of those below, over seeds, at each rho",
+            ));
+        }
+        checks
+    }
+
+    fn figures(&self, runs: &[Run<Cell, Outcome>], control: &[Run<Cell, Outcome>]) -> Vec<Figure> {
+        vec![Figure {
+            name: "lazy-limits".into(),
+            title: "Random features, tangent features and the trained net on a quadratic target".into(),
+            caption: "Risk relative to the target's energy against neurons per dimension. Lines: closed forms. Points: \
+                      means over seeds with 95% intervals. Right: a linear target, where the formulas do not apply."
+                .into(),
+            panels: vec![
+                panel(runs, "Quadratic target", Role::Experiment),
+                panel(control, "Control: linear target", Role::Control),
+            ],
+        }]
+    }
+}
+
+/// SGD steps of the trained net.
+const STEPS: usize = 800;
+
+fn grid(plan: &Plan<'_>, quadratic: bool) -> Vec<Cell> {
+    let (linearised, trained) = plan.by_scale([(150, 20), (200, 50), (450, 100)]);
+    let ratios: &[f64] = plan.by_scale([
+        &[0.1, 0.5, 1.0, 2.0][..],
+        &[0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0][..],
+        &[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0][..],
+    ]);
+    let mut cells = Vec::new();
+    for seed in plan.seeds([6, 8, 10]) {
+        for (model, _) in MODELS {
+            let dimension = if model == Model::Trained { trained } else { linearised };
+            cells.extend(ratios.iter().map(|ratio| Cell {
+                model,
+                dimension,
+                neurons: (ratio * dimension as f64).round() as usize,
+                quadratic,
+                seed,
+            }));
+        }
+    }
+    cells
+}
+
+/// The eigenvalues of `B`: equally spaced from 0.2 to 1.8.
+fn eigenvalues(dimension: usize) -> DVector<f64> {
+    DVector::from_fn(dimension, |i, _| 0.2 + 1.6 * i as f64 / (dimension - 1) as f64)
+}
+
+fn form(dimension: usize) -> DMatrix<f64> {
+    DMatrix::from_diagonal(&eigenvalues(dimension))
+}
+
+/// The eigenvalues of the weights' covariance, of sum 1.
+fn covariance(cell: &Cell) -> DVector<f64> {
+    let d = cell.dimension;
+    match cell.model {
+        Model::AlignedFeatures => eigenvalues(d).unscale(eigenvalues(d).sum()),
+        _ => DVector::from_element(d, (d as f64).recip()),
+    }
+}
+
+fn fit(cell: &Cell, context: &Context<'_>) -> Result<f64, Error> {
+    let d = cell.dimension;
+    let quadratic = Polynomial::quadratic(form(d));
+    let target = if cell.quadratic {
+        quadratic
+    } else {
+        Polynomial::linear(DVector::from_element(d, (quadratic.energy() / d as f64).sqrt()))
+    };
+    if cell.model == Model::Trained {
+        let schedule = Schedule { steps: STEPS, batch: 8 * d, learning_rate: 0.015, cooling: 0.5 };
+        let mut net = QuadraticNet::random(context.shared("weights", cell.seed), cell.neurons, d, 0.5);
+        net.train(&target, schedule, context.shared("samples", cell.seed))?;
+        return Ok(net.risk(&target));
+    }
+    let mut weights = context.shared("weights", cell.seed).normal_matrix::<f64>(cell.neurons, d, 0.5);
+    for (mut column, variance) in weights.column_iter_mut().zip(covariance(cell).iter()) {
+        column *= variance.sqrt();
+    }
+    if cell.model == Model::Tangent {
+        target.tangent_risk(&weights)
+    } else {
+        target.random_features_risk(&Standard::Relu, &weights)
+    }
+}
+
+/// The closed form for the quadratic target.
+fn theory(cell: &Cell) -> Result<f64, Error> {
+    let b = form(cell.dimension);
+    let rho = cell.neurons as f64 / cell.dimension as f64;
+    match cell.model {
+        Model::Tangent => tangent_risk(rho, &b),
+        Model::Trained => trained_risk(cell.neurons, &b),
+        Model::RandomFeatures | Model::AlignedFeatures => {
+            let gamma = DMatrix::from_diagonal(&covariance(cell));
+            random_features_risk(&Profile::of(&Standard::Relu)?, rho, &b, &gamma)
+        }
+    }
+}
+
+/// The risks over seeds at every `N` of a model.
+fn points(runs: &[Run<Cell, Outcome>], model: Model) -> Vec<(&Cell, Vec<f64>)> {
+    let mut points: Vec<(&Cell, Vec<f64>)> = Vec::new();
+    for run in runs.iter().filter(|r| r.cell.model == model) {
+        match points.iter_mut().find(|p| p.0.neurons == run.cell.neurons) {
+            Some(point) => point.1.push(run.outcome.risk),
+            None => points.push((&run.cell, vec![run.outcome.risk])),
+        }
+    }
+    points.sort_by_key(|p| p.0.neurons);
+    points
+}
+
+/// The grid has the same `rho` for every model.
+fn separation(runs: &[Run<Cell, Outcome>], above: Model, below: Model) -> Option<Estimate> {
+    type Risks<'a> = (&'a Cell, Vec<f64>);
+    let gap = |((cell, above), (_, below)): (Risks<'_>, Risks<'_>)| {
+        let least = above.into_iter().fold(f64::INFINITY, f64::min);
+        let largest = below.into_iter().fold(f64::NEG_INFINITY, f64::max);
+        (cell.neurons < cell.dimension).then_some(least - largest)
+    };
+    let value = points(runs, above).into_iter().zip(points(runs, below)).filter_map(gap).reduce(f64::min)?;
+    Some(Estimate { value, interval: Interval { low: value, high: value }, level: 1.0 })
+}
+
+fn panel(runs: &[Run<Cell, Outcome>], title: &str, role: Role) -> Panel {
+    let mut series = Vec::new();
+    for (colour, (model, name)) in MODELS.into_iter().enumerate() {
+        let points = points(runs, model);
+        let Some((first, _)) = points.first() else { continue };
+        let line = (0..=2 * first.dimension).step_by((first.dimension / 25).max(1)).filter_map(|neurons| {
+            let risk = theory(&Cell { neurons, ..(*first).clone() }).ok()?;
+            Some(Point::new(neurons as f64 / first.dimension as f64, risk))
+        });
+        series.push(Series::new(format!("{name}, theory"), Role::Theory, colour, line.collect()));
+        let measured = points.iter().filter_map(|(cell, risks)| {
+            let rho = cell.neurons as f64 / cell.dimension as f64;
+            Some(Point::estimate(rho, &stats::mean(risks, 0.95).ok()?))
+        });
+        series.push(Series::new(name, role, colour, measured.collect()));
+    }
+    Panel {
+        title: title.into(),
+        x: Axis::linear("neurons per dimension, N/d"),
+        y: Axis::linear("risk / energy of the target"),
+        series,
+    }
+}
