@@ -11,8 +11,8 @@ pub mod shape;
 
 pub use layer::{
     Combine, Conv, Dense, Dropout, GlobalSelfAttention, Layer, LayerNorm, Padding, Pool, abs, avg_pool, conv,
-    dense, dropout, erf, flatten, gelu, global_avg_pool, global_sum_pool, layer_norm, parallel, relu, residual,
-    sum_pool,
+    dense, dropout, erf, flatten, gelu, global_avg_pool, global_sum_pool, layer_norm, parallel, relu,
+    residual, sum_pool,
 };
 
 /// How weights are scaled: where the `1/sqrt(fan-in)` stands.

@@ -35,7 +35,10 @@ impl<T: Real> Images<T> {
             let Shape { height, width, channels } = shape;
             return Err(NtkError::input(
                 "images",
-                format!("{count} x {height} x {width} x {channels} needs {expected} numbers, got {}", data.len()),
+                format!(
+                    "{count} x {height} x {width} x {channels} needs {expected} numbers, got {}",
+                    data.len()
+                ),
             ));
         }
         Ok(Self { count, shape, data })

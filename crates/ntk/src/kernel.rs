@@ -116,7 +116,12 @@ impl<T: Real> Kernel<T> {
         Ok(self.compute(x1, x2, Wanted { nngp: false, ntk: true })?.1)
     }
 
-    fn compute(&self, x1: &Inputs<T>, x2: Option<&Inputs<T>>, wanted: Wanted) -> Result<Results<T>, NtkError> {
+    fn compute(
+        &self,
+        x1: &Inputs<T>,
+        x2: Option<&Inputs<T>>,
+        wanted: Wanted,
+    ) -> Result<Results<T>, NtkError> {
         x1.check("first inputs", self.shape)?;
         if let Some(x2) = x2 {
             x2.check("second inputs", self.shape)?;

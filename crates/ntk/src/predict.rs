@@ -70,7 +70,10 @@ impl Regularizer {
 fn check(kernel: &DMatrix<f64>, targets: &DMatrix<f64>) -> Result<(), NtkError> {
     let (rows, columns) = kernel.shape();
     if rows == 0 || rows != columns {
-        return Err(NtkError::input("training kernel", format!("expected n x n with n >= 1, got {rows} x {columns}")));
+        return Err(NtkError::input(
+            "training kernel",
+            format!("expected n x n with n >= 1, got {rows} x {columns}"),
+        ));
     }
     if targets.nrows() != rows || targets.ncols() == 0 {
         let (n, c) = targets.shape();
@@ -85,12 +88,7 @@ fn check(kernel: &DMatrix<f64>, targets: &DMatrix<f64>) -> Result<(), NtkError> 
 }
 
 /// Refuses a matrix of the wrong shape.
-fn expect(
-    which: &'static str,
-    matrix: &DMatrix<f64>,
-    rows: usize,
-    columns: usize,
-) -> Result<(), NtkError> {
+fn expect(which: &'static str, matrix: &DMatrix<f64>, rows: usize, columns: usize) -> Result<(), NtkError> {
     if matrix.shape() == (rows, columns) {
         return Ok(());
     }

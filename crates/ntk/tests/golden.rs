@@ -11,7 +11,10 @@ use serde_json::Value;
 /// Largest `|a - b| / |b|`, absolute where `b` is zero.
 fn relative(a: &DMatrix<f64>, b: &DMatrix<f64>) -> f64 {
     assert_eq!(a.shape(), b.shape());
-    a.iter().zip(b).map(|(a, b)| if *b == 0.0 { a.abs() } else { (a - b).abs() / b.abs() }).fold(0.0, f64::max)
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| if *b == 0.0 { a.abs() } else { (a - b).abs() / b.abs() })
+        .fold(0.0, f64::max)
 }
 
 fn inputs(case: &Value, which: &str) -> Inputs<f64> {

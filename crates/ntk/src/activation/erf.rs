@@ -13,6 +13,6 @@ use std::f64::consts::PI;
 use super::pair::{Moments, Pair};
 
 pub(crate) fn moments(p: &Pair) -> Moments {
-    let root = (1.0 + 2.0 * (p.q[0] + p.q[1]) + 4.0 * p.determinant()).sqrt();
+    let root = (1.0 + 2.0 * (p.q[0] + p.q[1])).sqrt().hypot(2.0 * p.root_determinant());
     Moments { kappa: 2.0 / PI * (2.0 * p.k).atan2(root), kappa_dot: 4.0 / PI / root }
 }

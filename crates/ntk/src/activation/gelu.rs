@@ -17,13 +17,12 @@ use super::pair::{Moments, Pair};
 
 pub(crate) fn moments(p: &Pair) -> Moments {
     let [x, y] = p.q;
-    let determinant = p.determinant();
-    let d = 1.0 + x + y + determinant;
-    let root = d.sqrt();
+    let determinant = p.root_determinant();
+    let root = (1.0 + (x + y)).sqrt().hypot(determinant);
     let both = 0.25 + p.k.atan2(root) / (2.0 * PI);
     let shrunk = 1.0 / (1.0 + x) + 1.0 / (1.0 + y);
     Moments {
-        kappa: p.k * both + (determinant + p.k * (p.k * shrunk)) / (2.0 * PI * root),
-        kappa_dot: both + p.k * (shrunk + 1.0 / d) / (2.0 * PI * root),
+        kappa: p.k * both + (determinant * (determinant / root) + p.k * shrunk * (p.k / root)) / (2.0 * PI),
+        kappa_dot: both + p.k / root * (shrunk + (1.0 / root) / root) / (2.0 * PI),
     }
 }

@@ -20,9 +20,9 @@ impl Pair {
         self.s[0] * self.s[1]
     }
 
-    /// `q_x q_y - k^2`, free of cancellation.
-    pub(crate) fn determinant(&self) -> f64 {
-        self.margin * (self.scale() + self.k.abs())
+    /// `sqrt(q_x q_y - k^2)`, free of cancellation and overflow.
+    pub(crate) fn root_determinant(&self) -> f64 {
+        self.margin.sqrt() * (self.scale() + self.k.abs()).sqrt()
     }
 
     /// `1 - |c|` with the correlation `c`; one where a variance vanishes.

@@ -37,9 +37,8 @@ impl Rectified {
         let angle = PI - sine.atan2(c);
         let j = |[a, b]: &[Vec<f64>; 2]| (horner(a, c) * sine + horner(b, c) * angle) / (2.0 * PI);
         let n = self.degree as i32;
-        let kappa_dot = self.lower.as_ref().map_or(0.0, |lower| {
-            f64::from(n * n) * p.scale().powi(n - 1) * j(lower)
-        });
+        let kappa_dot =
+            self.lower.as_ref().map_or(0.0, |lower| f64::from(n * n) * p.scale().powi(n - 1) * j(lower));
         Moments { kappa: p.scale().powi(n) * j(&self.this), kappa_dot }
     }
 }

@@ -59,7 +59,10 @@ impl Numerical {
 
 impl fmt::Debug for Numerical {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Numerical").field("name", &self.name).field("nodes", &self.nodes).finish_non_exhaustive()
+        f.debug_struct("Numerical")
+            .field("name", &self.name)
+            .field("nodes", &self.nodes)
+            .finish_non_exhaustive()
     }
 }
 
@@ -123,7 +126,8 @@ pub(crate) struct Series {
 impl Series {
     pub(crate) fn new(numerical: Numerical) -> Result<Self, NtkError> {
         let n = numerical.nodes;
-        let jacobi = DMatrix::from_fn(n, n, |i, j| if i.abs_diff(j) == 1 { (i.max(j) as f64).sqrt() } else { 0.0 });
+        let jacobi =
+            DMatrix::from_fn(n, n, |i, j| if i.abs_diff(j) == 1 { (i.max(j) as f64).sqrt() } else { 0.0 });
         let eigen = symmetric_eigen(&jacobi)?;
         let mut projection = eigen.vectors;
         for mut column in projection.column_iter_mut() {
@@ -138,7 +142,11 @@ impl Series {
     pub(crate) fn expand(&self, s: f64, out: &mut Vec<f64>) {
         for f in [&self.numerical.function, &self.numerical.derivative] {
             let values: Vec<f64> = self.nodes.iter().map(|z| f(s * z)).collect();
-            out.extend(self.projection.row_iter().map(|row| row.iter().zip(&values).map(|(p, v)| p * v).sum::<f64>()));
+            out.extend(
+                self.projection
+                    .row_iter()
+                    .map(|row| row.iter().zip(&values).map(|(p, v)| p * v).sum::<f64>()),
+            );
         }
     }
 

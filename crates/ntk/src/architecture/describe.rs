@@ -32,7 +32,8 @@ fn words(shape: Shape) -> String {
 }
 
 fn line(text: &mut String, layer: &Layer, index: usize, depth: usize) {
-    let _ = write!(text, "{:indent$}{}. {}{}", "", index + 1, layer.name(), settings(layer), indent = 2 * depth);
+    let _ =
+        write!(text, "{:indent$}{}. {}{}", "", index + 1, layer.name(), settings(layer), indent = 2 * depth);
 }
 
 fn branches(text: &mut String, layer: &Layer, depth: usize) {
@@ -78,7 +79,8 @@ fn settings(layer: &Layer) -> String {
 }
 
 fn window(size: [usize; 2], strides: [usize; 2]) -> String {
-    let stride = if strides == [1, 1] { String::new() } else { format!(" by {} x {}", strides[0], strides[1]) };
+    let stride =
+        if strides == [1, 1] { String::new() } else { format!(" by {} x {}", strides[0], strides[1]) };
     format!("{} x {}{stride}", size[0], size[1])
 }
 

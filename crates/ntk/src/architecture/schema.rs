@@ -194,9 +194,9 @@ fn read_activation(name: &str, f: &mut Fields<'_>, place: &str) -> Result<Activa
         "sign" => Activation::Sign,
         "sin" => Activation::Sin { a: f.finite("a", 1.0)?, b: f.finite("b", 1.0)?, c: f.finite("c", 0.0)? },
         "cos" => Activation::Cos { a: f.finite("a", 1.0)?, b: f.finite("b", 1.0)?, c: f.finite("c", 0.0)? },
-        "rbf" => Activation::Rbf {
-            gamma: f.number("gamma", "a finite number > 0", |x| x > 0.0)?.unwrap_or(1.0),
-        },
+        "rbf" => {
+            Activation::Rbf { gamma: f.number("gamma", "a finite number > 0", |x| x > 0.0)?.unwrap_or(1.0) }
+        }
         "exp" => Activation::Exp { a: f.finite("a", 1.0)?, b: f.finite("b", 1.0)? },
         "monomial" => Activation::Monomial { degree: degree(f)?.ok_or_else(|| f.missing("degree"))? },
         "rectified_monomial" => {

@@ -66,7 +66,8 @@ pub(crate) fn windowed(
             window[0], window[1], shape.height, shape.width
         ),
     };
-    let rows = windows(shape.height, window[0], strides[0], padding).ok_or_else(|| refuse("is larger than"))?;
+    let rows =
+        windows(shape.height, window[0], strides[0], padding).ok_or_else(|| refuse("is larger than"))?;
     let columns =
         windows(shape.width, window[1], strides[1], padding).ok_or_else(|| refuse("is larger than"))?;
     if padding == Padding::Circular && (window[0] > shape.height || window[1] > shape.width) {
@@ -156,7 +157,8 @@ fn merge(ends: &[Point], combine: Combine, at: &str) -> Result<Point, NtkError> 
             || (combine != Combine::Concat && end.shape.channels != first.shape.channels)
     };
     // The width of an infinite layer is nominal: only pixels must agree for sums of fresh layers.
-    let nominal = |end: &Point| (end.shape.height, end.shape.width) == (first.shape.height, first.shape.width);
+    let nominal =
+        |end: &Point| (end.shape.height, end.shape.width) == (first.shape.height, first.shape.width);
     if let Some(end) = ends.iter().find(|end| differ(end) && !nominal(end)) {
         return Err(NtkError::Layer {
             at: at.to_owned(),
@@ -175,7 +177,8 @@ fn merge(ends: &[Point], combine: Combine, at: &str) -> Result<Point, NtkError> 
         Combine::Concat => ends.iter().map(|end| end.shape.channels).sum(),
         Combine::Sum | Combine::Product => first.shape.channels,
     };
-    let gaussian = combine == Combine::Sum && ends.iter().all(|end| end.gaussian) || ends.len() == 1 && first.gaussian;
+    let gaussian =
+        combine == Combine::Sum && ends.iter().all(|end| end.gaussian) || ends.len() == 1 && first.gaussian;
     Ok(Point { shape: Shape { channels, ..first.shape }, gaussian })
 }
 

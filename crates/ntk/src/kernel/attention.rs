@@ -109,8 +109,7 @@ impl Attention {
         let mut out = vec![0.0; n * n];
         for p in 0..n {
             for r in 0..n {
-                out[at(p, r)] =
-                    half[p * n..][..n].iter().zip(&right[r * n..][..n]).map(|(h, g)| h * g).sum();
+                out[at(p, r)] = half[p * n..][..n].iter().zip(&right[r * n..][..n]).map(|(h, g)| h * g).sum();
             }
         }
         out

@@ -131,7 +131,8 @@ fn start<T: Real>(
         (k[i], m[i]) = (product, margin);
         if margin < close * scale {
             let sign = Float::signum(product);
-            let (u, v) = (&a.directions[p * channels..][..channels], &b.directions[r * channels..][..channels]);
+            let (u, v) =
+                (&a.directions[p * channels..][..channels], &b.directions[r * channels..][..channels]);
             let square: f64 = u.iter().zip(v).map(|(u, v)| (u - sign.f64() * v).powi(2)).sum();
             m[i] = scale * T::of((square / 2.0).min(1.0));
             k[i] = sign * (scale - m[i]);

@@ -175,7 +175,8 @@ fn closed_entry<T: Real>(closed: &Closed, k: T, m: T, ntk: T, x: Side<T>, y: Sid
     let pair = Pair { k: k.f64(), margin: m.f64(), q: [x.q.f64(), y.q.f64()], s: [x.s.f64(), y.s.f64()] };
     let (moments, margin) = closed.moments(&pair);
     let kappa = T::of(moments.kappa);
-    let margin = margin.map_or_else(|| direct_margin(x.q_after, y.q_after, x.s_after, y.s_after, kappa), T::of);
+    let margin =
+        margin.map_or_else(|| direct_margin(x.q_after, y.q_after, x.s_after, y.s_after, kappa), T::of);
     (kappa, margin, ntk * T::of(moments.kappa_dot))
 }
 

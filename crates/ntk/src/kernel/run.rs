@@ -220,9 +220,7 @@ fn sum_pixels<T: Real>(step: &Step<T>, field: &mut Field<T>, scratch: &mut Scrat
             let geometry = window.geometry(field.geometry);
             Field { geometry, m: scratch.take(k.len()), k, ntk, same: field.same }
         }
-        Step::Global { factor, .. } => {
-            one(scratch, factor * sum(&field.k), factor * sum(&field.ntk), field.same)
-        }
+        Step::Global { factor } => one(scratch, factor * sum(&field.k), factor * sum(&field.ntk), field.same),
         Step::Flatten { pixels } => {
             let pick = |v: &[T]| match field.geometry {
                 Geometry::Pixels { height, width } => {

@@ -118,7 +118,7 @@ pub(crate) enum Step<T> {
     /// Sums over all pairs of pixels of two windows, times a factor.
     Pool { window: Window, factor: f64 },
     /// Sums over all pairs of pixels, times a factor.
-    Global { pixels: usize, factor: f64 },
+    Global { factor: f64 },
     /// Mean over equal pixels.
     Flatten { pixels: usize },
     /// Forgets covariances between different pixels.
@@ -156,7 +156,8 @@ impl<T: Real> Plan<T> {
             });
         }
         // Which covariances each position needs: all, as long as some later layer sums over pairs of pixels.
-        let last = architecture.layers.iter().zip(&points).rposition(|(l, p)| p.shape.pixels() > 1 && mixes(l));
+        let last =
+            architecture.layers.iter().zip(&points).rposition(|(l, p)| p.shape.pixels() > 1 && mixes(l));
         let full = last.is_some();
         let parameterization = architecture.parameterization;
         let mut steps = Vec::new();
@@ -226,8 +227,8 @@ fn compile<T: Real>(
         Layer::AvgPool(p) => pool(p, ((p.window[0] * p.window[1]) as f64).powi(-2))?,
         Layer::SumPool(p) => pool(p, 1.0)?,
         Layer::GlobalAvgPool | Layer::GlobalSumPool | Layer::Flatten if pixels == 1 => return Ok(()),
-        Layer::GlobalAvgPool => Step::Global { pixels, factor: (pixels as f64).powi(-2) },
-        Layer::GlobalSumPool => Step::Global { pixels, factor: 1.0 },
+        Layer::GlobalAvgPool => Step::Global { factor: (pixels as f64).powi(-2) },
+        Layer::GlobalSumPool => Step::Global { factor: 1.0 },
         Layer::Flatten => Step::Flatten { pixels },
         Layer::LayerNorm(norm) => Step::Pointwise(Pointwise::LayerNorm { eps: T::of(norm.eps) }),
         Layer::Dropout(dropout) => Step::Pointwise(Pointwise::Dropout { gain: T::of(1.0 / dropout.keep) }),

@@ -157,7 +157,8 @@ impl<T: Real> Job<'_, T> {
                 (k[c], m[c]) = (product, margin);
                 if margin < close * scale {
                     let sign = Float::signum(product);
-                    m[c] = scale * T::of(versine(columns.column(j0 + r), self.first.column(i0 + c), sign.f64()));
+                    m[c] =
+                        scale * T::of(versine(columns.column(j0 + r), self.first.column(i0 + c), sign.f64()));
                     k[c] = sign * (scale - m[c]);
                 }
             }

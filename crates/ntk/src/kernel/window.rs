@@ -86,10 +86,7 @@ impl Window {
                         for (x, taps) in self.columns.iter().enumerate() {
                             let Some(source) = taps[d] else { continue };
                             for &(to, from, n) in stretches {
-                                add(
-                                    &mut half[x * wo + to..][..n],
-                                    &block[source * w + from..][..n],
-                                );
+                                add(&mut half[x * wo + to..][..n], &block[source * w + from..][..n]);
                             }
                         }
                     }
@@ -115,13 +112,17 @@ impl Window {
         let ((h, w), (ho, wo)) = (self.input, self.output);
         let mut out = scratch.take((ho * wo).pow(2));
         Geometry::Pixels { height: ho, width: wo }.for_each(|i, p, r| {
-            let sum: f64 = self.sources(p).flatten().map(|p| {
-                let row = self.sources(r).flatten().map(|r| input[Geometry::pixel_pair(h, w, p, r)].f64());
-                row.sum::<f64>()
-            }).sum();
+            let sum: f64 = self
+                .sources(p)
+                .flatten()
+                .map(|p| {
+                    let row =
+                        self.sources(r).flatten().map(|r| input[Geometry::pixel_pair(h, w, p, r)].f64());
+                    row.sum::<f64>()
+                })
+                .sum();
             out[i] = T::of(sum);
         });
-        scratch.give(Vec::new());
         out
     }
 }

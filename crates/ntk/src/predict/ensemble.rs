@@ -56,7 +56,8 @@ impl Training {
         expect("prior covariance of test outputs", prior.tt, m, m)?;
         let map = self.dual(schedule, &kernel.transpose()).transpose();
         let cross = matmul(&map, transposed(prior.td));
-        let covariance = prior.tt + matmul(&matmul(&map, prior.dd), transposed(&map)) - &cross - cross.transpose();
+        let covariance =
+            prior.tt + matmul(&matmul(&map, prior.dd), transposed(&map)) - &cross - cross.transpose();
         Ok(Gaussian { mean: matmul(&map, self.targets()), covariance })
     }
 

@@ -17,11 +17,7 @@ use crate::NtkError;
 ///
 /// # Errors
 /// [`NtkError::Input`] if shapes differ; [`NtkError::Linalg`] if the regularised kernel is not positive definite.
-pub fn posterior(
-    prior: Prior<'_>,
-    targets: &DMatrix<f64>,
-    noise: Regularizer,
-) -> Result<Gaussian, NtkError> {
+pub fn posterior(prior: Prior<'_>, targets: &DMatrix<f64>, noise: Regularizer) -> Result<Gaussian, NtkError> {
     check(prior.dd, targets)?;
     let (n, m) = (targets.nrows(), prior.td.nrows());
     expect("covariance of test with training outputs", prior.td, m, n)?;

@@ -96,9 +96,7 @@ pub fn coefficients(
     if !(options.tolerance > 0.0 && options.tolerance < 1.0) {
         return Err(NtkError::parameter("tolerance", options.tolerance, "a number in (0, 1)"));
     }
-    let slope = |a: &DMatrix<f64>| {
-        -options.rate * loss.gradient(&(start + matmul(kernel, a)), targets)
-    };
+    let slope = |a: &DMatrix<f64>| -options.rate * loss.gradient(&(start + matmul(kernel, a)), targets);
     let mut walker = Walker { a: start * 0.0, time: 0.0, step: 1e-3, taken: 0, options };
     times.iter().map(|&end| walker.walk(end, &slope)).collect()
 }
@@ -120,15 +118,8 @@ const STAGES: [&[f64]; 6] = [
     &[9017.0 / 3168.0, -355.0 / 33.0, 46732.0 / 5247.0, 49.0 / 176.0, -5103.0 / 18656.0],
     &[35.0 / 384.0, 0.0, 500.0 / 1113.0, 125.0 / 192.0, -2187.0 / 6784.0, 11.0 / 84.0],
 ];
-const ERROR: [f64; 7] = [
-    71.0 / 57600.0,
-    0.0,
-    -71.0 / 16695.0,
-    71.0 / 1920.0,
-    -17253.0 / 339200.0,
-    22.0 / 525.0,
-    -1.0 / 40.0,
-];
+const ERROR: [f64; 7] =
+    [71.0 / 57600.0, 0.0, -71.0 / 16695.0, 71.0 / 1920.0, -17253.0 / 339200.0, 22.0 / 525.0, -1.0 / 40.0];
 
 impl Walker {
     fn walk(

@@ -74,7 +74,11 @@ impl Schedule {
         let mu = mu.max(0.0);
         match self {
             Self::Flow { time, .. } | Self::MomentumFlow { time, .. } if time.is_infinite() => {
-                if mu > 0.0 { 1.0 } else { 0.0 }
+                if mu > 0.0 {
+                    1.0
+                } else {
+                    0.0
+                }
             }
             Self::Flow { rate, time } => -(-rate * time * mu).exp_m1(),
             Self::Descent { rate, steps } => {

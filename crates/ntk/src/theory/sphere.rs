@@ -74,7 +74,8 @@ pub fn spectrum(h: impl Fn(f64) -> f64, d: usize, max_degree: usize) -> Result<V
             (q, next) = (next, ((2.0 * k + d - 2.0) * t * next - k * q) / (k + d - 2.0));
         }
     }
-    let harmonic = |(degree, eigenvalue)| Harmonic { degree, multiplicity: multiplicity(d, degree), eigenvalue };
+    let harmonic =
+        |(degree, eigenvalue)| Harmonic { degree, multiplicity: multiplicity(d, degree), eigenvalue };
     Ok(eigenvalues.into_iter().enumerate().map(harmonic).collect())
 }
 
