@@ -71,7 +71,7 @@ pub enum NtkError {
 }
 
 impl NtkError {
-    pub(crate) fn parameter(name: &'static str, given: impl ToString, expected: &'static str) -> Self {
+    pub(crate) fn parameter(name: &'static str, given: &impl ToString, expected: &'static str) -> Self {
         Self::Parameter { name, given: given.to_string(), expected }
     }
 

@@ -54,7 +54,7 @@ impl Regularizer {
         if given.is_finite() && given >= 0.0 {
             Ok(amount)
         } else {
-            Err(NtkError::parameter("regularizer", given, "a finite number >= 0"))
+            Err(NtkError::parameter("regularizer", &given, "a finite number >= 0"))
         }
     }
 

@@ -62,12 +62,12 @@ impl Activation {
     pub fn dual(&self, q_x: f64, q_y: f64, k: f64) -> Result<Moments, NtkError> {
         for (name, q) in [("q_x", q_x), ("q_y", q_y)] {
             if !(q.is_finite() && q >= 0.0) {
-                return Err(NtkError::parameter(name, q, "a finite variance >= 0"));
+                return Err(NtkError::parameter(name, &q, "a finite variance >= 0"));
             }
         }
         let scale = if q_x == q_y { q_x } else { q_x.sqrt() * q_y.sqrt() };
         if k.is_nan() || k.abs() > scale * (1.0 + 1e-12) {
-            return Err(NtkError::parameter("k", k, "a covariance with k^2 <= q_x q_y"));
+            return Err(NtkError::parameter("k", &k, "a covariance with k^2 <= q_x q_y"));
         }
         let margin = (scale - k.abs()).max(0.0);
         let pair = Pair { k, margin, q: [q_x, q_y], s: [q_x.sqrt(), q_y.sqrt()] };

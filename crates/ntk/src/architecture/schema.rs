@@ -67,7 +67,7 @@ impl Architecture {
     /// The schema as a document.
     pub fn to_value(&self) -> Value {
         json!({
-            "parameterization": word_of(self.parameterization, &PARAMETERIZATIONS),
+            "parameterization": word_of(&self.parameterization, &PARAMETERIZATIONS),
             "layers": write_layers(&self.layers),
         })
     }
@@ -225,8 +225,8 @@ fn degree(f: &mut Fields<'_>) -> Result<Option<u32>, NtkError> {
     Ok(f.number("degree", "an integer from 0 to 20", accept)?.map(|x| x as u32))
 }
 
-fn word_of<T: PartialEq>(x: T, words: &[(&'static str, T)]) -> &'static str {
-    words.iter().find(|(_, y)| *y == x).map_or("", |(word, _)| word)
+fn word_of<T: PartialEq>(x: &T, words: &[(&'static str, T)]) -> &'static str {
+    words.iter().find(|(_, y)| y == x).map_or("", |(word, _)| word)
 }
 
 fn write_layers(layers: &[Layer]) -> Vec<Value> {
@@ -238,11 +238,11 @@ fn write_layer(layer: &Layer) -> Value {
         Layer::Dense(l) => with_bias(json!({"width": l.width, "w_std": l.w_std}), l.b_std),
         Layer::Conv(l) => with_bias(
             json!({"channels": l.channels, "filter": l.filter, "strides": l.strides,
-                   "padding": word_of(l.padding, &PADDINGS), "w_std": l.w_std}),
+                   "padding": word_of(&l.padding, &PADDINGS), "w_std": l.w_std}),
             l.b_std,
         ),
         Layer::AvgPool(p) | Layer::SumPool(p) | Layer::MaxPool(p) => {
-            json!({"window": p.window, "strides": p.strides, "padding": word_of(p.padding, &PADDINGS)})
+            json!({"window": p.window, "strides": p.strides, "padding": word_of(&p.padding, &PADDINGS)})
         }
         Layer::GlobalAvgPool | Layer::GlobalSumPool | Layer::Flatten => return json!(layer.name()),
         Layer::LayerNorm(l) => json!({"eps": l.eps}),
@@ -255,7 +255,7 @@ fn write_layer(layer: &Layer) -> Value {
         Layer::Residual(branch) => json!(write_layers(branch)),
         Layer::Parallel { branches, combine } => json!({
             "branches": branches.iter().map(|b| write_layers(b)).collect::<Vec<_>>(),
-            "combine": word_of(*combine, &COMBINES),
+            "combine": word_of(combine, &COMBINES),
         }),
         Layer::Activation(activation) => match activation {
             Activation::AbRelu { a, b } if layer.name() == "ab_relu" => json!({"a": a, "b": b}),

@@ -52,7 +52,7 @@ pub(crate) fn apply<T: Real>(
     };
     let (k, ntk) = (sums(&field.k, scratch), sums(&field.ntk, scratch));
     let mut next = Field { geometry, m: scratch.take(k.len()), k, ntk, same: field.same };
-    finish(affine, &mut next, after);
+    pulp::Arch::new().dispatch(Finish { affine, next: &mut next, after });
     // Below this ratio the difference has lost too many digits for the angle, which is its square root.
     let close = T::of(if size_of::<T>() == size_of::<f32>() { 1e-3 } else { 1e-5 });
     let refine = Refine { window, affine, field, before, after };
@@ -84,10 +84,19 @@ pub(crate) fn apply<T: Real>(
 }
 
 /// From sums to moments, and the margin as a plain difference.
-fn finish<T: Real>(affine: &Affine<T>, next: &mut Field<T>, after: (&State<T>, &State<T>)) {
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || match next.geometry {
+struct Finish<'a, T> {
+    affine: &'a Affine<T>,
+    next: &'a mut Field<T>,
+    after: (&'a State<T>, &'a State<T>),
+}
+
+impl<T: Real> pulp::WithSimd for Finish<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        let Self { affine, next, after } = self;
+        match next.geometry {
             Geometry::Pixels { height, width } => {
                 let (x, y) = (repeated(after.0, width), tiled(after.1, width));
                 let block = width * width;
@@ -102,8 +111,8 @@ fn finish<T: Real>(affine: &Affine<T>, next: &mut Field<T>, after: (&State<T>, &
                 let n = next.k.len();
                 finish_run(affine, next, (0, n), (after.0, 0), (after.1, 0));
             }
-        },
-    );
+        }
+    }
 }
 
 /// `n` entries from `at`; the sides start at the given positions.

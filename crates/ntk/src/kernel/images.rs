@@ -123,7 +123,7 @@ fn start<T: Real>(
     geometry.for_each(|i, p, r| {
         let mut product = T::of(0.0);
         for c in 0..channels {
-            product = Float::mul_add(a.planes[c * pixels + p], b.planes[c * pixels + r], product);
+            product += a.planes[c * pixels + p] * b.planes[c * pixels + r];
         }
         product *= inverse;
         let scale = if x.q[p] == y.q[r] { x.q[p] } else { x.s[p] * y.s[r] };

@@ -132,11 +132,7 @@ impl<T: Real> Pointwise<T> {
         before: (&State<T>, &State<T>),
         after: (&State<T>, &State<T>),
     ) {
-        let sweep = Sweep { step: self, before, after };
-        pulp::Arch::new().dispatch(
-            #[inline(always)]
-            || sweep.run(field),
-        );
+        pulp::Arch::new().dispatch(Sweep { step: self, field, before, after });
         if let (Self::Dropout { gain }, Some(shift)) = (self, field.same) {
             repeat_masks(*gain, shift, field);
         }
@@ -224,17 +220,21 @@ impl<'a, T> Moving<'a, T> {
     }
 }
 
+/// One pass over a field. A [`pulp::WithSimd`] of its own, because closures are not inlined into the dispatched function.
 struct Sweep<'a, T> {
     step: &'a Pointwise<T>,
+    field: &'a mut Field<T>,
     before: (&'a State<T>, &'a State<T>),
     after: (&'a State<T>, &'a State<T>),
 }
 
-impl<T: Real> Sweep<'_, T> {
+impl<T: Real> pulp::WithSimd for Sweep<'_, T> {
+    type Output = ();
+
     #[inline(always)]
-    fn run(&self, field: &mut Field<T>) {
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        let Self { step, field, before, after } = self;
         let Field { geometry, k, m, ntk, .. } = field;
-        let (before, after) = (self.before, self.after);
         match *geometry {
             Geometry::Tile { rows, columns } => {
                 let right = Moving::new(before.1, after.1, 0..columns);
@@ -242,13 +242,13 @@ impl<T: Real> Sweep<'_, T> {
                     let left = Moving::new(before.0, after.0, 0..rows).at(r);
                     let range = r * columns..(r + 1) * columns;
                     let n = &mut ntk[range.clone()];
-                    self.entries(&mut k[range.clone()], &mut m[range], n, Fixed(left), right);
+                    step.entries(&mut k[range.clone()], &mut m[range], n, Fixed(left), right);
                 }
             }
             Geometry::Diagonal { height, width } => {
                 let n = height * width;
                 let left = Moving::new(before.0, after.0, 0..n);
-                self.entries(k, m, ntk, left, Moving::new(before.1, after.1, 0..n));
+                step.entries(k, m, ntk, left, Moving::new(before.1, after.1, 0..n));
             }
             Geometry::Pixels { height, width } => {
                 // Short rows do not fill vectors: repeat each side over the block of one pair of rows.
@@ -261,17 +261,19 @@ impl<T: Real> Sweep<'_, T> {
                         let right = Moving::new(&rb, &ra, v * block..(v + 1) * block);
                         let range = (y * height + v) * block..(y * height + v + 1) * block;
                         let n = &mut ntk[range.clone()];
-                        self.entries(&mut k[range.clone()], &mut m[range], n, left, right);
+                        step.entries(&mut k[range.clone()], &mut m[range], n, left, right);
                     }
                 }
             }
         }
     }
+}
 
+impl<T: Real> Pointwise<T> {
     #[inline(always)]
     fn entries<L: Lane<T>, R: Lane<T>>(&self, k: &mut [T], m: &mut [T], ntk: &mut [T], left: L, right: R) {
         let each = k.iter_mut().zip(m).zip(ntk).enumerate();
-        match self.step {
+        match self {
             Pointwise::Affine(affine) if affine.b2 > T::of(0.0) => {
                 for (i, ((k, m), n)) in each {
                     (*k, *m, *n) = affine_entry::<T, true>(affine, *k, *m, *n, left.at(i), right.at(i));

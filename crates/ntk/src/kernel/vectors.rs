@@ -185,7 +185,7 @@ pub(super) fn dot<T: Real>(x: &[T], y: &[T]) -> f64 {
     let mut lanes = [0.0; 8];
     for (x, y) in x.chunks(8).zip(y.chunks(8)) {
         for (lane, (x, y)) in lanes.iter_mut().zip(x.iter().zip(y)) {
-            *lane = f64::mul_add(x.f64(), y.f64(), *lane);
+            *lane += x.f64() * y.f64();
         }
     }
     lanes.iter().sum()

@@ -75,34 +75,9 @@ impl Window {
     /// `out[P, R] = sum_d input[P + d, R + d]` over the pixel pairs of two images, in the order of additions of
     /// [`Self::image_sums`]: equal images give equal bits.
     pub(crate) fn pair_sums<T: Real>(&self, input: &[T], scratch: &mut Scratch<T>) -> Vec<T> {
-        let ((h, w), (ho, wo)) = (self.input, self.output);
+        let (h, (ho, wo)) = (self.input.0, self.output);
         let (mut half, mut out) = (scratch.take((h * wo).pow(2)), scratch.take((ho * wo).pow(2)));
-        pulp::Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                half.fill(T::of(0.0));
-                for (block, half) in input.chunks(w * w).zip(half.chunks_mut(wo * wo)) {
-                    for (d, stretches) in self.stretches.iter().enumerate() {
-                        for (x, taps) in self.columns.iter().enumerate() {
-                            let Some(source) = taps[d] else { continue };
-                            for &(to, from, n) in stretches {
-                                add(&mut half[x * wo + to..][..n], &block[source * w + from..][..n]);
-                            }
-                        }
-                    }
-                }
-                out.fill(T::of(0.0));
-                let block = wo * wo;
-                for (y, left) in self.rows.iter().enumerate() {
-                    for (v, right) in self.rows.iter().enumerate() {
-                        let out = &mut out[(y * ho + v) * block..][..block];
-                        for (sy, sv) in left.iter().zip(right).filter_map(|(&a, &b)| a.zip(b)) {
-                            add(out, &half[(sy * h + sv) * block..][..block]);
-                        }
-                    }
-                }
-            },
-        );
+        pulp::Arch::new().dispatch(PairSums { window: self, input, half: &mut half, out: &mut out });
         scratch.give(half);
         out
     }
@@ -124,6 +99,45 @@ impl Window {
             out[i] = T::of(sum);
         });
         out
+    }
+}
+
+/// The two passes of [`Window::pair_sums`]: along rows into `half`, then whole blocks into `out`.
+struct PairSums<'a, T> {
+    window: &'a Window,
+    input: &'a [T],
+    half: &'a mut [T],
+    out: &'a mut [T],
+}
+
+impl<T: Real> pulp::WithSimd for PairSums<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        let Self { window, input, half, out } = self;
+        let ((h, w), (ho, wo)) = (window.input, window.output);
+        half.fill(T::of(0.0));
+        for (block, half) in input.chunks(w * w).zip(half.chunks_mut(wo * wo)) {
+            for (d, stretches) in window.stretches.iter().enumerate() {
+                for (x, taps) in window.columns.iter().enumerate() {
+                    let Some(source) = taps[d] else { continue };
+                    for &(to, from, n) in stretches {
+                        add(&mut half[x * wo + to..][..n], &block[source * w + from..][..n]);
+                    }
+                }
+            }
+        }
+        out.fill(T::of(0.0));
+        let block = wo * wo;
+        for (y, left) in window.rows.iter().enumerate() {
+            for (v, right) in window.rows.iter().enumerate() {
+                let out = &mut out[(y * ho + v) * block..][..block];
+                for (sy, sv) in left.iter().zip(right).filter_map(|(&a, &b)| a.zip(b)) {
+                    add(out, &half[(sy * h + sv) * block..][..block]);
+                }
+            }
+        }
     }
 }
 

@@ -88,13 +88,13 @@ pub fn coefficients(
     check(kernel, targets)?;
     expect("training outputs before training", start, targets.nrows(), targets.ncols())?;
     if !times.is_sorted() || times.iter().any(|t| !t.is_finite() || *t < 0.0) {
-        return Err(NtkError::parameter("times", format!("{times:?}"), "ascending finite numbers >= 0"));
+        return Err(NtkError::parameter("times", &format!("{times:?}"), "ascending finite numbers >= 0"));
     }
     if !(options.rate.is_finite() && options.rate > 0.0) {
-        return Err(NtkError::parameter("learning rate", options.rate, "a finite number > 0"));
+        return Err(NtkError::parameter("learning rate", &options.rate, "a finite number > 0"));
     }
     if !(options.tolerance > 0.0 && options.tolerance < 1.0) {
-        return Err(NtkError::parameter("tolerance", options.tolerance, "a number in (0, 1)"));
+        return Err(NtkError::parameter("tolerance", &options.tolerance, "a number in (0, 1)"));
     }
     let slope = |a: &DMatrix<f64>| -options.rate * loss.gradient(&(start + matmul(kernel, a)), targets);
     let mut walker = Walker { a: start * 0.0, time: 0.0, step: 1e-3, taken: 0, options };

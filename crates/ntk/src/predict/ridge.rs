@@ -59,7 +59,7 @@ impl KernelRidge {
         if !(ridge.is_finite() && ridge >= 0.0) || values.iter().any(|v| v + ridge <= floor) {
             return Err(NtkError::parameter(
                 "ridge",
-                ridge,
+                &ridge,
                 "a finite number >= 0 that makes the kernel positive definite",
             ));
         }

@@ -57,13 +57,13 @@ impl Schedule {
             Self::MomentumFlow { rate, momentum, time } => (rate, momentum, time),
         };
         if !(rate.is_finite() && rate > 0.0) {
-            return Err(NtkError::parameter("learning rate", rate, "a finite number > 0"));
+            return Err(NtkError::parameter("learning rate", &rate, "a finite number > 0"));
         }
         if !(0.0..1.0).contains(&momentum) {
-            return Err(NtkError::parameter("momentum", momentum, "a number in [0, 1)"));
+            return Err(NtkError::parameter("momentum", &momentum, "a number in [0, 1)"));
         }
         if time.is_nan() || time < 0.0 {
-            return Err(NtkError::parameter("time", time, "a number >= 0, or infinity"));
+            return Err(NtkError::parameter("time", &time, "a number >= 0, or infinity"));
         }
         Ok(self)
     }

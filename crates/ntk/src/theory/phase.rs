@@ -58,7 +58,7 @@ const LAYERS: usize = 20_000;
 pub fn depth_limit(activation: &Activation, w_std: f64, b_std: f64) -> Result<DepthLimit, NtkError> {
     for (name, std) in [("w_std", w_std), ("b_std", b_std)] {
         if !(std.is_finite() && std >= 0.0) {
-            return Err(NtkError::parameter(name, std, "a finite number >= 0"));
+            return Err(NtkError::parameter(name, &std, "a finite number >= 0"));
         }
     }
     let dual = crate::kernel::step::Dual::new(activation)?;

@@ -47,10 +47,10 @@ const NODES: usize = 200;
 /// ```
 pub fn spectrum(h: impl Fn(f64) -> f64, d: usize, max_degree: usize) -> Result<Vec<Harmonic>, NtkError> {
     if d < 3 {
-        return Err(NtkError::parameter("d", d, "a dimension >= 3"));
+        return Err(NtkError::parameter("d", &d, "a dimension >= 3"));
     }
     if max_degree > 100 {
-        return Err(NtkError::parameter("max_degree", max_degree, "a degree <= 100"));
+        return Err(NtkError::parameter("max_degree", &max_degree, "a degree <= 100"));
     }
     let (nodes, weights) = gauss_legendre(NODES)?;
     // sin^(d-2) is negligible further than this from the equator.
