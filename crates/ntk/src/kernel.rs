@@ -41,12 +41,12 @@ pub struct Kernels<T: Real> {
 /// An architecture compiled for inputs of one shape and one precision.
 ///
 /// ```
-/// use nalgebra::dmatrix;
+/// use nalgebra::DMatrix;
 /// use overparam_ntk::architecture::{Architecture, dense, relu};
 /// use overparam_ntk::{Inputs, Kernel};
 ///
 /// let net = Architecture::new([dense(1).w_std(2f64.sqrt()).into(), relu(), dense(1).into()]);
-/// let x = Inputs::from(dmatrix![1.0, 0.0; 0.0, 1.0]);
+/// let x = Inputs::from(DMatrix::<f64>::identity(2, 2));
 /// let kernel = Kernel::new(&net, x.shape())?;
 /// let ntk = kernel.ntk(&x, None)?;
 /// assert!((ntk[(0, 0)] - 1.0).abs() < 1e-15);

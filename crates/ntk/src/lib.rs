@@ -59,19 +59,19 @@
 //! Train an infinitely wide network on three points, for ever:
 //!
 //! ```
-//! use nalgebra::dmatrix;
+//! use nalgebra::DMatrix;
 //! use overparam_ntk::architecture::{Architecture, dense, relu};
 //! use overparam_ntk::predict::{Regularizer, Schedule, squared::Training};
 //! use overparam_ntk::{Inputs, Kernel};
 //!
 //! let net = Architecture::new([dense(512).w_std(1.5).b_std(0.1).into(), relu(), dense(1).into()]);
-//! let train = Inputs::from(dmatrix![1.0, 0.0; 0.0, 1.0; -1.0, 0.5]);
-//! let test = Inputs::from(dmatrix![0.5, 0.5]);
-//! let targets = dmatrix![1.0; 0.0; -1.0];
+//! let train = Inputs::from(DMatrix::from_row_slice(3, 2, &[1.0, 0.0, 0.0, 1.0, -1.0, 0.5]));
+//! let test = Inputs::from(DMatrix::from_row_slice(1, 2, &[0.5, 0.5]));
+//! let targets = DMatrix::from_row_slice(3, 1, &[1.0, 0.0, -1.0]);
 //!
 //! let kernel = Kernel::new(&net, train.shape())?;
 //! let training = Training::new(&kernel.ntk(&train, None)?, &targets, Regularizer::NONE)?;
-//! let (zero, one) = (dmatrix![0.0; 0.0; 0.0], dmatrix![0.0]);
+//! let (zero, one) = (DMatrix::zeros(3, 1), DMatrix::zeros(1, 1));
 //! let fitted = training.test(Schedule::CONVERGED, (&zero, &one), &kernel.ntk(&test, Some(&train))?)?;
 //! assert!(fitted[0] > 0.3 && fitted[0] < 0.7);
 //! # Ok::<(), overparam_ntk::NtkError>(())

@@ -59,11 +59,12 @@ pub(super) fn compute<T: Real>(
         None => (0..columns).flat_map(|j| (j..rows).map(move |i| (i, j))).collect(),
         Some(_) => (0..columns).flat_map(|j| (0..rows).map(move |i| (i, j))).collect(),
     };
+    let right = second.as_ref().unwrap_or(&first);
     let moments: Vec<(T, T)> = pairs
         .par_iter()
         .map_init(Scratch::new, |scratch, &(i, j)| {
             let same = (second.is_none() && i == j).then_some(0);
-            pair(plan, &first[i], second.as_ref().map_or(&first[j], |second| &second[j]), same, scratch)
+            pair(plan, &first[i], &right[j], same, scratch)
         })
         .collect();
     let fill = |wanted: bool, pick: fn(&(T, T)) -> T| {

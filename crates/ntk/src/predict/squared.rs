@@ -9,13 +9,13 @@ use crate::NtkError;
 /// Training on `||f - y||^2 / (2 n c)` with a fixed kernel: the formulas of [`super`], one eigen-decomposition for all times.
 ///
 /// ```
-/// use nalgebra::dmatrix;
+/// use nalgebra::DMatrix;
 /// use overparam_ntk::predict::{Regularizer, Schedule, squared::Training};
 ///
-/// let kernel = dmatrix![2.0, 0.5; 0.5, 1.0];
-/// let targets = dmatrix![1.0; -1.0];
+/// let kernel = DMatrix::from_row_slice(2, 2, &[2.0, 0.5, 0.5, 1.0]);
+/// let targets = DMatrix::from_row_slice(2, 1, &[1.0, -1.0]);
 /// let training = Training::new(&kernel, &targets, Regularizer::NONE)?;
-/// let zero = dmatrix![0.0; 0.0];
+/// let zero = DMatrix::zeros(2, 1);
 /// let end = training.train(Schedule::CONVERGED, &zero)?;
 /// assert!((end - targets).norm() < 1e-14);
 /// # Ok::<(), overparam_ntk::NtkError>(())
