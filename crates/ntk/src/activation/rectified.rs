@@ -1,0 +1,84 @@
+//! `phi(x) = max(x, 0)^n`: the arc-cosine kernels of degree `n` (Cho and Saul 2009).
+//!
+//! ```text
+//! kappa = g^n J_n(c) / (2 pi),   kappa' = n^2 g^(n-1) J_(n-1)(c) / (2 pi),   J_n = A_n(c) sin t + B_n(c) (pi - t).
+//! ```
+//!
+//! `J_0 = pi - t`. Since `dJ_n/dc = n^2 J_(n-1)`, the polynomials follow from
+//! `B_n' = n^2 B_(n-1)`, `(1 - c^2) A_n' - c A_n = n^2 (1 - c^2) A_(n-1) - B_n`; `B_n(c) = E[z^n w^n]` for standard normals of
+//! correlation `c` fixes the constant.
+
+use std::f64::consts::PI;
+
+use super::pair::{Moments, Pair};
+
+/// Polynomials of degrees `n` and `n - 1`.
+#[derive(Debug, Clone)]
+pub(crate) struct Rectified {
+    degree: u32,
+    this: [Vec<f64>; 2],
+    lower: Option<[Vec<f64>; 2]>,
+}
+
+impl Rectified {
+    pub(crate) fn new(degree: u32) -> Self {
+        let mut lower = None;
+        let mut this = [vec![0.0], vec![1.0]];
+        for n in 1..=degree as usize {
+            let next = raise(&this, n);
+            lower = Some(std::mem::replace(&mut this, next));
+        }
+        Self { degree, this, lower }
+    }
+
+    pub(crate) fn moments(&self, p: &Pair) -> Moments {
+        let (c, v) = (p.correlation(), p.versine());
+        let sine = (v * (2.0 - v)).sqrt();
+        let angle = PI - sine.atan2(c);
+        let j = |[a, b]: &[Vec<f64>; 2]| (horner(a, c) * sine + horner(b, c) * angle) / (2.0 * PI);
+        let n = self.degree as i32;
+        let kappa_dot =
+            self.lower.as_ref().map_or(0.0, |lower| f64::from(n * n) * p.scale().powi(n - 1) * j(lower));
+        Moments { kappa: p.scale().powi(n) * j(&self.this), kappa_dot }
+    }
+}
+
+fn horner(coefficients: &[f64], c: f64) -> f64 {
+    coefficients.iter().rev().fold(0.0, |sum, a| sum * c + a)
+}
+
+/// `(A_n, B_n)` from `(A_(n-1), B_(n-1))`.
+fn raise([a, b]: &[Vec<f64>; 2], n: usize) -> [Vec<f64>; 2] {
+    let square = (n * n) as f64;
+    let mut next_b = vec![if n.is_multiple_of(2) { odd_factorial(n).powi(2) } else { 0.0 }];
+    next_b.extend(b.iter().enumerate().map(|(i, x)| square * x / (i + 1) as f64));
+    // Coefficient of c^i in (1 - c^2) A' - c A is (i+1) A_(i+1) - i A_(i-1): solve from the top.
+    let at = |p: &[f64], i: usize| p.get(i).copied().unwrap_or(0.0);
+    let right = |i: usize| {
+        let below = if i >= 2 { at(a, i - 2) } else { 0.0 };
+        square * (at(a, i) - below) - at(&next_b, i)
+    };
+    let mut next_a = vec![0.0; n];
+    for i in (1..=n).rev() {
+        next_a[i - 1] = ((i + 1) as f64 * at(&next_a, i + 1) - right(i)) / i as f64;
+    }
+    [next_a, next_b]
+}
+
+/// `(n - 1)!! = E[z^n]` for even `n`.
+fn odd_factorial(n: usize) -> f64 {
+    (1..n).step_by(2).map(|i| i as f64).product()
+}
+
+#[cfg(test)]
+mod properties {
+    use super::Rectified;
+
+    /// Cho and Saul's J_2 = 3 sin t cos t + (pi - t)(1 + 2 cos^2 t).
+    #[test]
+    fn degree_two_is_the_published_one() {
+        let two = Rectified::new(2);
+        assert_eq!(two.this, [vec![0.0, 3.0], vec![1.0, 0.0, 2.0]]);
+        assert_eq!(two.lower, Some([vec![1.0], vec![0.0, 1.0]]));
+    }
+}

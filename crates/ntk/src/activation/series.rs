@@ -1,0 +1,164 @@
+//! Polynomials, Hermite series, and any other function by Gauss-Hermite quadrature.
+//!
+//! With the orthonormal Hermite polynomials `h_j` and `a_j(s) = E[phi(s z) h_j(z)]`, Mehler's formula gives
+//!
+//! ```text
+//! kappa = sum_j a_j(s_x) a_j(s_y) c^j,        kappa' = sum_j a'_j(s_x) a'_j(s_y) c^j,   a' the coefficients of phi'.
+//! ```
+//!
+//! The coefficients come from `n` Gauss-Hermite nodes. The matrix `V_ji = sqrt(w_i) h_j(z_i)` is the eigenvector matrix of the
+//! Jacobi matrix of the recurrence (Golub and Welsch 1969), orthogonal, so `n` coefficients reproduce the quadrature of
+//! `E phi^2` exactly: the kernel is positive semi-definite and consistent on equal inputs whatever `phi` is. Work is
+//! `n^2` an input and `n` a pair, where two-dimensional quadrature takes `n^2` a pair. Polynomials of degree below `n`
+//! are exact; functions analytic in a strip converge like `exp(-const sqrt n)`; kinks converge slowly.
+
+use std::fmt;
+use std::sync::Arc;
+
+use nalgebra::DMatrix;
+use overparam_tensor::linalg::symmetric_eigen;
+
+use crate::NtkError;
+
+type Function = Arc<dyn Fn(f64) -> f64 + Send + Sync>;
+
+/// Nodes used unless the user says otherwise.
+pub(crate) const DEFAULT_NODES: usize = 100;
+
+/// A function and its derivative with the number of quadrature nodes.
+#[derive(Clone)]
+pub struct Numerical {
+    name: String,
+    function: Function,
+    derivative: Function,
+    nodes: usize,
+}
+
+impl Numerical {
+    /// `phi` and `phi'` with `nodes >= 1` quadrature nodes (at most 500 are used).
+    pub fn new(
+        name: impl Into<String>,
+        function: impl Fn(f64) -> f64 + Send + Sync + 'static,
+        derivative: impl Fn(f64) -> f64 + Send + Sync + 'static,
+        nodes: usize,
+    ) -> Self {
+        let nodes = nodes.clamp(1, 500);
+        Self { name: name.into(), function: Arc::new(function), derivative: Arc::new(derivative), nodes }
+    }
+
+    /// The name given.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Number of quadrature nodes.
+    pub fn nodes(&self) -> usize {
+        self.nodes
+    }
+}
+
+impl fmt::Debug for Numerical {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Numerical")
+            .field("name", &self.name)
+            .field("nodes", &self.nodes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Equal by name and nodes: the name stands for the function.
+impl PartialEq for Numerical {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, self.nodes) == (&other.name, other.nodes)
+    }
+}
+
+fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+pub(crate) fn named(name: &str, nodes: usize) -> Option<Numerical> {
+    let slope = |x: f64| sigmoid(x) * sigmoid(-x);
+    Some(match name {
+        "tanh" => Numerical::new(name, f64::tanh, |x| 1.0 - x.tanh().powi(2), nodes),
+        "sigmoid" => Numerical::new(name, sigmoid, slope, nodes),
+        "softplus" => Numerical::new(name, |x| x.max(0.0) + (-x.abs()).exp().ln_1p(), sigmoid, nodes),
+        "silu" => Numerical::new(name, |x| x * sigmoid(x), move |x| sigmoid(x) + x * slope(x), nodes),
+        _ => return None,
+    })
+}
+
+pub(crate) fn polynomial(coefficients: Vec<f64>) -> Numerical {
+    let nodes = coefficients.len() + 1;
+    let derivative: Vec<f64> = coefficients.iter().enumerate().skip(1).map(|(i, a)| i as f64 * a).collect();
+    let horner = |c: Vec<f64>| move |x: f64| c.iter().rev().fold(0.0, |sum, a| sum * x + a);
+    Numerical::new("polynomial", horner(coefficients), horner(derivative), nodes)
+}
+
+pub(crate) fn hermite(coefficients: Vec<f64>) -> Numerical {
+    let nodes = coefficients.len() + 1;
+    // h_j' = sqrt(j) h_(j-1).
+    let derivative: Vec<f64> =
+        coefficients.iter().enumerate().skip(1).map(|(j, a)| (j as f64).sqrt() * a).collect();
+    let sum = |c: Vec<f64>| move |x: f64| hermite_sum(&c, x);
+    Numerical::new("hermite", sum(coefficients), sum(derivative), nodes)
+}
+
+fn hermite_sum(coefficients: &[f64], x: f64) -> f64 {
+    let (mut sum, mut below, mut h) = (0.0, 0.0, 1.0);
+    for (j, a) in coefficients.iter().enumerate() {
+        sum += a * h;
+        let j = j as f64;
+        (below, h) = (h, (x * h - j.sqrt() * below) / (j + 1.0).sqrt());
+    }
+    sum
+}
+
+/// Quadrature ready to expand.
+#[derive(Debug, Clone)]
+pub(crate) struct Series {
+    numerical: Numerical,
+    nodes: Vec<f64>,
+    /// `V_ji sqrt(w_i)`, row `j`.
+    projection: DMatrix<f64>,
+}
+
+impl Series {
+    pub(crate) fn new(numerical: Numerical) -> Result<Self, NtkError> {
+        let n = numerical.nodes;
+        let jacobi =
+            DMatrix::from_fn(n, n, |i, j| if i.abs_diff(j) == 1 { (i.max(j) as f64).sqrt() } else { 0.0 });
+        let eigen = symmetric_eigen(&jacobi)?;
+        let mut projection = eigen.vectors;
+        for mut column in projection.column_iter_mut() {
+            // The sign of an eigenvector is free: h_0 = 1 makes the first entry sqrt(w_i) > 0, and it occurs squared.
+            let root = column[0];
+            column *= root;
+        }
+        Ok(Self { numerical, nodes: eigen.values.as_slice().to_vec(), projection })
+    }
+
+    /// `a_0(s)..a_(n-1)(s)` followed by `a'_0(s)..a'_(n-1)(s)`.
+    pub(crate) fn expand(&self, s: f64, out: &mut Vec<f64>) {
+        for f in [&self.numerical.function, &self.numerical.derivative] {
+            let values: Vec<f64> = self.nodes.iter().map(|z| f(s * z)).collect();
+            out.extend(
+                self.projection
+                    .row_iter()
+                    .map(|row| row.iter().zip(&values).map(|(p, v)| p * v).sum::<f64>()),
+            );
+        }
+    }
+
+    /// Entries [`Self::expand`] writes.
+    pub(crate) fn features(&self) -> usize {
+        2 * self.numerical.nodes
+    }
+
+    /// `(kappa, kappa')` from two expansions and the correlation.
+    pub(crate) fn moments(&self, x: &[f64], y: &[f64], c: f64) -> (f64, f64) {
+        let n = self.numerical.nodes;
+        let sum = |x: &[f64], y: &[f64]| x.iter().zip(y).rev().fold(0.0, |sum, (a, b)| sum * c + a * b);
+        (sum(&x[..n], &y[..n]), sum(&x[n..], &y[n..]))
+    }
+}

@@ -1,0 +1,135 @@
+//! Infinite-width kernels: the NNGP `K` and the NTK `Theta` of an [`Architecture`] between batches of inputs.
+//!
+//! A [`Kernel`] is an architecture compiled for one input shape. Evaluation takes each input through the network once
+//! (its variances, which all its pairs share) and then every pair: covariance, margin and NTK side by side.
+//!
+//! * **Vectors** go as tiles: a product of 64 x 64 inputs, then all layers on 16 x 64 entries while they are in the
+//!   first-level cache; nothing of size n^2 but the result. Symmetric kernels compute the lower half.
+//! * **Images** go pair by pair, memory `O(pixels^2)` a thread, or `O(pixels)` where no later layer mixes pixels.
+//! * **Bits** depend on the two inputs alone: not on their order, their batch, their neighbours or the number of threads.
+//!   (They do depend on the kind of processor, whose instructions the matrix product picks at run time.)
+
+pub(crate) mod attention;
+pub(crate) mod combine;
+pub(crate) mod conv;
+pub(crate) mod field;
+mod images;
+pub(crate) mod pointwise;
+pub(crate) mod run;
+pub(crate) mod step;
+mod vectors;
+pub(crate) mod window;
+
+use nalgebra::DMatrix;
+use overparam_tensor::linalg::Real;
+
+use crate::NtkError;
+use crate::architecture::shape::Shape;
+use crate::architecture::{Architecture, Layer};
+use crate::inputs::Inputs;
+use step::Plan;
+
+/// Both kernels of one evaluation, `n1 x n2`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kernels<T: Real> {
+    /// Covariance of the outputs at initialisation.
+    pub nngp: DMatrix<T>,
+    /// Inner products of the parameter gradients.
+    pub ntk: DMatrix<T>,
+}
+
+/// An architecture compiled for inputs of one shape and one precision.
+///
+/// ```
+/// use nalgebra::DMatrix;
+/// use overparam_ntk::architecture::{Architecture, dense, relu};
+/// use overparam_ntk::{Inputs, Kernel};
+///
+/// let net = Architecture::new([dense(1).w_std(2f64.sqrt()).into(), relu(), dense(1).into()]);
+/// let x = Inputs::from(DMatrix::<f64>::identity(2, 2));
+/// let kernel = Kernel::new(&net, x.shape())?;
+/// let ntk = kernel.ntk(&x, None)?;
+/// assert!((ntk[(0, 0)] - 1.0).abs() < 1e-15);
+/// assert!((ntk[(0, 1)] - 0.5 / std::f64::consts::PI).abs() < 1e-15);
+/// # Ok::<(), overparam_ntk::NtkError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Kernel<T> {
+    plan: Plan<T>,
+    shape: Shape,
+}
+
+/// Which results are wanted; the other stays unallocated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) nngp: bool,
+    pub(crate) ntk: bool,
+}
+
+/// A pair of `n1 x n2` results; a matrix nobody wanted is empty.
+pub(crate) type Results<T> = (DMatrix<T>, DMatrix<T>);
+
+impl<T: Real> Kernel<T> {
+    /// Compiles `architecture` for inputs of shape `shape`.
+    ///
+    /// # Errors
+    /// [`NtkError::Layer`], [`NtkError::NoLimit`] with the layer's number; [`NtkError::Schema`] if there are no layers.
+    pub fn new(architecture: &Architecture, shape: Shape) -> Result<Self, NtkError> {
+        let Some((first, rest)) = architecture.layers.split_first() else {
+            return Err(NtkError::Schema { at: "architecture".into(), reason: "there are no layers".into() });
+        };
+        let mut plan = Plan::new(architecture, shape)?;
+        if *first == Layer::Flatten && shape.pixels() > 1 {
+            // Images flattened at once are vectors, which have a faster path.
+            let vector = Shape::vector(shape.pixels() * shape.channels);
+            let rest = Architecture { layers: rest.to_vec(), ..architecture.clone() };
+            plan = Plan::new(&rest, vector)?;
+        }
+        Ok(Self { plan, shape })
+    }
+
+    /// Both kernels between `x1` and `x2`, or of `x1` with itself.
+    ///
+    /// With `x2 = None` an input meets itself: dropout then uses the same mask twice. With `Some`, inputs are taken to be
+    /// different even where they are equal.
+    ///
+    /// # Errors
+    /// [`NtkError::Input`] if a batch is empty, has another shape than the kernel or an entry that is not finite.
+    pub fn both(&self, x1: &Inputs<T>, x2: Option<&Inputs<T>>) -> Result<Kernels<T>, NtkError> {
+        let (nngp, ntk) = self.compute(x1, x2, Wanted { nngp: true, ntk: true })?;
+        Ok(Kernels { nngp, ntk })
+    }
+
+    /// The NNGP kernel alone; see [`Self::both`].
+    ///
+    /// # Errors
+    /// As [`Self::both`].
+    pub fn nngp(&self, x1: &Inputs<T>, x2: Option<&Inputs<T>>) -> Result<DMatrix<T>, NtkError> {
+        Ok(self.compute(x1, x2, Wanted { nngp: true, ntk: false })?.0)
+    }
+
+    /// The NTK alone; see [`Self::both`].
+    ///
+    /// # Errors
+    /// As [`Self::both`].
+    pub fn ntk(&self, x1: &Inputs<T>, x2: Option<&Inputs<T>>) -> Result<DMatrix<T>, NtkError> {
+        Ok(self.compute(x1, x2, Wanted { nngp: false, ntk: true })?.1)
+    }
+
+    fn compute(
+        &self,
+        x1: &Inputs<T>,
+        x2: Option<&Inputs<T>>,
+        wanted: Wanted,
+    ) -> Result<Results<T>, NtkError> {
+        x1.check("first inputs", self.shape)?;
+        if let Some(x2) = x2 {
+            x2.check("second inputs", self.shape)?;
+        }
+        if self.plan.input.pixels() == 1 {
+            Ok(vectors::compute(&self.plan, x1, x2, wanted))
+        } else {
+            Ok(images::compute(&self.plan, x1, x2, wanted))
+        }
+    }
+}

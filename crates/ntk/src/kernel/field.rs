@@ -1,0 +1,171 @@
+//! Moments of many pairs at once, and the scratch memory they live in.
+
+use num_traits::Float;
+use overparam_tensor::linalg::Real;
+
+/// How the entries of a [`Field`] relate to the two sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Geometry {
+    /// Entry `(r, c)` at `r * columns + c` pairs left input `r` with right input `c`, one pixel each.
+    Tile { rows: usize, columns: usize },
+    /// All pixel pairs of two images: `(y, x)` left with `(y', x')` right at `((y h + y') w + x) w + x'`. For fixed rows
+    /// the block over `(x, x')` is contiguous: sums along rows stay in a block, sums over rows add whole blocks.
+    Pixels { height: usize, width: usize },
+    /// Entry `p` pairs pixel `p` with pixel `p`.
+    Diagonal { height: usize, width: usize },
+}
+
+impl Geometry {
+    pub(crate) fn len(self) -> usize {
+        match self {
+            Self::Tile { rows, columns } => rows * columns,
+            Self::Pixels { height, width } => (height * width).pow(2),
+            Self::Diagonal { height, width } => height * width,
+        }
+    }
+
+    /// Calls `f(entry, left index, right index)` for every entry in order.
+    #[inline(always)]
+    pub(crate) fn for_each(self, mut f: impl FnMut(usize, usize, usize)) {
+        match self {
+            Self::Tile { rows, columns } => {
+                for r in 0..rows {
+                    (0..columns).for_each(|c| f(r * columns + c, r, c));
+                }
+            }
+            Self::Diagonal { height, width } => (0..height * width).for_each(|p| f(p, p, p)),
+            Self::Pixels { height, width } => {
+                let mut i = 0;
+                for y in 0..height {
+                    for v in 0..height {
+                        for x in 0..width {
+                            for u in 0..width {
+                                f(i, y * width + x, v * width + u);
+                                i += 1;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Index of the pair (pixel `p` left, pixel `r` right) of [`Geometry::Pixels`].
+    #[inline(always)]
+    pub(crate) fn pixel_pair(height: usize, width: usize, p: usize, r: usize) -> usize {
+        let ((y, x), (v, u)) = ((p / width, p % width), (r / width, r % width));
+        ((y * height + v) * width + x) * width + u
+    }
+}
+
+/// Variances of one side at one point of the network, a pixel (or a vector) each.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct State<T> {
+    pub(crate) q: Vec<T>,
+    /// Square roots of `q`.
+    pub(crate) s: Vec<T>,
+    /// What the step that led here needs of its side: Hermite expansions, or attention weights.
+    pub(crate) extra: Vec<f64>,
+}
+
+impl<T: Real> State<T> {
+    pub(crate) fn new(q: Vec<T>) -> Self {
+        let s = q.iter().map(|&q| Float::sqrt(q)).collect();
+        Self { q, s, extra: Vec::new() }
+    }
+
+    /// The part that belongs to inputs `from..to` of a batch of vectors.
+    pub(crate) fn slice(&self, from: usize, to: usize) -> Self {
+        let each = self.extra.len() / self.q.len().max(1);
+        Self {
+            q: self.q[from..to].to_vec(),
+            s: self.s[from..to].to_vec(),
+            extra: self.extra[from * each..to * each].to_vec(),
+        }
+    }
+}
+
+/// Covariance `k`, margin `m = s_x s_y - |k|` and NTK of every pair of one [`Geometry`].
+#[derive(Debug)]
+pub(crate) struct Field<T> {
+    pub(crate) geometry: Geometry,
+    pub(crate) k: Vec<T>,
+    pub(crate) m: Vec<T>,
+    pub(crate) ntk: Vec<T>,
+    /// Entry (left `i`, right `i + shift`) is an input with itself, which dropout alone can tell.
+    pub(crate) same: Option<isize>,
+}
+
+impl<T: Real> Field<T> {
+    /// A field whose content is arbitrary.
+    pub(crate) fn take(geometry: Geometry, same: Option<isize>, scratch: &mut Scratch<T>) -> Self {
+        let n = geometry.len();
+        Self { geometry, k: scratch.take(n), m: scratch.take(n), ntk: scratch.take(n), same }
+    }
+
+    pub(crate) fn copy(&self, scratch: &mut Scratch<T>) -> Self {
+        let mut copy = Self::take(self.geometry, self.same, scratch);
+        copy.k.copy_from_slice(&self.k);
+        copy.m.copy_from_slice(&self.m);
+        copy.ntk.copy_from_slice(&self.ntk);
+        copy
+    }
+
+    pub(crate) fn give(self, scratch: &mut Scratch<T>) {
+        scratch.0.extend([self.k, self.m, self.ntk]);
+    }
+
+    /// Replaces this field by `next` and keeps the memory.
+    pub(crate) fn replace(&mut self, next: Self, scratch: &mut Scratch<T>) {
+        std::mem::replace(self, next).give(scratch);
+    }
+
+    /// Covariances of each pixel with itself.
+    pub(crate) fn diagonal(&self) -> Vec<T> {
+        match self.geometry {
+            Geometry::Pixels { height, width } => {
+                (0..height * width).map(|p| self.k[Geometry::pixel_pair(height, width, p, p)]).collect()
+            }
+            Geometry::Tile { .. } | Geometry::Diagonal { .. } => self.k.clone(),
+        }
+    }
+
+    /// Margins from scratch, for steps that know nothing better: `s_x s_y - |k|`, exactly zero for equal inputs.
+    pub(crate) fn measure_margins(&mut self, after: (&State<T>, &State<T>)) {
+        let (x, y) = after;
+        let (k, m) = (&self.k, &mut self.m);
+        self.geometry.for_each(|i, p, r| m[i] = direct_margin(x.q[p], y.q[r], x.s[p], y.s[r], k[i]));
+    }
+}
+
+/// `max(sqrt(q_x q_y) - |k|, 0)`: without overflow, and exactly zero where `q_x = q_y = k`.
+#[inline(always)]
+pub(crate) fn direct_margin<T: Real>(qx: T, qy: T, sx: T, sy: T, k: T) -> T {
+    let scale = if qx == qy { qx } else { sx * sy };
+    let margin = scale - Float::abs(k);
+    if margin > T::of(0.0) { margin } else { T::of(0.0) }
+}
+
+/// Buffers handed out and taken back, so that a thread allocates once.
+#[derive(Debug)]
+pub(crate) struct Scratch<T>(Vec<Vec<T>>);
+
+impl<T: Real> Scratch<T> {
+    pub(crate) fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// `n` entries of arbitrary content.
+    pub(crate) fn take(&mut self, n: usize) -> Vec<T> {
+        // The smallest buffer that is large enough, else any: sizes differ between layers and must not all grow to the largest.
+        let best =
+            (0..self.0.len()).filter(|&i| self.0[i].capacity() >= n).min_by_key(|&i| self.0[i].capacity());
+        let mut buffer = best.map_or_else(Vec::new, |i| self.0.swap_remove(i));
+        buffer.resize(n, T::of(0.0));
+        buffer
+    }
+
+    pub(crate) fn give(&mut self, buffer: Vec<T>) {
+        self.0.push(buffer);
+    }
+}

@@ -1,0 +1,216 @@
+//! Kernels between vectors, tile by tile.
+
+use nalgebra::DMatrix;
+use num_traits::Float;
+use overparam_tensor::linalg::{Real, gemm, transposed};
+use rayon::prelude::*;
+
+use super::field::{Field, Geometry, Scratch, State};
+use super::run::{Cursor, Trace, run};
+use super::step::Plan;
+use super::{Results, Wanted};
+use crate::inputs::Inputs;
+
+/// Inputs to a tile. Products are always of this many columns (padded with zeros), so that the backend's choice of kernel,
+/// and with it every bit, is the same for any batch.
+const TILE: usize = 64;
+/// Rows of a tile that go through all layers together: with three numbers an entry, 24 KiB in f64.
+const STRIP: usize = 16;
+
+/// One batch: columns in blocks of [`TILE`], and their variances through the network.
+struct Batch<T: Real> {
+    /// `d x TILE` each; the last is padded.
+    blocks: Vec<DMatrix<T>>,
+    count: usize,
+    trace: Trace<T>,
+    by_block: Vec<Trace<T>>,
+    by_strip: Vec<Trace<T>>,
+}
+
+impl<T: Real> Batch<T> {
+    fn new(plan: &Plan<T>, inputs: &Inputs<T>) -> Self {
+        let (n, d) = (inputs.count(), plan.input.channels);
+        let mut blocks = vec![DMatrix::zeros(d, TILE); n.div_ceil(TILE)];
+        for i in 0..n {
+            blocks[i / TILE].column_mut(i % TILE).copy_from_slice(&inputs.row(i));
+        }
+        let q = (0..n).map(|i| {
+            let column = blocks[i / TILE].column(i % TILE);
+            T::of(dot(column.as_slice(), column.as_slice()) / d as f64)
+        });
+        let trace = Trace::new(plan, State::new(q.collect()), None, &mut Scratch::new());
+        let cut = |size: usize| (0..n).step_by(size).map(|i| trace.slice(i, (i + size).min(n))).collect();
+        let (by_block, by_strip) = (cut(TILE), cut(STRIP));
+        Self { blocks, count: n, trace, by_block, by_strip }
+    }
+
+    fn column(&self, i: usize) -> &[T] {
+        let d = self.blocks[0].nrows();
+        &self.blocks[i / TILE].as_slice()[(i % TILE) * d..][..d]
+    }
+}
+
+pub(super) fn compute<T: Real>(
+    plan: &Plan<T>,
+    x1: &Inputs<T>,
+    x2: Option<&Inputs<T>>,
+    wanted: Wanted,
+) -> Results<T> {
+    let first = Batch::new(plan, x1);
+    let second = x2.map(|x2| Batch::new(plan, x2));
+    let (rows, columns) = (first.count, second.as_ref().map_or(first.count, |b| b.count));
+    let allocate = |wanted| if wanted { DMatrix::zeros(rows, columns) } else { DMatrix::zeros(0, 0) };
+    let (mut nngp, mut ntk) = (allocate(wanted.nngp), allocate(wanted.ntk));
+    let panels = columns.div_ceil(TILE);
+    let work: Vec<_> =
+        split(&mut nngp, rows, panels).into_iter().zip(split(&mut ntk, rows, panels)).enumerate().collect();
+    let job = Job { plan, first: &first, second: second.as_ref() };
+    work.into_par_iter().for_each_init(
+        || (Scratch::new(), DMatrix::zeros(TILE, TILE)),
+        |(scratch, tile), (panel, (k, ntk))| job.panel(panel, k, ntk, scratch, tile),
+    );
+    if second.is_none() {
+        mirror(&mut nngp);
+        mirror(&mut ntk);
+    }
+    (nngp, ntk)
+}
+
+/// Columns in groups of [`TILE`]; as many empty slices if nobody wants them.
+fn split<T: Real>(matrix: &mut DMatrix<T>, rows: usize, panels: usize) -> Vec<&mut [T]> {
+    if matrix.is_empty() {
+        return (0..panels).map(|_| <&mut [T]>::default()).collect();
+    }
+    matrix.as_mut_slice().chunks_mut(rows * TILE).collect()
+}
+
+struct Job<'a, T: Real> {
+    plan: &'a Plan<T>,
+    first: &'a Batch<T>,
+    /// `None`: the first with itself.
+    second: Option<&'a Batch<T>>,
+}
+
+impl<T: Real> Job<'_, T> {
+    /// All tiles of one group of columns; on or below the diagonal if symmetric.
+    fn panel(
+        &self,
+        panel: usize,
+        nngp: &mut [T],
+        ntk: &mut [T],
+        scratch: &mut Scratch<T>,
+        tile: &mut DMatrix<T>,
+    ) {
+        let columns = self.second.unwrap_or(self.first);
+        let start = if self.second.is_none() { panel } else { 0 };
+        let scale = T::of(1.0 / self.plan.input.channels as f64);
+        for block in start..self.first.blocks.len() {
+            gemm(scale, transposed(&self.first.blocks[block]), &columns.blocks[panel], T::of(0.0), tile);
+            let i0 = block * TILE;
+            let width = (self.first.count - i0).min(TILE);
+            let height = (columns.count - panel * TILE).min(TILE);
+            for strip in 0..height.div_ceil(STRIP) {
+                let j0 = panel * TILE + strip * STRIP;
+                let rows = (columns.count - j0).min(STRIP).min(height - strip * STRIP);
+                let same = self.second.is_none().then_some(j0 as isize - i0 as isize);
+                let geometry = Geometry::Tile { rows, columns: width };
+                let mut field = Field::take(geometry, same, scratch);
+                self.start(&mut field, tile, strip * STRIP, (j0, i0), columns);
+                let mut cursor = Cursor::new(&columns.by_strip[j0 / STRIP], &self.first.by_block[block]);
+                run(self.plan, &mut field, &mut cursor, scratch);
+                for r in 0..rows {
+                    let from = r * width;
+                    let to = (strip * STRIP + r) * self.first.count + i0;
+                    if !nngp.is_empty() {
+                        nngp[to..to + width].copy_from_slice(&field.k[from..from + width]);
+                    }
+                    if !ntk.is_empty() {
+                        ntk[to..to + width].copy_from_slice(&field.ntk[from..from + width]);
+                    }
+                }
+                field.give(scratch);
+            }
+        }
+    }
+
+    /// Moments of the inputs themselves: `k = x.y/d`, no NTK yet.
+    fn start(
+        &self,
+        field: &mut Field<T>,
+        tile: &DMatrix<T>,
+        row0: usize,
+        (j0, i0): (usize, usize),
+        columns: &Batch<T>,
+    ) {
+        let Geometry::Tile { rows, columns: width } = field.geometry else { return };
+        let (left, right) = (&columns.trace.states[0], &self.first.trace.states[0]);
+        field.ntk.fill(T::of(0.0));
+        let close = T::of(if size_of::<T>() == size_of::<f32>() { 1e-2 } else { 1e-3 });
+        for r in 0..rows {
+            let (q, s) = (left.q[j0 + r], left.s[j0 + r]);
+            let products = &tile.as_slice()[(row0 + r) * TILE..][..width];
+            let (k, m) = (&mut field.k[r * width..][..width], &mut field.m[r * width..][..width]);
+            let norms = right.s[i0..].iter().zip(&right.q[i0..]);
+            for (c, (&product, (&t, &p))) in products.iter().zip(norms).enumerate() {
+                let scale = if p == q { q } else { s * t };
+                let margin = scale - Float::abs(product);
+                (k[c], m[c]) = (product, margin);
+                if margin < close * scale {
+                    let sign = Float::signum(product);
+                    m[c] =
+                        scale * T::of(versine(columns.column(j0 + r), self.first.column(i0 + c), sign.f64()));
+                    k[c] = sign * (scale - m[c]);
+                }
+            }
+        }
+    }
+}
+
+/// `1 - |c|` for nearly parallel `x` and `sign y`: `||x/||x|| - sign y/||y|| ||^2 / 2`.
+pub(super) fn versine<T: Real>(x: &[T], y: &[T], sign: f64) -> f64 {
+    let (a, b) = (dot(x, x).sqrt(), sign * dot(y, y).sqrt());
+    let mut lanes = [0.0; 8];
+    let (xs, ys) = (x.chunks(8), y.chunks(8));
+    for (x, y) in xs.zip(ys) {
+        for (lane, (x, y)) in lanes.iter_mut().zip(x.iter().zip(y)) {
+            let difference = x.f64() / a - y.f64() / b;
+            *lane += difference * difference;
+        }
+    }
+    (lanes.iter().sum::<f64>() / 2.0).min(1.0)
+}
+
+/// Inner product in f64 over eight fixed lanes.
+pub(super) fn dot<T: Real>(x: &[T], y: &[T]) -> f64 {
+    let mut lanes = [0.0; 8];
+    for (x, y) in x.chunks(8).zip(y.chunks(8)) {
+        for (lane, (x, y)) in lanes.iter_mut().zip(x.iter().zip(y)) {
+            *lane += x.f64() * y.f64();
+        }
+    }
+    lanes.iter().sum()
+}
+
+/// Copies the lower half of a symmetric matrix to its upper half, panel by panel.
+fn mirror<T: Real>(matrix: &mut DMatrix<T>) {
+    let n = matrix.nrows();
+    let data = matrix.as_mut_slice();
+    for start in (0..n).step_by(TILE) {
+        let (before, panel) = data.split_at_mut(start * n);
+        let width = (n - start).min(TILE);
+        let (before, panel) = (&*before, &mut panel[..width * n]);
+        // Eight columns at a time share the cache lines they read.
+        panel.par_chunks_mut(8 * n).enumerate().for_each(|(group, columns)| {
+            for i in 0..start {
+                for (c, column) in columns.chunks_mut(n).enumerate() {
+                    column[i] = before[i * n + start + group * 8 + c];
+                }
+            }
+        });
+        for j in 0..width {
+            for i in 0..j {
+                panel[j * n + start + i] = panel[i * n + start + j];
+            }
+        }
+    }
+}

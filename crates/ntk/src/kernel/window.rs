@@ -1,0 +1,169 @@
+//! Which input pixels each output pixel of a convolution or pooling looks at, and sums over them.
+
+use overparam_tensor::linalg::Real;
+
+use super::field::{Geometry, Scratch};
+use crate::architecture::Padding;
+use crate::architecture::shape::windows;
+
+/// For each output position and each tap of the window the input position, `None` in the padding.
+type Taps = Vec<Vec<Option<usize>>>;
+
+/// A two-dimensional window moving over an image.
+#[derive(Debug, Clone)]
+pub(crate) struct Window {
+    input: (usize, usize),
+    pub(crate) output: (usize, usize),
+    rows: Taps,
+    columns: Taps,
+    /// For each horizontal tap: `(output start, input start, length)` of stretches that move together.
+    stretches: Vec<Vec<(usize, usize, usize)>>,
+}
+
+impl Window {
+    pub(crate) fn along_both(
+        input: (usize, usize),
+        output: (usize, usize),
+        window: [usize; 2],
+        strides: [usize; 2],
+        padding: Padding,
+    ) -> Self {
+        let columns = taps(input.1, output.1, window[1], strides[1], padding);
+        let stretches = (0..window[1]).map(|d| stretches(&columns, d)).collect();
+        let rows = taps(input.0, output.0, window[0], strides[0], padding);
+        Self { input, output, rows, columns, stretches }
+    }
+
+    /// Geometry after the window has moved over a field of geometry `before`.
+    pub(crate) fn geometry(&self, before: Geometry) -> Geometry {
+        let (height, width) = self.output;
+        match before {
+            Geometry::Diagonal { .. } => Geometry::Diagonal { height, width },
+            Geometry::Tile { .. } | Geometry::Pixels { .. } => Geometry::Pixels { height, width },
+        }
+    }
+
+    /// Taps of output pixel `p` in a fixed order, rows first.
+    pub(crate) fn sources(&self, p: usize) -> impl Iterator<Item = Option<usize>> + '_ {
+        let (y, x) = (p / self.output.1, p % self.output.1);
+        self.rows[y].iter().flat_map(move |&sy| {
+            self.columns[x].iter().map(move |&sx| sy.zip(sx).map(|(sy, sx)| sy * self.input.1 + sx))
+        })
+    }
+
+    /// `out[P] = sum_d input[P + d]` over an image.
+    pub(crate) fn image_sums<T: Real>(&self, input: &[T], scratch: &mut Scratch<T>) -> Vec<T> {
+        let ((h, w), (ho, wo)) = (self.input, self.output);
+        let (mut half, mut out) = (scratch.take(h * wo), scratch.take(ho * wo));
+        half.fill(T::of(0.0));
+        out.fill(T::of(0.0));
+        for y in 0..h {
+            let (row, half) = (&input[y * w..][..w], &mut half[y * wo..][..wo]);
+            for &(to, from, n) in self.stretches.iter().flatten() {
+                add(&mut half[to..to + n], &row[from..from + n]);
+            }
+        }
+        for (y, taps) in self.rows.iter().enumerate() {
+            for &source in taps.iter().flatten() {
+                add(&mut out[y * wo..][..wo], &half[source * wo..][..wo]);
+            }
+        }
+        scratch.give(half);
+        out
+    }
+
+    /// `out[P, R] = sum_d input[P + d, R + d]` over the pixel pairs of two images, in the order of additions of
+    /// [`Self::image_sums`]: equal images give equal bits.
+    pub(crate) fn pair_sums<T: Real>(&self, input: &[T], scratch: &mut Scratch<T>) -> Vec<T> {
+        let (h, (ho, wo)) = (self.input.0, self.output);
+        let (mut half, mut out) = (scratch.take((h * wo).pow(2)), scratch.take((ho * wo).pow(2)));
+        pulp::Arch::new().dispatch(PairSums { window: self, input, half: &mut half, out: &mut out });
+        scratch.give(half);
+        out
+    }
+
+    /// `out[P, R] = sum_(d, e) input[P + d, R + e]`: pooling of both images.
+    pub(crate) fn pool_sums<T: Real>(&self, input: &[T], scratch: &mut Scratch<T>) -> Vec<T> {
+        let ((h, w), (ho, wo)) = (self.input, self.output);
+        let mut out = scratch.take((ho * wo).pow(2));
+        Geometry::Pixels { height: ho, width: wo }.for_each(|i, p, r| {
+            let sum: f64 = self
+                .sources(p)
+                .flatten()
+                .map(|p| {
+                    let row =
+                        self.sources(r).flatten().map(|r| input[Geometry::pixel_pair(h, w, p, r)].f64());
+                    row.sum::<f64>()
+                })
+                .sum();
+            out[i] = T::of(sum);
+        });
+        out
+    }
+}
+
+/// The two passes of [`Window::pair_sums`]: along rows into `half`, then whole blocks into `out`.
+struct PairSums<'a, T> {
+    window: &'a Window,
+    input: &'a [T],
+    half: &'a mut [T],
+    out: &'a mut [T],
+}
+
+impl<T: Real> pulp::WithSimd for PairSums<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        let Self { window, input, half, out } = self;
+        let ((h, w), (ho, wo)) = (window.input, window.output);
+        half.fill(T::of(0.0));
+        for (block, half) in input.chunks(w * w).zip(half.chunks_mut(wo * wo)) {
+            for (d, stretches) in window.stretches.iter().enumerate() {
+                for (x, taps) in window.columns.iter().enumerate() {
+                    let Some(source) = taps[d] else { continue };
+                    for &(to, from, n) in stretches {
+                        add(&mut half[x * wo + to..][..n], &block[source * w + from..][..n]);
+                    }
+                }
+            }
+        }
+        out.fill(T::of(0.0));
+        let block = wo * wo;
+        for (y, left) in window.rows.iter().enumerate() {
+            for (v, right) in window.rows.iter().enumerate() {
+                let out = &mut out[(y * ho + v) * block..][..block];
+                for (sy, sv) in left.iter().zip(right).filter_map(|(&a, &b)| a.zip(b)) {
+                    add(out, &half[(sy * h + sv) * block..][..block]);
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn add<T: Real>(to: &mut [T], from: &[T]) {
+    for (a, &b) in to.iter_mut().zip(from) {
+        *a += b;
+    }
+}
+
+fn taps(size: usize, out: usize, window: usize, stride: usize, padding: Padding) -> Taps {
+    let before = windows(size, window, stride, padding).map_or(0, |(_, before)| before);
+    let source = |i: usize| match padding {
+        Padding::Circular => Some((i + size - before % size) % size),
+        Padding::Valid | Padding::Same => i.checked_sub(before).filter(|&j| j < size),
+    };
+    (0..out).map(|o| (0..window).map(|d| source(o * stride + d)).collect()).collect()
+}
+
+fn stretches(taps: &Taps, d: usize) -> Vec<(usize, usize, usize)> {
+    let mut found: Vec<(usize, usize, usize)> = Vec::new();
+    for (o, source) in taps.iter().enumerate().filter_map(|(o, taps)| taps[d].map(|s| (o, s))) {
+        match found.last_mut() {
+            Some((to, from, n)) if *to + *n == o && *from + *n == source => *n += 1,
+            _ => found.push((o, source, 1)),
+        }
+    }
+    found
+}

@@ -1,0 +1,117 @@
+//! One network trained on squared loss, in closed form.
+
+use nalgebra::DMatrix;
+use overparam_tensor::linalg::{SymmetricEigen, matmul, symmetric_eigen, transposed};
+
+use super::{Regularizer, Schedule, check, expect};
+use crate::NtkError;
+
+/// Training on `||f - y||^2 / (2 n c)` with a fixed kernel: the formulas of [`super`], one eigen-decomposition for all times.
+///
+/// ```
+/// use nalgebra::DMatrix;
+/// use overparam_ntk::predict::{Regularizer, Schedule, squared::Training};
+///
+/// let kernel = DMatrix::from_row_slice(2, 2, &[2.0, 0.5, 0.5, 1.0]);
+/// let targets = DMatrix::from_row_slice(2, 1, &[1.0, -1.0]);
+/// let training = Training::new(&kernel, &targets, Regularizer::NONE)?;
+/// let zero = DMatrix::zeros(2, 1);
+/// let end = training.train(Schedule::CONVERGED, &zero)?;
+/// assert!((end - targets).norm() < 1e-14);
+/// # Ok::<(), overparam_ntk::NtkError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Training {
+    eigen: SymmetricEigen<f64>,
+    targets: DMatrix<f64>,
+}
+
+impl Training {
+    /// Decomposes the training kernel (`n x n`, its lower triangle) for targets `n x c`.
+    ///
+    /// # Errors
+    /// [`NtkError::Input`] if shapes differ or an entry is not finite; [`NtkError::Linalg`] if the decomposition fails.
+    pub fn new(
+        kernel: &DMatrix<f64>,
+        targets: &DMatrix<f64>,
+        regularizer: Regularizer,
+    ) -> Result<Self, NtkError> {
+        check(kernel, targets)?;
+        Ok(Self { eigen: symmetric_eigen(&regularizer.added(kernel)?)?, targets: targets.clone() })
+    }
+
+    /// Eigenvalues of the regularised kernel, ascending.
+    pub fn eigenvalues(&self) -> &[f64] {
+        self.eigen.values.as_slice()
+    }
+
+    /// Largest stable learning rate of descent with this momentum in `[0, 1)`: `2 (1 + momentum) n c / lambda_max`.
+    pub fn max_learning_rate(&self, momentum: f64) -> f64 {
+        crate::theory::max_learning_rate(self.largest(), self.targets.len(), momentum)
+    }
+
+    fn largest(&self) -> f64 {
+        self.eigenvalues().last().copied().unwrap_or(0.0)
+    }
+
+    /// Outputs on the training inputs, `n x c`, from outputs `start` before training.
+    ///
+    /// # Errors
+    /// [`NtkError::Input`] if `start` is not `n x c`; [`NtkError::Parameter`] if the schedule is out of range.
+    pub fn train(&self, schedule: Schedule, start: &DMatrix<f64>) -> Result<DMatrix<f64>, NtkError> {
+        let schedule = schedule.check()?;
+        let residual = self.residual(start)?;
+        Ok(start + self.function(|mu, _| schedule.learned(mu), &residual))
+    }
+
+    /// Outputs on `m` test inputs from outputs `start` (train, `n x c`; test, `m x c`) before training and the kernel between
+    /// test and training inputs, `m x n`.
+    ///
+    /// # Errors
+    /// As [`Self::train`].
+    pub fn test(
+        &self,
+        schedule: Schedule,
+        start: (&DMatrix<f64>, &DMatrix<f64>),
+        kernel: &DMatrix<f64>,
+    ) -> Result<DMatrix<f64>, NtkError> {
+        let schedule = schedule.check()?;
+        let (n, c) = self.targets.shape();
+        expect("test kernel", kernel, kernel.nrows(), n)?;
+        expect("test outputs before training", start.1, kernel.nrows(), c)?;
+        let residual = self.residual(start.0)?;
+        Ok(start.1 + matmul(kernel, &self.dual(schedule, &residual)))
+    }
+
+    /// `Theta^-1 (1 - rho(Theta)) b`: the coefficients of what training adds, in the span of the training inputs.
+    pub(super) fn dual(&self, schedule: Schedule, b: &DMatrix<f64>) -> DMatrix<f64> {
+        // In directions the kernel does not see, learned(mu)/lambda would be 0/0 of rounding errors.
+        let floor = self.largest() * self.eigen.values.len() as f64 * f64::EPSILON;
+        self.function(|mu, lambda| if lambda > floor { schedule.learned(mu) / lambda } else { 0.0 }, b)
+    }
+
+    /// `(1 - rho(Theta)) b`.
+    pub(super) fn learned(&self, schedule: Schedule, b: &DMatrix<f64>) -> DMatrix<f64> {
+        self.function(|mu, _| schedule.learned(mu), b)
+    }
+
+    fn residual(&self, start: &DMatrix<f64>) -> Result<DMatrix<f64>, NtkError> {
+        let (n, c) = self.targets.shape();
+        expect("training outputs before training", start, n, c)?;
+        Ok(&self.targets - start)
+    }
+
+    /// `V diag(f(lambda / (n c), lambda)) V^T b`.
+    fn function(&self, f: impl Fn(f64, f64) -> f64, b: &DMatrix<f64>) -> DMatrix<f64> {
+        let size = self.targets.len() as f64;
+        let mut modes = matmul(transposed(&self.eigen.vectors), b);
+        for (mut row, &lambda) in modes.row_iter_mut().zip(self.eigen.values.iter()) {
+            row *= f(lambda / size, lambda);
+        }
+        matmul(&self.eigen.vectors, &modes)
+    }
+
+    pub(super) fn targets(&self) -> &DMatrix<f64> {
+        &self.targets
+    }
+}

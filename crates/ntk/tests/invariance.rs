@@ -1,0 +1,182 @@
+//! What must hold of every kernel: symmetry, positivity, bits that depend on the two inputs alone, no NaN at the edges.
+
+mod common;
+
+use nalgebra::DMatrix;
+use overparam_ntk::architecture::shape::Shape;
+use overparam_ntk::{Architecture, Images, Inputs, Kernel};
+use overparam_tensor::linalg::{Real, symmetric_eigen};
+use overparam_tensor::random::Stream;
+
+const DENSE: &str = r#"{"dense": {"width": 3, "w_std": 1.4, "b_std": 0.2}}"#;
+const CONV: &str =
+    r#"{"conv": {"channels": 3, "filter": [3, 3], "padding": "same", "w_std": 1.4, "b_std": 0.2}}"#;
+
+fn net(layers: &[&str]) -> Architecture {
+    Architecture::from_json(&format!(r#"{{"layers": [{}]}}"#, layers.join(","))).unwrap()
+}
+
+fn vector_nets() -> Vec<Architecture> {
+    let activations = [
+        r#""relu""#,
+        r#"{"leaky_relu": {"slope": 0.1}}"#,
+        r#""abs""#,
+        r#""erf""#,
+        r#""gelu""#,
+        r#""sin""#,
+        r#""cos""#,
+        r#""rbf""#,
+        r#"{"exp": {"b": 0.3}}"#,
+        r#""sign""#,
+        r#"{"monomial": {"degree": 2}}"#,
+        r#"{"rectified_monomial": {"degree": 2}}"#,
+        r#""tanh""#,
+    ];
+    let mut nets: Vec<_> = activations.iter().map(|a| net(&[DENSE, a, DENSE, a, DENSE])).collect();
+    let branch = format!(r#"{{"residual": ["relu", {DENSE}]}}"#);
+    nets.push(net(&[DENSE, &branch, r#""layer_norm""#, r#""relu""#, DENSE]));
+    for combine in ["concat", "product"] {
+        let parallel = format!(
+            r#"{{"parallel": {{"branches": [["relu", {DENSE}], ["erf", {DENSE}]], "combine": "{combine}"}}}}"#
+        );
+        nets.push(net(&[DENSE, &parallel, DENSE, r#""relu""#, DENSE]));
+    }
+    nets
+}
+
+fn image_nets() -> Vec<Architecture> {
+    let strided = r#"{"conv": {"channels": 3, "filter": [3, 2], "strides": [2, 1], "padding": "circular", "w_std": 1.4}}"#;
+    let valid = r#"{"conv": {"channels": 3, "filter": [2, 2], "w_std": 1.4, "b_std": 0.1}}"#;
+    let pool = r#"{"avg_pool": {"window": [2, 2], "strides": [2, 2]}}"#;
+    let attention = r#"{"global_self_attention": {"channels": 3, "b_std": 0.1}}"#;
+    let branch = format!(r#"{{"residual": ["relu", {CONV}]}}"#);
+    vec![
+        net(&[CONV, r#""relu""#, CONV, r#""relu""#, r#""flatten""#, DENSE]),
+        net(&[CONV, r#""relu""#, strided, r#""erf""#, r#""global_avg_pool""#, DENSE]),
+        net(&[valid, r#""relu""#, CONV, r#""relu""#, r#""global_sum_pool""#, DENSE, r#""relu""#, DENSE]),
+        net(&[CONV, r#""relu""#, pool, CONV, r#""relu""#, r#""flatten""#, DENSE]),
+        net(&[CONV, &branch, r#""layer_norm""#, r#""relu""#, attention, r#""relu""#, r#""flatten""#, DENSE]),
+        net(&[r#""flatten""#, DENSE, r#""relu""#, DENSE]),
+    ]
+}
+
+const SHAPE: Shape = Shape { height: 4, width: 5, channels: 2 };
+
+/// The same random inputs as a batch of any choice of them.
+fn batch<T: Real>(image: bool, which: &[usize]) -> Inputs<T> {
+    let input =
+        |i: usize| Stream::root(5).indexed(i as u64).normal_vector::<T>(if image { 40 } else { 13 }, 1.0);
+    if image {
+        let data = which.iter().flat_map(|&i| input(i).as_slice().to_vec()).collect();
+        return Images::new(which.len(), SHAPE, data).unwrap().into();
+    }
+    DMatrix::from_fn(which.len(), 13, |r, c| input(which[r])[c]).into()
+}
+
+fn all_nets() -> Vec<(bool, Architecture, usize)> {
+    let vectors = vector_nets().into_iter().map(|net| (false, net, 70));
+    vectors.chain(image_nets().into_iter().map(|net| (true, net, 5))).collect()
+}
+
+fn bits_depend_on_the_pair_alone<T: Real>() {
+    for (image, net, n) in all_nets() {
+        let order: Vec<usize> = (0..n).collect();
+        let all = batch::<T>(image, &order);
+        let kernel = Kernel::<T>::new(&net, all.shape()).unwrap();
+        let full = kernel.both(&all, None).unwrap();
+        assert_eq!(full.ntk, full.ntk.transpose());
+        let shuffled = Stream::root(1).permutation(n);
+        let other = kernel.both(&batch(image, &shuffled), None).unwrap();
+        let (some, rest) = shuffled.split_at(n / 3);
+        let part = kernel.both(&batch(image, some), Some(&batch(image, rest))).unwrap();
+        for (i, &a) in shuffled.iter().enumerate() {
+            for (j, &b) in shuffled.iter().enumerate() {
+                assert_eq!(other.ntk[(i, j)], full.ntk[(a, b)], "{net:?}");
+                assert_eq!(other.nngp[(i, j)], full.nngp[(a, b)], "{net:?}");
+                if i < some.len() && j >= some.len() {
+                    assert_eq!(part.ntk[(i, j - some.len())], full.ntk[(a, b)], "{net:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn bits_depend_on_the_pair_alone_in_f64() {
+    bits_depend_on_the_pair_alone::<f64>();
+}
+
+#[test]
+fn bits_depend_on_the_pair_alone_in_f32() {
+    bits_depend_on_the_pair_alone::<f32>();
+}
+
+#[test]
+fn kernels_are_positive_and_single_precision_follows() {
+    for (image, net, n) in all_nets() {
+        let which: Vec<usize> = (0..n).collect();
+        let x = batch::<f64>(image, &which);
+        let wide = Kernel::new(&net, x.shape()).unwrap().both(&x, None).unwrap();
+        for kernel in [&wide.nngp, &wide.ntk] {
+            let values = symmetric_eigen(kernel).unwrap().values;
+            assert!(values.min() > -1e-12 * values.max(), "{net:?}: {}", values.min());
+        }
+        let narrow = Kernel::<f32>::new(&net, x.shape()).unwrap().both(&common::narrow(&x), None).unwrap();
+        for (wide, narrow) in [(&wide.nngp, &narrow.nngp), (&wide.ntk, &narrow.ntk)] {
+            let error = common::scaled_difference(&narrow.map(f64::from), wide);
+            assert!(error < 1e-5, "{net:?}: {error:e}");
+        }
+    }
+}
+
+#[test]
+fn duplicates_share_the_bits_of_the_diagonal() {
+    for (image, net, _) in all_nets() {
+        let x = batch::<f64>(image, &[0, 1, 0, 2]);
+        let k = Kernel::new(&net, x.shape()).unwrap().both(&x, None).unwrap();
+        for k in [&k.nngp, &k.ntk] {
+            assert_eq!((k[(0, 0)], k[(0, 0)], k[(0, 1)]), (k[(0, 2)], k[(2, 2)], k[(2, 1)]), "{net:?}");
+        }
+    }
+}
+
+#[test]
+fn zero_antipodal_huge_and_tiny_inputs_give_no_nan() {
+    let rows: [f64; 7] = [0.0, 1.0, -1.0, 1.0 + 1e-13, 1e100, -1e100, 1e-200];
+    let x = Inputs::from(DMatrix::from_fn(7, 13, |i, j| rows[i] * (1.0 + j as f64).sin()));
+    for net in vector_nets() {
+        let text = net.to_json();
+        let grows = ["exp", "monomial", "product"].iter().any(|name| text.contains(name));
+        let bias_free = text.replace("\"b_std\": 0.2", "\"b_std\": 0.0");
+        for net in [net, Architecture::from_json(&bias_free).unwrap()] {
+            let k = Kernel::new(&net, x.shape()).unwrap().both(&x, None).unwrap();
+            let skip = |i: usize| grows && (4..6).contains(&i);
+            for i in (0..7).filter(|&i| !skip(i)) {
+                for j in (0..7).filter(|&j| !skip(j)) {
+                    assert!(k.nngp[(i, j)].is_finite() && k.ntk[(i, j)].is_finite(), "{net:?} {i} {j}");
+                }
+            }
+        }
+    }
+}
+
+/// Dropout: an input with itself meets the same mask, two inputs never do.
+#[test]
+fn dropout_doubles_the_diagonal_alone() {
+    let plain = net(&[DENSE, r#""relu""#, DENSE]);
+    let dropped = net(&[DENSE, r#""relu""#, r#"{"dropout": {"keep": 0.5}}"#, DENSE]);
+    let x = batch::<f64>(false, &[0, 1, 2]);
+    let k = |net| Kernel::new(net, x.shape()).unwrap().nngp(&x, None).unwrap();
+    let (plain, dropped) = (k(&plain), k(&dropped));
+    assert_eq!(plain[(0, 1)], dropped[(0, 1)]);
+    let signal = plain[(0, 0)] - 0.04;
+    assert!((dropped[(0, 0)] - 0.04 - 2.0 * signal).abs() < 1e-14);
+}
+
+#[test]
+fn a_batch_with_itself_is_the_batch_alone() {
+    let net = &vector_nets()[0];
+    let x = batch::<f64>(false, &[0, 1, 2]);
+    let kernel = Kernel::new(net, x.shape()).unwrap();
+    assert_eq!(kernel.ntk(&x, None).unwrap(), kernel.ntk(&x, Some(&x)).unwrap());
+}
