@@ -179,6 +179,9 @@ fn closed_entry<T: Real>(closed: &Closed, k: T, m: T, ntk: T, x: Side<T>, y: Sid
 /// The four numbers of a side at entry `i` of a run.
 trait Lane<T>: Copy {
     fn at(self, i: usize) -> Side<T>;
+
+    /// The same for a run of `n` entries: a length the compiler sees, so that loops need no bounds checks.
+    fn cut(self, n: usize) -> Self;
 }
 
 /// One pixel for the whole run.
@@ -189,6 +192,11 @@ impl<T: Real> Lane<T> for Fixed<T> {
     #[inline(always)]
     fn at(self, _: usize) -> Side<T> {
         self.0
+    }
+
+    #[inline(always)]
+    fn cut(self, _: usize) -> Self {
+        self
     }
 }
 
@@ -205,6 +213,11 @@ impl<T: Real> Lane<T> for Moving<'_, T> {
     #[inline(always)]
     fn at(self, i: usize) -> Side<T> {
         Side { q: self.q[i], s: self.s[i], q_after: self.q_after[i], s_after: self.s_after[i] }
+    }
+
+    #[inline(always)]
+    fn cut(self, n: usize) -> Self {
+        Self { q: &self.q[..n], s: &self.s[..n], q_after: &self.q_after[..n], s_after: &self.s_after[..n] }
     }
 }
 
@@ -272,7 +285,9 @@ impl<T: Real> pulp::WithSimd for Sweep<'_, T> {
 impl<T: Real> Pointwise<T> {
     #[inline(always)]
     fn entries<L: Lane<T>, R: Lane<T>>(&self, k: &mut [T], m: &mut [T], ntk: &mut [T], left: L, right: R) {
-        let each = k.iter_mut().zip(m).zip(ntk).enumerate();
+        let n = k.len();
+        let (left, right) = (left.cut(n), right.cut(n));
+        let each = k.iter_mut().zip(&mut m[..n]).zip(&mut ntk[..n]).enumerate();
         match self {
             Pointwise::Affine(affine) if affine.b2 > T::of(0.0) => {
                 for (i, ((k, m), n)) in each {
