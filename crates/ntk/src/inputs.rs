@@ -93,6 +93,20 @@ impl<T: Real> Inputs<T> {
         }
     }
 
+    /// The inputs as columns, `size` at a time.
+    pub(crate) fn in_blocks(&self, size: usize) -> impl Iterator<Item = DMatrix<T>> {
+        (0..self.count()).step_by(size).map(move |from| {
+            let n = size.min(self.count() - from);
+            match self {
+                Self::Vectors(x) => x.rows(from, n).transpose(),
+                Self::Images(x) => {
+                    let each = x.shape.pixels() * x.shape.channels;
+                    DMatrix::from_column_slice(each, n, &x.data[from * each..][..n * each])
+                }
+            }
+        })
+    }
+
     /// Refuses what no kernel can take.
     pub(crate) fn check(&self, which: &'static str, expected: Shape) -> Result<(), NtkError> {
         let words = |s: Shape| match (s.height, s.width) {
@@ -106,19 +120,27 @@ impl<T: Real> Inputs<T> {
             let given = words(self.shape());
             return Err(NtkError::input(which, format!("expected {}, got {given}", words(expected))));
         }
-        for i in 0..self.count() {
-            let row = self.row(i);
-            if let Some(j) = row.iter().position(|x| !Float::is_finite(*x)) {
-                return Err(NtkError::input(which, format!("input {i}, entry {j} is {}", row[j])));
+        let squares: Vec<T> = match self {
+            Self::Vectors(x) => {
+                let mut squares = vec![T::ZERO; x.nrows()];
+                for column in x.as_slice().chunks_exact(x.nrows()) {
+                    squares.iter_mut().zip(column).for_each(|(square, &x)| *square += x * x);
+                }
+                squares
             }
-            let square: T = row.iter().map(|&x| x * x).sum();
-            if !Float::is_finite(square) {
-                return Err(NtkError::input(
-                    which,
-                    format!("the squared norm of input {i} overflows {}: scale the inputs down", T::NAME),
-                ));
-            }
-        }
-        Ok(())
+            Self::Images(x) => (0..x.count).map(|i| x.image(i).iter().map(|&x| x * x).sum()).collect(),
+        };
+        let Some(i) = squares.iter().position(|square| !Float::is_finite(*square)) else { return Ok(()) };
+        let row = self.row(i);
+        Err(NtkError::input(
+            which,
+            match row.iter().position(|x| !Float::is_finite(*x)) {
+                Some(j) => format!("input {i}, entry {j} is {}", row[j]),
+                None => format!(
+                    "the squared norm of input {i} overflows {}: scale the inputs down",
+                    T::NAME
+                ),
+            },
+        ))
     }
 }

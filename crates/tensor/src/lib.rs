@@ -50,6 +50,7 @@
 //! | [`mod@array`] | dense strided arrays, their views and buffers, `.npy` and `.npz` files |
 //! | [`linalg`] | products, Cholesky, symmetric eigen-decomposition, SVD, least squares: [`nalgebra`] types at the surface, [`faer`] kernels inside |
 //! | [`random`] | named, splittable, reproducible random streams |
+//! | [`simd`] | vectors of lanes, for loops that must be as fast as the processor |
 //!
 //! # Conventions
 //!
@@ -76,6 +77,7 @@ pub mod loss;
 pub mod ops;
 pub mod optim;
 pub mod random;
+pub mod simd;
 mod tensor;
 
 pub use array::Array;

@@ -24,8 +24,10 @@
 //! 3e-17 (f64), 1e-8 (f32). Everything, the new margin included, is a combination of `v`, `psi` and `r` with full relative
 //! accuracy. The nearest singularity is at `v = 2`, so one polynomial covers the range and nothing branches.
 
-use num_traits::Float;
 use overparam_tensor::linalg::Real;
+use overparam_tensor::simd::Wide;
+
+use crate::kernel::lines::{self, Entry, Side};
 
 /// `p` for f64, ascending.
 const WIDE: [f64; 21] = [
@@ -66,22 +68,32 @@ const NARROW: [f64; 10] = [
     0.005381980214801952,
 ];
 
+/// `(psi, r)` of the module page for `v` in `[0, 1]`, one number.
+pub(crate) fn single_arc<T: Real>(v: T) -> (T, T) {
+    let w = T::wide(pulp::Scalar::new());
+    let (psi, r) = arc(w, w.splat(v));
+    let (mut a, mut b) = ([v], [v]);
+    w.store(&mut a, psi);
+    w.store(&mut b, r);
+    (a[0], b[0])
+}
+
 /// `(psi, r)` of the module page for `v` in `[0, 1]`.
 #[inline(always)]
-pub(crate) fn arc<T: Real>(v: T) -> (T, T) {
-    let one = T::of(1.0);
-    let s = Float::sqrt(v * (T::of(2.0) - v));
-    let p = if size_of::<T>() == size_of::<f32>() { horner(&NARROW, v) } else { horner(&WIDE, v) };
-    let psi = s * Float::mul_add(v, p, one);
-    let r = s * v * (one - (one - v) * p);
+fn arc<T: Real, W: Wide<T>>(w: W, v: W::V) -> (W::V, W::V) {
+    let one = w.splat(T::ONE);
+    let s = w.sqrt(w.mul(v, w.sub(w.splat(T::of(2.0)), v)));
+    let p = if size_of::<T>() == size_of::<f32>() { horner(w, &NARROW, v) } else { horner(w, &WIDE, v) };
+    let psi = w.mul(s, w.mul_add(v, p, one));
+    let r = w.mul(w.mul(s, v), w.sub(one, w.mul(w.sub(one, v), p)));
     (psi, r)
 }
 
 #[inline(always)]
-fn horner<T: Real, const N: usize>(coefficients: &[f64; N], v: T) -> T {
-    let mut sum = T::of(coefficients[N - 1]);
+fn horner<T: Real, W: Wide<T>, const N: usize>(w: W, coefficients: &[f64; N], v: W::V) -> W::V {
+    let mut sum = w.splat(T::of(coefficients[N - 1]));
     for i in (0..N - 1).rev() {
-        sum = Float::mul_add(sum, v, T::of(coefficients[i]));
+        sum = w.mul_add(sum, v, w.splat(T::of(coefficients[i])));
     }
     sum
 }
@@ -111,28 +123,34 @@ impl<T: Real> Kinked<T> {
         }
     }
 
-    /// `(kappa, margin of kappa, kappa')` of a pair with covariance `k`, margin `m` and `g = s_x s_y`.
+    /// `(kappa, kappa')` of one pair with covariance `k`, margin `m` and `g = s_x s_y`.
+    pub(crate) fn moments(&self, k: T, m: T, g: T) -> (T, T) {
+        let side = |s| Side { q: s, s, q_after: s, s_after: s };
+        let [kappa, _, kappa_dot] = lines::single(*self, [k, m, T::ONE], side(g), side(T::ONE));
+        (kappa, kappa_dot)
+    }
+}
+
+impl<T: Real> Entry<T> for Kinked<T> {
     #[inline(always)]
-    pub(crate) fn apply(&self, k: T, m: T, g: T) -> (T, T, T) {
-        let (zero, one) = (T::of(0.0), T::of(1.0));
-        let ratio = m / g;
+    fn apply<W: Wide<T>>(self, w: W, [k, m, n]: [W::V; 3], x: Side<W::V>, y: Side<W::V>) -> [W::V; 3] {
+        let (zero, one) = (w.splat(T::ZERO), w.splat(T::ONE));
+        let (sum, difference, turn) = (w.splat(self.sum), w.splat(self.difference), w.splat(self.turn));
+        let g = w.mul(x.s, y.s);
+        let ratio = w.div(m, g);
         // NaN of 0/0 fails the comparison too: a vanishing pair counts as orthogonal.
-        let v = if ratio < one { ratio } else { one };
-        let (psi, r) = arc(v);
-        let c = one - v;
-        let positive = k >= zero;
-        let slope = if positive { self.sum } else { self.difference };
-        let unit = Float::mul_add(slope, c, self.turn * r);
-        let dot = if positive { self.sum - self.turn * psi } else { self.turn * psi - self.difference };
-        let above = if positive {
-            Float::mul_add(self.sum, v, -(self.turn * r))
-        } else {
-            Float::mul_add(self.difference, v, self.two_alpha2 - self.turn * r)
-        };
-        let below = Float::mul_add(-self.difference, v, Float::mul_add(self.turn, r, self.two_beta2));
-        let margin = if unit >= zero { above } else { below };
-        let margin = if margin > zero { margin } else { zero };
-        (g * unit, g * margin, dot)
+        let v = w.select(w.less(ratio, one), ratio, one);
+        let (psi, r) = arc(w, v);
+        let (turned, bent) = (w.mul(turn, psi), w.mul(turn, r));
+        let negative = w.less(k, zero);
+        let slope = w.select(negative, difference, sum);
+        let unit = w.mul_add(slope, w.sub(one, v), bent);
+        let dot = w.select(negative, w.sub(turned, difference), w.sub(sum, turned));
+        let above = w.mul_add(slope, v, w.sub(w.select(negative, w.splat(self.two_alpha2), zero), bent));
+        let below = w.sub(w.add(bent, w.splat(self.two_beta2)), w.mul(difference, v));
+        let margin = w.select(w.less(unit, zero), below, above);
+        let margin = w.select(w.less(zero, margin), margin, zero);
+        [w.mul(g, unit), w.mul(g, margin), w.mul(n, dot)]
     }
 }
 
@@ -142,7 +160,7 @@ mod properties {
 
     use proptest::prelude::*;
 
-    use super::{Kinked, arc};
+    use super::{Kinked, Side, lines, single_arc as arc};
 
     #[test]
     fn arc_agrees_with_the_library_to_an_ulp_or_two() {
@@ -172,7 +190,9 @@ mod properties {
         #[test]
         fn agrees_with_the_textbook(a in -2.0..2.0f64, b in -2.0..2.0f64, t in 0.0..PI, g in 0.1..10.0f64) {
             let k = g * t.cos();
-            let (kappa, margin, dot) = Kinked::<f64>::new(a, b).apply(k, g - k.abs(), g);
+            let side = |s| Side { q: s, s, q_after: s, s_after: s };
+            let moments = [k, g - k.abs(), 1.0];
+            let [kappa, margin, dot] = lines::single(Kinked::<f64>::new(a, b), moments, side(g), side(1.0));
             let (alpha2, beta2) = (((a + b) / 2.0).powi(2), ((b - a) / 2.0).powi(2));
             let expected = alpha2 * k + beta2 * 2.0 / PI * g * (t.sin() + t.cos() * (PI / 2.0 - t));
             prop_assert!((kappa - expected).abs() < 1e-13 * g * (alpha2 + beta2));

@@ -3,6 +3,8 @@
 use num_traits::Float;
 use overparam_tensor::linalg::Real;
 
+use super::lines::{self, DirectMargin, Sides};
+
 /// How the entries of a [`Field`] relate to the two sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Geometry {
@@ -11,6 +13,8 @@ pub(crate) enum Geometry {
     /// All pixel pairs of two images: `(y, x)` left with `(y', x')` right at `((y h + y') w + x) w + x'`. For fixed rows
     /// the block over `(x, x')` is contiguous: sums along rows stay in a block, sums over rows add whole blocks.
     Pixels { height: usize, width: usize },
+    /// The part of the pairs in which row `y` meets row `(y + distance) mod h`: that pair of rows stands at `(y w + x) w + x'`.
+    Slab { height: usize, width: usize, distance: usize },
     /// Entry `p` pairs pixel `p` with pixel `p`.
     Diagonal { height: usize, width: usize },
 }
@@ -20,33 +24,40 @@ impl Geometry {
         match self {
             Self::Tile { rows, columns } => rows * columns,
             Self::Pixels { height, width } => (height * width).pow(2),
+            Self::Slab { height, width, .. } => height * width * width,
             Self::Diagonal { height, width } => height * width,
+        }
+    }
+
+    /// Entries of a line: stretches in which one left pixel meets consecutive right ones.
+    pub(crate) fn line(self) -> usize {
+        match self {
+            Self::Tile { columns, .. } => columns,
+            Self::Pixels { width, .. } | Self::Slab { width, .. } => width,
+            Self::Diagonal { .. } => 1,
+        }
+    }
+
+    /// Left pixel and first right pixel of a line.
+    #[inline(always)]
+    pub(crate) fn start(self, line: usize) -> (usize, usize) {
+        match self {
+            Self::Tile { .. } => (line, 0),
+            Self::Slab { height, width, distance } => (line, (line / width + distance) % height * width),
+            Self::Pixels { height, width } => {
+                (line / width / height * width + line % width, line / width % height * width)
+            }
+            Self::Diagonal { .. } => (line, line),
         }
     }
 
     /// Calls `f(entry, left index, right index)` for every entry in order.
     #[inline(always)]
     pub(crate) fn for_each(self, mut f: impl FnMut(usize, usize, usize)) {
-        match self {
-            Self::Tile { rows, columns } => {
-                for r in 0..rows {
-                    (0..columns).for_each(|c| f(r * columns + c, r, c));
-                }
-            }
-            Self::Diagonal { height, width } => (0..height * width).for_each(|p| f(p, p, p)),
-            Self::Pixels { height, width } => {
-                let mut i = 0;
-                for y in 0..height {
-                    for v in 0..height {
-                        for x in 0..width {
-                            for u in 0..width {
-                                f(i, y * width + x, v * width + u);
-                                i += 1;
-                            }
-                        }
-                    }
-                }
-            }
+        let n = self.line();
+        for line in 0..self.len() / n.max(1) {
+            let (p, r) = self.start(line);
+            (0..n).for_each(|c| f(line * n + c, p, r + c));
         }
     }
 
@@ -126,15 +137,13 @@ impl<T: Real> Field<T> {
             Geometry::Pixels { height, width } => {
                 (0..height * width).map(|p| self.k[Geometry::pixel_pair(height, width, p, p)]).collect()
             }
-            Geometry::Tile { .. } | Geometry::Diagonal { .. } => self.k.clone(),
+            Geometry::Tile { .. } | Geometry::Slab { .. } | Geometry::Diagonal { .. } => self.k.clone(),
         }
     }
 
     /// Margins from scratch, for steps that know nothing better: `s_x s_y - |k|`, exactly zero for equal inputs.
     pub(crate) fn measure_margins(&mut self, after: (&State<T>, &State<T>)) {
-        let (x, y) = after;
-        let (k, m) = (&self.k, &mut self.m);
-        self.geometry.for_each(|i, p, r| m[i] = direct_margin(x.q[p], y.q[r], x.s[p], y.s[r], k[i]));
+        lines::sweep(DirectMargin, self, Sides { before: after, after });
     }
 }
 

@@ -3,8 +3,9 @@
 use overparam_tensor::linalg::Real;
 
 use super::field::{Field, Geometry, Scratch, State};
-use super::step::{Plan, Step};
-use super::{attention, combine, conv};
+use super::segment;
+use super::step::{Plan, Slabs, Step};
+use super::{attention, combine};
 use crate::activation::pair::Pair;
 use crate::architecture::Combine;
 
@@ -45,6 +46,10 @@ impl<T: Real> Trace<T> {
     ) -> State<T> {
         let mut before = start;
         for step in steps {
+            if let Step::Slabs(slabs) = step {
+                before = self.slabs(slabs, before, own, scratch);
+                continue;
+            }
             let after = match (step, own.as_mut()) {
                 (Step::Branches { branches, combine, weights }, _) => {
                     self.branches(branches, *combine, weights, &before, own, scratch)
@@ -80,6 +85,35 @@ impl<T: Real> Trace<T> {
             before = after;
         }
         before
+    }
+
+    /// Variances of every step first, which pairs of pixels need, then the pairs.
+    fn slabs(
+        &mut self,
+        slabs: &Slabs<T>,
+        before: State<T>,
+        own: &mut Option<Field<T>>,
+        scratch: &mut Scratch<T>,
+    ) -> State<T> {
+        let at = self.states.len() - 1;
+        let mut after = self.extend(&slabs.steps, before, &mut None, scratch);
+        if slabs.global.is_some() {
+            // Known once the pairs are: a placeholder that nothing but the margin reads.
+            self.states.push(State::new(vec![T::ZERO]));
+        }
+        let Some(field) = own.as_mut() else { return after };
+        let Geometry::Pixels { height, width } = field.geometry else { return after };
+        let mut cursor = Cursor { left: self, right: self, at };
+        let fill = |slab: &mut Field<T>| segment::gather(field, slab);
+        let next = segment::through(slabs, (height, width), field.same, fill, &mut cursor, scratch);
+        field.replace(next, scratch);
+        if slabs.global.is_some() {
+            after = State::new(field.diagonal());
+            field.measure_margins((&after, &after));
+            self.states.pop();
+            self.states.push(after.clone());
+        }
+        after
     }
 
     fn branches(
@@ -126,7 +160,7 @@ impl<T: Real> Trace<T> {
 fn advance<T: Real>(step: &Step<T>, before: &State<T>, scratch: &mut Scratch<T>) -> State<T> {
     match step {
         Step::Pointwise(pointwise) => pointwise.advance(before),
-        Step::Conv { window, affine } => conv::advance(window, affine, before, scratch),
+        Step::Conv(conv) => conv.advance(before, scratch),
         Step::Series(series) => {
             let mut extra = Vec::with_capacity(before.q.len() * series.features());
             before.s.iter().for_each(|s| series.expand(s.f64(), &mut extra));
@@ -139,6 +173,7 @@ fn advance<T: Real>(step: &Step<T>, before: &State<T>, scratch: &mut Scratch<T>)
         | Step::Pool { .. }
         | Step::Global { .. }
         | Step::Attention(_)
+        | Step::Slabs(_)
         | Step::Branches { .. } => before.clone(),
     }
 }
@@ -151,7 +186,7 @@ fn mean<T: Real>(values: &[T], pixels: usize) -> T {
 pub(crate) struct Cursor<'a, T> {
     pub(crate) left: &'a Trace<T>,
     pub(crate) right: &'a Trace<T>,
-    at: usize,
+    pub(crate) at: usize,
 }
 
 impl<'a, T: Real> Cursor<'a, T> {
@@ -163,21 +198,21 @@ impl<'a, T: Real> Cursor<'a, T> {
         (&self.left.states[self.at], &self.right.states[self.at])
     }
 
-    fn next(&mut self) -> (&'a State<T>, &'a State<T>) {
+    pub(crate) fn next(&mut self) -> (&'a State<T>, &'a State<T>) {
         self.at += 1;
         self.here()
     }
 }
 
-/// Takes the moments of pairs through the plan.
+/// Takes the moments of pairs through steps.
 pub(crate) fn run<T: Real>(
-    plan: &Plan<T>,
+    list: &[Step<T>],
     field: &mut Field<T>,
     cursor: &mut Cursor<'_, T>,
     scratch: &mut Scratch<T>,
 ) {
     let start = cursor.here();
-    steps(&plan.steps, field, start, cursor, scratch);
+    steps(list, field, start, cursor, scratch);
 }
 
 fn steps<'a, T: Real>(
@@ -192,6 +227,13 @@ fn steps<'a, T: Real>(
         if let Step::Branches { branches, combine, weights } = step {
             run_branches(branches, *combine, weights, field, before, cursor, scratch);
             before = cursor.next();
+            continue;
+        }
+        if let (Step::Slabs(slabs), Geometry::Pixels { height, width }) = (step, field.geometry) {
+            let fill = |slab: &mut Field<T>| segment::gather(field, slab);
+            let next = segment::through(slabs, (height, width), field.same, fill, cursor, scratch);
+            field.replace(next, scratch);
+            before = cursor.here();
             continue;
         }
         let after = cursor.next();
@@ -227,7 +269,7 @@ fn sum_pixels<T: Real>(step: &Step<T>, field: &mut Field<T>, scratch: &mut Scrat
                     let each = (0..*pixels).map(|p| v[Geometry::pixel_pair(height, width, p, p)].f64());
                     each.sum::<f64>() / *pixels as f64
                 }
-                Geometry::Diagonal { .. } | Geometry::Tile { .. } => mean(v, *pixels).f64(),
+                Geometry::Diagonal { .. } | Geometry::Slab { .. } | Geometry::Tile { .. } => mean(v, *pixels).f64(),
             };
             one(scratch, pick(&field.k), pick(&field.ntk), field.same)
         }
@@ -246,7 +288,7 @@ fn sum_pixels<T: Real>(step: &Step<T>, field: &mut Field<T>, scratch: &mut Scrat
 }
 
 /// Sum in f64 over eight fixed lanes.
-fn sum<T: Real>(values: &[T]) -> f64 {
+pub(crate) fn sum<T: Real>(values: &[T]) -> f64 {
     let mut lanes = [0.0; 8];
     let chunks = values.chunks_exact(8);
     let rest: f64 = chunks.remainder().iter().map(|x| x.f64()).sum();
@@ -267,7 +309,7 @@ fn apply<T: Real>(
 ) {
     match step {
         Step::Pointwise(pointwise) => pointwise.apply(field, before, after),
-        Step::Conv { window, affine } => conv::apply(window, affine, field, before, after, scratch),
+        Step::Conv(conv) => conv.apply(field, before, after, scratch),
         Step::Series(series) => {
             let n = series.features();
             let (k, m, ntk) = (&mut field.k, &field.m, &mut field.ntk);
@@ -294,7 +336,7 @@ fn apply<T: Real>(
             attention.apply(field, (&after.0.extra, &after.1.extra), scratch);
             field.measure_margins(after);
         }
-        Step::Branches { .. } => {}
+        Step::Slabs(_) | Step::Branches { .. } => {}
     }
 }
 

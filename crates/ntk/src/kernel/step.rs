@@ -3,7 +3,9 @@
 use overparam_tensor::linalg::Real;
 
 use super::attention::Attention;
+use super::conv::Convolution;
 use super::pointwise::{Affine, Pointwise};
+use super::segment;
 use super::window::Window;
 use crate::NtkError;
 use crate::activation::Activation;
@@ -87,8 +89,8 @@ impl Dual {
     pub(crate) fn moments(&self, pair: &Pair) -> Moments {
         match self {
             Self::Kinked(a, b) => {
-                let (kappa, _, kappa_dot) =
-                    Kinked::<f64>::new(*a, *b).apply(pair.k, pair.margin, pair.scale());
+                let (kappa, kappa_dot) =
+                    Kinked::<f64>::new(*a, *b).moments(pair.k, pair.margin, pair.scale());
                 Moments { kappa, kappa_dot }
             }
             Self::Closed(closed) => closed.moments(pair).0,
@@ -114,19 +116,28 @@ pub(crate) enum Step<T> {
     /// A nonlinearity through Hermite coefficients.
     Series(Series),
     /// Sums over shifted pixels of both images at once, then an affine map.
-    Conv { window: Window, affine: Affine<T> },
+    Conv(Convolution<T>),
     /// Sums over all pairs of pixels of two windows, times a factor.
     Pool { window: Window, factor: f64 },
     /// Sums over all pairs of pixels, times a factor.
     Global { factor: f64 },
     /// Mean over equal pixels.
     Flatten { pixels: usize },
+    /// Steps that run slab by slab.
+    Slabs(Slabs<T>),
     /// Forgets covariances between different pixels.
     Diagonal { pixels: usize },
     /// Mixes pixels with weights that depend on each input.
     Attention(Attention),
     /// Branches on the same input; weights of a concatenation.
     Branches { branches: Vec<Vec<Step<T>>>, combine: Combine, weights: Vec<f64> },
+}
+
+/// Steps that run slab by slab, and the factor of the sum over all pixels if that is what follows.
+#[derive(Debug, Clone)]
+pub(crate) struct Slabs<T> {
+    pub(crate) steps: Vec<Step<T>>,
+    pub(crate) global: Option<f64>,
 }
 
 /// An architecture compiled for one input shape.
@@ -168,6 +179,7 @@ impl<T: Real> Plan<T> {
                 steps.push(Step::Diagonal { pixels: points[i + 1].shape.pixels() });
             }
         }
+        let steps = if full { segment::group(steps) } else { steps };
         Ok(Self { steps, input, full })
     }
 }
@@ -220,7 +232,7 @@ fn compile<T: Real>(
                     let taps = window.sources(0).flatten().count();
                     Step::Pointwise(Pointwise::Affine(affine.repeated(taps)))
                 } else {
-                    Step::Conv { window, affine }
+                    Step::Conv(Convolution::new(window, affine))
                 }
             }
         }

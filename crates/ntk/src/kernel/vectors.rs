@@ -6,6 +6,7 @@ use overparam_tensor::linalg::{Real, gemm, transposed};
 use rayon::prelude::*;
 
 use super::field::{Field, Geometry, Scratch, State};
+use super::lines;
 use super::run::{Cursor, Trace, run};
 use super::step::Plan;
 use super::{Results, Wanted};
@@ -13,16 +14,15 @@ use crate::inputs::Inputs;
 
 /// Inputs to a tile. Products are always of this many columns (padded with zeros), so that the backend's choice of kernel,
 /// and with it every bit, is the same for any batch.
-const TILE: usize = 64;
-/// Rows of a tile that go through all layers together: with three numbers an entry, 24 KiB in f64.
-const STRIP: usize = 16;
+const TILE: usize = 192;
+/// Rows of a tile that go through all layers together: with three numbers an entry, 36 KiB in f64.
+const STRIP: usize = 8;
 
 /// One batch: columns in blocks of [`TILE`], and their variances through the network.
 struct Batch<T: Real> {
     /// `d x TILE` each; the last is padded.
     blocks: Vec<DMatrix<T>>,
     count: usize,
-    trace: Trace<T>,
     by_block: Vec<Trace<T>>,
     by_strip: Vec<Trace<T>>,
 }
@@ -31,8 +31,8 @@ impl<T: Real> Batch<T> {
     fn new(plan: &Plan<T>, inputs: &Inputs<T>) -> Self {
         let (n, d) = (inputs.count(), plan.input.channels);
         let mut blocks = vec![DMatrix::zeros(d, TILE); n.div_ceil(TILE)];
-        for i in 0..n {
-            blocks[i / TILE].column_mut(i % TILE).copy_from_slice(&inputs.row(i));
+        for (block, inputs) in blocks.iter_mut().zip(inputs.in_blocks(TILE)) {
+            block.columns_mut(0, inputs.ncols()).copy_from(&inputs);
         }
         let q = (0..n).map(|i| {
             let column = blocks[i / TILE].column(i % TILE);
@@ -41,7 +41,7 @@ impl<T: Real> Batch<T> {
         let trace = Trace::new(plan, State::new(q.collect()), None, &mut Scratch::new());
         let cut = |size: usize| (0..n).step_by(size).map(|i| trace.slice(i, (i + size).min(n))).collect();
         let (by_block, by_strip) = (cut(TILE), cut(STRIP));
-        Self { blocks, count: n, trace, by_block, by_strip }
+        Self { blocks, count: n, by_block, by_strip }
     }
 
     fn column(&self, i: usize) -> &[T] {
@@ -117,7 +117,7 @@ impl<T: Real> Job<'_, T> {
                 let mut field = Field::take(geometry, same, scratch);
                 self.start(&mut field, tile, strip * STRIP, (j0, i0), columns);
                 let mut cursor = Cursor::new(&columns.by_strip[j0 / STRIP], &self.first.by_block[block]);
-                run(self.plan, &mut field, &mut cursor, scratch);
+                run(&self.plan.steps, &mut field, &mut cursor, scratch);
                 for r in 0..rows {
                     let from = r * width;
                     let to = (strip * STRIP + r) * self.first.count + i0;
@@ -142,27 +142,27 @@ impl<T: Real> Job<'_, T> {
         (j0, i0): (usize, usize),
         columns: &Batch<T>,
     ) {
-        let Geometry::Tile { rows, columns: width } = field.geometry else { return };
-        let (left, right) = (&columns.trace.states[0], &self.first.trace.states[0]);
-        field.ntk.fill(T::of(0.0));
-        let close = T::of(if size_of::<T>() == size_of::<f32>() { 1e-2 } else { 1e-3 });
-        for r in 0..rows {
-            let (q, s) = (left.q[j0 + r], left.s[j0 + r]);
-            let products = &tile.as_slice()[(row0 + r) * TILE..][..width];
-            let (k, m) = (&mut field.k[r * width..][..width], &mut field.m[r * width..][..width]);
-            let norms = right.s[i0..].iter().zip(&right.q[i0..]);
-            for (c, (&product, (&t, &p))) in products.iter().zip(norms).enumerate() {
-                let scale = if p == q { q } else { s * t };
-                let margin = scale - Float::abs(product);
-                (k[c], m[c]) = (product, margin);
-                if margin < close * scale {
-                    let sign = Float::signum(product);
-                    m[c] =
-                        scale * T::of(versine(columns.column(j0 + r), self.first.column(i0 + c), sign.f64()));
-                    k[c] = sign * (scale - m[c]);
-                }
-            }
+        let width = field.geometry.line();
+        let (left, right) = (&columns.by_strip[j0 / STRIP], &self.first.by_block[i0 / TILE]);
+        field.ntk.fill(T::ZERO);
+        for (r, k) in field.k.chunks_exact_mut(width).enumerate() {
+            k.copy_from_slice(&tile.as_slice()[(row0 + r) * TILE..][..width]);
         }
+        let states = (&left.states[0], &right.states[0]);
+        field.measure_margins(states);
+        let close = T::of(if size_of::<T>() == size_of::<f32>() { 1e-2 } else { 1e-3 });
+        if !lines::any_close(field, close) {
+            return;
+        }
+        let (k, m) = (&mut field.k, &mut field.m);
+        field.geometry.for_each(|i, r, c| {
+            if m[i] < close * Float::abs(k[i]) {
+                let sign = Float::signum(k[i]);
+                let scale = m[i] + Float::abs(k[i]);
+                m[i] = scale * T::of(versine(columns.column(j0 + r), self.first.column(i0 + c), sign.f64()));
+                k[i] = sign * (scale - m[i]);
+            }
+        });
     }
 }
 

@@ -12,10 +12,12 @@ type Taps = Vec<Vec<Option<usize>>>;
 /// A two-dimensional window moving over an image.
 #[derive(Debug, Clone)]
 pub(crate) struct Window {
-    input: (usize, usize),
+    pub(crate) input: (usize, usize),
     pub(crate) output: (usize, usize),
-    rows: Taps,
-    columns: Taps,
+    /// Whether it skips pixels.
+    pub(crate) strided: bool,
+    pub(crate) rows: Taps,
+    pub(crate) columns: Taps,
     /// For each horizontal tap: `(output start, input start, length)` of stretches that move together.
     stretches: Vec<Vec<(usize, usize, usize)>>,
 }
@@ -31,7 +33,7 @@ impl Window {
         let columns = taps(input.1, output.1, window[1], strides[1], padding);
         let stretches = (0..window[1]).map(|d| stretches(&columns, d)).collect();
         let rows = taps(input.0, output.0, window[0], strides[0], padding);
-        Self { input, output, rows, columns, stretches }
+        Self { input, output, strided: strides != [1, 1], rows, columns, stretches }
     }
 
     /// Geometry after the window has moved over a field of geometry `before`.
@@ -39,6 +41,7 @@ impl Window {
         let (height, width) = self.output;
         match before {
             Geometry::Diagonal { .. } => Geometry::Diagonal { height, width },
+            Geometry::Slab { distance, .. } => Geometry::Slab { height, width, distance },
             Geometry::Tile { .. } | Geometry::Pixels { .. } => Geometry::Pixels { height, width },
         }
     }

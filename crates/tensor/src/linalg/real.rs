@@ -2,6 +2,7 @@
 
 use crate::array::Pooled;
 use crate::kernel::Elementary;
+use crate::simd::Lanes;
 
 /// `f32` or `f64`: every numerical routine is written once over this trait.
 ///
@@ -16,6 +17,7 @@ pub trait Real:
     + std::fmt::LowerExp
     + Pooled
     + Elementary
+    + Lanes
     + sealed::Sealed
 {
     /// `0`.

@@ -1,0 +1,264 @@
+//! Loops over the entries of a field, line by line, in vectors.
+
+use overparam_tensor::linalg::Real;
+use overparam_tensor::simd::Wide;
+use pulp::Simd;
+
+use super::field::{Field, Geometry, State};
+
+/// Variance and standard deviation of one side before and after a step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Side<V> {
+    pub(crate) q: V,
+    pub(crate) s: V,
+    pub(crate) q_after: V,
+    pub(crate) s_after: V,
+}
+
+/// What a step does to the vectors `(k, m, ntk)` of pairs of the sides `x` and `y`.
+pub(crate) trait Entry<T: Real>: Copy {
+    fn apply<W: Wide<T>>(self, w: W, moments: [W::V; 3], x: Side<W::V>, y: Side<W::V>) -> [W::V; 3];
+}
+
+/// Both sides of the pairs of a field, before and after a step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sides<'a, T> {
+    pub(crate) before: (&'a State<T>, &'a State<T>),
+    pub(crate) after: (&'a State<T>, &'a State<T>),
+}
+
+impl<'a, T> Sides<'a, T> {
+    fn left(&self) -> Slices<'a, T> {
+        Slices::of(self.before.0, self.after.0)
+    }
+
+    fn right(&self) -> Slices<'a, T> {
+        Slices::of(self.before.1, self.after.1)
+    }
+}
+
+/// Applies `entry` to every entry of `field`.
+pub(crate) fn sweep<T: Real>(entry: impl Entry<T>, field: &mut Field<T>, sides: Sides<'_, T>) {
+    pulp::Arch::new().dispatch(Sweep { entry, field, sides });
+}
+
+/// A struct of its own: closures are not inlined into the dispatched function.
+struct Sweep<'a, T, E> {
+    entry: E,
+    field: &'a mut Field<T>,
+    sides: Sides<'a, T>,
+}
+
+impl<T: Real, E: Entry<T>> pulp::WithSimd for Sweep<'_, T, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { entry, field, sides } = self;
+        let w = T::wide(simd);
+        let (left, right) = (sides.left(), sides.right());
+        let Field { geometry, k, m, ntk, .. } = field;
+        if let Geometry::Diagonal { height, width } = *geometry {
+            let n = height * width;
+            line(w, entry, [k, m, ntk], left.cut(0, n), right.cut(0, n));
+            return;
+        }
+        let n = geometry.line();
+        let lines = k.chunks_exact_mut(n).zip(m.chunks_exact_mut(n)).zip(ntk.chunks_exact_mut(n));
+        for (i, ((k, m), ntk)) in lines.enumerate() {
+            let (p, r) = geometry.start(i);
+            line(w, entry, [k, m, ntk], Fixed(left.at(w, p)), right.cut(r, n));
+        }
+    }
+}
+
+/// Entries of a line: one left pixel with consecutive right pixels, or both moving.
+#[inline(always)]
+fn line<T: Real, W: Wide<T>, L: Lane<T, W>>(
+    w: W,
+    entry: impl Entry<T>,
+    [k, m, ntk]: [&mut [T]; 3],
+    left: L,
+    right: Slices<'_, T>,
+) {
+    let ((kv, k), (mv, m), (nv, ntk)) = (w.split_mut(k), w.split_mut(m), w.split_mut(ntk));
+    let (left, right) = (left.vectors(w, kv.len()), Lane::<T, W>::vectors(right, w, kv.len()));
+    for (i, ((k, m), n)) in kv.iter_mut().zip(mv).zip(nv).enumerate() {
+        [*k, *m, *n] = entry.apply(w, [*k, *m, *n], L::get(&left, i), <Slices<'_, T> as Lane<T, W>>::get(&right, i));
+    }
+    if !k.is_empty() {
+        let moments = [w.load(k), w.load(m), w.load(ntk)];
+        let [a, b, c] = entry.apply(w, moments, L::last(&left, w), <Slices<'_, T> as Lane<T, W>>::last(&right, w));
+        w.store(k, a);
+        w.store(m, b);
+        w.store(ntk, c);
+    }
+}
+
+/// One side of a line.
+trait Lane<T, W: Wide<T>> {
+    type Vectors;
+    /// The side cut into vectors, `n` whole ones.
+    fn vectors(self, w: W, n: usize) -> Self::Vectors;
+    fn get(vectors: &Self::Vectors, i: usize) -> Side<W::V>;
+    /// What is left after the whole vectors.
+    fn last(vectors: &Self::Vectors, w: W) -> Side<W::V>;
+}
+
+/// One pixel for the whole line.
+struct Fixed<V>(Side<V>);
+
+impl<T, W: Wide<T>> Lane<T, W> for Fixed<W::V> {
+    type Vectors = Side<W::V>;
+
+    #[inline(always)]
+    fn vectors(self, _: W, _: usize) -> Side<W::V> {
+        self.0
+    }
+
+    #[inline(always)]
+    fn get(side: &Side<W::V>, _: usize) -> Side<W::V> {
+        *side
+    }
+
+    #[inline(always)]
+    fn last(side: &Side<W::V>, _: W) -> Side<W::V> {
+        *side
+    }
+}
+
+/// A pixel an entry.
+#[derive(Clone, Copy)]
+struct Slices<'a, T>(Side<&'a [T]>);
+
+impl<'a, T> Slices<'a, T> {
+    #[inline(always)]
+    fn of(before: &'a State<T>, after: &'a State<T>) -> Self {
+        Self(Side { q: &before.q, s: &before.s, q_after: &after.q, s_after: &after.s })
+    }
+
+    #[inline(always)]
+    fn cut(self, at: usize, n: usize) -> Self {
+        let Side { q, s, q_after, s_after } = self.0;
+        Self(Side {
+            q: &q[at..][..n],
+            s: &s[at..][..n],
+            q_after: &q_after[at..][..n],
+            s_after: &s_after[at..][..n],
+        })
+    }
+
+    #[inline(always)]
+    fn at<W: Wide<T>>(self, w: W, i: usize) -> Side<W::V>
+    where
+        T: Copy,
+    {
+        let Side { q, s, q_after, s_after } = self.0;
+        Side {
+            q: w.splat(q[i]),
+            s: w.splat(s[i]),
+            q_after: w.splat(q_after[i]),
+            s_after: w.splat(s_after[i]),
+        }
+    }
+}
+
+/// Whole vectors, and the rest.
+type Cut<'a, V, T> = (&'a [V], &'a [T]);
+
+impl<'a, T: 'a, W: Wide<T>> Lane<T, W> for Slices<'a, T>
+where
+    W::V: 'a,
+{
+    type Vectors = Side<Cut<'a, W::V, T>>;
+
+    #[inline(always)]
+    fn vectors(self, w: W, n: usize) -> Self::Vectors {
+        let cut = |from: &'a [T]| {
+            let (vectors, rest) = w.split(from);
+            (&vectors[..n], rest)
+        };
+        let Side { q, s, q_after, s_after } = self.0;
+        Side { q: cut(q), s: cut(s), q_after: cut(q_after), s_after: cut(s_after) }
+    }
+
+    #[inline(always)]
+    fn get(side: &Self::Vectors, i: usize) -> Side<W::V> {
+        Side { q: side.q.0[i], s: side.s.0[i], q_after: side.q_after.0[i], s_after: side.s_after.0[i] }
+    }
+
+    #[inline(always)]
+    fn last(side: &Self::Vectors, w: W) -> Side<W::V> {
+        Side {
+            q: w.load(side.q.1),
+            s: w.load(side.s.1),
+            q_after: w.load(side.q_after.1),
+            s_after: w.load(side.s_after.1),
+        }
+    }
+}
+
+/// One entry alone, by the same operations.
+pub(crate) fn single<T: Real>(entry: impl Entry<T>, moments: [T; 3], x: Side<T>, y: Side<T>) -> [T; 3] {
+    let w = T::wide(pulp::Scalar::new());
+    let side = |side: Side<T>| Side {
+        q: w.splat(side.q),
+        s: w.splat(side.s),
+        q_after: w.splat(side.q_after),
+        s_after: w.splat(side.s_after),
+    };
+    let vectors = entry.apply(w, moments.map(|x| w.splat(x)), side(x), side(y));
+    vectors.map(|v| {
+        let mut out = [T::ZERO];
+        w.store(&mut out, v);
+        out[0]
+    })
+}
+
+/// `max(sqrt(q_x q_y) - |k|, 0)` after a step: without overflow, and exactly zero where `q_x = q_y = k`.
+#[inline(always)]
+pub(crate) fn direct_margin<T: Real, W: Wide<T>>(w: W, k: W::V, x: Side<W::V>, y: Side<W::V>) -> W::V {
+    let zero = w.splat(T::ZERO);
+    let scale = w.select(w.equal(x.q_after, y.q_after), x.q_after, w.mul(x.s_after, y.s_after));
+    let margin = w.sub(scale, w.abs(k));
+    w.select(w.less(zero, margin), margin, zero)
+}
+
+/// Margins from scratch.
+#[derive(Clone, Copy)]
+pub(crate) struct DirectMargin;
+
+impl<T: Real> Entry<T> for DirectMargin {
+    #[inline(always)]
+    fn apply<W: Wide<T>>(self, w: W, [k, _, n]: [W::V; 3], x: Side<W::V>, y: Side<W::V>) -> [W::V; 3] {
+        [k, direct_margin(w, k, x, y), n]
+    }
+}
+
+/// Whether `m < close |k|` anywhere in a field.
+pub(crate) fn any_close<T: Real>(field: &Field<T>, close: T) -> bool {
+    pulp::Arch::new().dispatch(AnyClose { k: &field.k, m: &field.m, close })
+}
+
+struct AnyClose<'a, T> {
+    k: &'a [T],
+    m: &'a [T],
+    close: T,
+}
+
+impl<T: Real> pulp::WithSimd for AnyClose<'_, T> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> bool {
+        let w = T::wide(simd);
+        let (close, one) = (w.splat(self.close), w.splat(T::ONE));
+        let ((kv, k), (mv, m)) = (w.split(self.k), w.split(self.m));
+        let mark = |k, m, any| w.select(w.less(m, w.mul(close, w.abs(k))), one, any);
+        let mut any = w.splat(T::ZERO);
+        for (&k, &m) in kv.iter().zip(mv) {
+            any = mark(k, m, any);
+        }
+        w.max(mark(w.load(k), w.load(m), any)) > T::ZERO
+    }
+}
