@@ -136,10 +136,7 @@ impl<T: Real> Inputs<T> {
             which,
             match row.iter().position(|x| !Float::is_finite(*x)) {
                 Some(j) => format!("input {i}, entry {j} is {}", row[j]),
-                None => format!(
-                    "the squared norm of input {i} overflows {}: scale the inputs down",
-                    T::NAME
-                ),
+                None => format!("the squared norm of input {i} overflows {}: scale the inputs down", T::NAME),
             },
         ))
     }

@@ -190,14 +190,48 @@ macro_rules! wide {
 }
 
 wide!(
-    f64, Wide64, f64s, m64s, as_simd_f64s, as_mut_simd_f64s, partial_load_f64s, partial_store_f64s,
-    splat_f64s, add_f64s, sub_f64s, mul_f64s, div_f64s, mul_add_f64s, sqrt_f64s, abs_f64s, less_than_f64s,
-    equal_f64s, select_f64s, reduce_max_f64s
+    f64,
+    Wide64,
+    f64s,
+    m64s,
+    as_simd_f64s,
+    as_mut_simd_f64s,
+    partial_load_f64s,
+    partial_store_f64s,
+    splat_f64s,
+    add_f64s,
+    sub_f64s,
+    mul_f64s,
+    div_f64s,
+    mul_add_f64s,
+    sqrt_f64s,
+    abs_f64s,
+    less_than_f64s,
+    equal_f64s,
+    select_f64s,
+    reduce_max_f64s
 );
 wide!(
-    f32, Wide32, f32s, m32s, as_simd_f32s, as_mut_simd_f32s, partial_load_f32s, partial_store_f32s,
-    splat_f32s, add_f32s, sub_f32s, mul_f32s, div_f32s, mul_add_f32s, sqrt_f32s, abs_f32s, less_than_f32s,
-    equal_f32s, select_f32s, reduce_max_f32s
+    f32,
+    Wide32,
+    f32s,
+    m32s,
+    as_simd_f32s,
+    as_mut_simd_f32s,
+    partial_load_f32s,
+    partial_store_f32s,
+    splat_f32s,
+    add_f32s,
+    sub_f32s,
+    mul_f32s,
+    div_f32s,
+    mul_add_f32s,
+    sqrt_f32s,
+    abs_f32s,
+    less_than_f32s,
+    equal_f32s,
+    select_f32s,
+    reduce_max_f32s
 );
 
 #[cfg(test)]
@@ -262,7 +296,10 @@ mod tests {
                 if x == y { one } else { x },
             ];
             for (op, &e) in expected.iter().enumerate() {
-                assert!(all[op][i] == e || e.is_nan() && all[op][i].is_nan(), "operation {op} of {x:?}, {y:?}");
+                assert!(
+                    all[op][i] == e || e.is_nan() && all[op][i].is_nan(),
+                    "operation {op} of {x:?}, {y:?}"
+                );
             }
         }
         assert_eq!(top, a.iter().copied().fold(T::neg_infinity(), T::max));

@@ -125,8 +125,8 @@ impl<T: Real> Kinked<T> {
 
     /// `(kappa, kappa')` of one pair with covariance `k`, margin `m` and `g = s_x s_y`.
     pub(crate) fn moments(&self, k: T, m: T, g: T) -> (T, T) {
-        let side = |s| Side { q: s, s, q_after: s, s_after: s };
-        let [kappa, _, kappa_dot] = lines::single(*self, [k, m, T::ONE], side(g), side(T::ONE));
+        let [x, y] = [g, T::ONE].map(|s| Side::constant(s * s, s));
+        let [kappa, _, kappa_dot] = lines::single(*self, [k, m, T::ONE], x, y);
         (kappa, kappa_dot)
     }
 }
@@ -137,8 +137,8 @@ impl<T: Real> Entry<T> for Kinked<T> {
         let (zero, one) = (w.splat(T::ZERO), w.splat(T::ONE));
         let (sum, difference, turn) = (w.splat(self.sum), w.splat(self.difference), w.splat(self.turn));
         let g = w.mul(x.s, y.s);
-        let ratio = w.div(m, g);
-        // NaN of 0/0 fails the comparison too: a vanishing pair counts as orthogonal.
+        let ratio = w.mul(w.mul(m, x.reciprocal), y.reciprocal);
+        // NaN, zero times infinity, fails the comparison too: a vanishing pair counts as orthogonal.
         let v = w.select(w.less(ratio, one), ratio, one);
         let (psi, r) = arc(w, v);
         let (turned, bent) = (w.mul(turn, psi), w.mul(turn, r));
@@ -190,7 +190,7 @@ mod properties {
         #[test]
         fn agrees_with_the_textbook(a in -2.0..2.0f64, b in -2.0..2.0f64, t in 0.0..PI, g in 0.1..10.0f64) {
             let k = g * t.cos();
-            let side = |s| Side { q: s, s, q_after: s, s_after: s };
+            let side = |s: f64| Side::constant(s * s, s);
             let moments = [k, g - k.abs(), 1.0];
             let [kappa, margin, dot] = lines::single(Kinked::<f64>::new(a, b), moments, side(g), side(1.0));
             let (alpha2, beta2) = (((a + b) / 2.0).powi(2), ((b - a) / 2.0).powi(2));

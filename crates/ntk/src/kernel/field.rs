@@ -38,6 +38,15 @@ impl Geometry {
         }
     }
 
+    /// Consecutive lines that meet the same right pixels.
+    pub(crate) fn block(self) -> usize {
+        match self {
+            Self::Tile { rows, .. } => rows,
+            Self::Pixels { width, .. } | Self::Slab { width, .. } => width,
+            Self::Diagonal { .. } => 1,
+        }
+    }
+
     /// Left pixel and first right pixel of a line.
     #[inline(always)]
     pub(crate) fn start(self, line: usize) -> (usize, usize) {
@@ -75,14 +84,17 @@ pub(crate) struct State<T> {
     pub(crate) q: Vec<T>,
     /// Square roots of `q`.
     pub(crate) s: Vec<T>,
+    /// `1/s`, infinite for a vanishing variance.
+    pub(crate) reciprocal: Vec<T>,
     /// What the step that led here needs of its side: Hermite expansions, or attention weights.
     pub(crate) extra: Vec<f64>,
 }
 
 impl<T: Real> State<T> {
     pub(crate) fn new(q: Vec<T>) -> Self {
-        let s = q.iter().map(|&q| Float::sqrt(q)).collect();
-        Self { q, s, extra: Vec::new() }
+        let s: Vec<T> = q.iter().map(|&q| Float::sqrt(q)).collect();
+        let reciprocal = s.iter().map(|&s| T::ONE / s).collect();
+        Self { q, s, reciprocal, extra: Vec::new() }
     }
 
     /// The part that belongs to inputs `from..to` of a batch of vectors.
@@ -91,6 +103,7 @@ impl<T: Real> State<T> {
         Self {
             q: self.q[from..to].to_vec(),
             s: self.s[from..to].to_vec(),
+            reciprocal: self.reciprocal[from..to].to_vec(),
             extra: self.extra[from * each..to * each].to_vec(),
         }
     }
@@ -169,7 +182,7 @@ impl<T: Real> Scratch<T> {
         // The smallest buffer that is large enough, else any: sizes differ between layers and must not all grow to the largest.
         let best =
             (0..self.0.len()).filter(|&i| self.0[i].capacity() >= n).min_by_key(|&i| self.0[i].capacity());
-        let mut buffer = best.map_or_else(Vec::new, |i| self.0.swap_remove(i));
+        let mut buffer = best.map_or_else(|| Vec::with_capacity(n + 72), |i| self.0.swap_remove(i));
         buffer.resize(n, T::of(0.0));
         buffer
     }

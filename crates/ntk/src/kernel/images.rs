@@ -96,8 +96,11 @@ fn pair<T: Real>(
             (segment::through(slabs, (height, width), same, fill, &mut cursor, scratch), rest)
         }
         _ => {
-            let geometry =
-                if plan.full { Geometry::Pixels { height, width } } else { Geometry::Diagonal { height, width } };
+            let geometry = if plan.full {
+                Geometry::Pixels { height, width }
+            } else {
+                Geometry::Diagonal { height, width }
+            };
             let mut field = Field::take(geometry, same, scratch);
             start(plan, a, b, &mut field);
             (field, &plan.steps[..])

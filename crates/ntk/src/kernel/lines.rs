@@ -6,11 +6,12 @@ use pulp::Simd;
 
 use super::field::{Field, Geometry, State};
 
-/// Variance and standard deviation of one side before and after a step.
+/// Variance, standard deviation and its reciprocal of one side before a step, the first two after it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Side<V> {
     pub(crate) q: V,
     pub(crate) s: V,
+    pub(crate) reciprocal: V,
     pub(crate) q_after: V,
     pub(crate) s_after: V,
 }
@@ -64,10 +65,45 @@ impl<T: Real, E: Entry<T>> pulp::WithSimd for Sweep<'_, T, E> {
             return;
         }
         let n = geometry.line();
+        let lanes = size_of::<<T::Wide<S> as Wide<T>>::V>() / size_of::<T>();
+        if n.is_multiple_of(lanes) {
+            let vectors = [w.split_mut(k).0, w.split_mut(m).0, w.split_mut(ntk).0];
+            blocks(w, entry, *geometry, vectors, left, right);
+            return;
+        }
         let lines = k.chunks_exact_mut(n).zip(m.chunks_exact_mut(n)).zip(ntk.chunks_exact_mut(n));
         for (i, ((k, m), ntk)) in lines.enumerate() {
             let (p, r) = geometry.start(i);
             line(w, entry, [k, m, ntk], Fixed(left.at(w, p)), right.cut(r, n));
+        }
+    }
+}
+
+/// Where lines are whole vectors: columns of vectors that share their right pixels, which stay in registers.
+#[inline(always)]
+fn blocks<T: Real, W: Wide<T>>(
+    w: W,
+    entry: impl Entry<T>,
+    geometry: Geometry,
+    [k, m, ntk]: [&mut [W::V]; 3],
+    left: Slices<'_, T>,
+    right: Slices<'_, T>,
+) {
+    let (lines, each) = (geometry.block(), geometry.line() * size_of::<T>() / size_of::<W::V>());
+    let size = lines * each;
+    let blocks = k.chunks_exact_mut(size).zip(m.chunks_exact_mut(size)).zip(ntk.chunks_exact_mut(size));
+    for (block, ((k, m), ntk)) in blocks.enumerate() {
+        let (p, r) = geometry.start(block * lines);
+        let (left, right) = (left.cut(p, lines), right.cut(r, geometry.line()));
+        let right = <Slices<'_, T> as Lane<T, W>>::vectors(right, w, each);
+        let (k, m, ntk) = (&mut k[..size], &mut m[..size], &mut ntk[..size]);
+        for i in 0..each {
+            let y = <Slices<'_, T> as Lane<T, W>>::get(&right, i);
+            for x in 0..lines {
+                // Indices: iterators that step do not compile to a plain loop.
+                let at = x * each + i;
+                [k[at], m[at], ntk[at]] = entry.apply(w, [k[at], m[at], ntk[at]], left.at(w, x), y);
+            }
         }
     }
 }
@@ -84,11 +120,13 @@ fn line<T: Real, W: Wide<T>, L: Lane<T, W>>(
     let ((kv, k), (mv, m), (nv, ntk)) = (w.split_mut(k), w.split_mut(m), w.split_mut(ntk));
     let (left, right) = (left.vectors(w, kv.len()), Lane::<T, W>::vectors(right, w, kv.len()));
     for (i, ((k, m), n)) in kv.iter_mut().zip(mv).zip(nv).enumerate() {
-        [*k, *m, *n] = entry.apply(w, [*k, *m, *n], L::get(&left, i), <Slices<'_, T> as Lane<T, W>>::get(&right, i));
+        [*k, *m, *n] =
+            entry.apply(w, [*k, *m, *n], L::get(&left, i), <Slices<'_, T> as Lane<T, W>>::get(&right, i));
     }
     if !k.is_empty() {
         let moments = [w.load(k), w.load(m), w.load(ntk)];
-        let [a, b, c] = entry.apply(w, moments, L::last(&left, w), <Slices<'_, T> as Lane<T, W>>::last(&right, w));
+        let [a, b, c] =
+            entry.apply(w, moments, L::last(&left, w), <Slices<'_, T> as Lane<T, W>>::last(&right, w));
         w.store(k, a);
         w.store(m, b);
         w.store(ntk, c);
@@ -134,15 +172,22 @@ struct Slices<'a, T>(Side<&'a [T]>);
 impl<'a, T> Slices<'a, T> {
     #[inline(always)]
     fn of(before: &'a State<T>, after: &'a State<T>) -> Self {
-        Self(Side { q: &before.q, s: &before.s, q_after: &after.q, s_after: &after.s })
+        Self(Side {
+            q: &before.q,
+            s: &before.s,
+            reciprocal: &before.reciprocal,
+            q_after: &after.q,
+            s_after: &after.s,
+        })
     }
 
     #[inline(always)]
     fn cut(self, at: usize, n: usize) -> Self {
-        let Side { q, s, q_after, s_after } = self.0;
+        let Side { q, s, reciprocal, q_after, s_after } = self.0;
         Self(Side {
             q: &q[at..][..n],
             s: &s[at..][..n],
+            reciprocal: &reciprocal[at..][..n],
             q_after: &q_after[at..][..n],
             s_after: &s_after[at..][..n],
         })
@@ -153,10 +198,11 @@ impl<'a, T> Slices<'a, T> {
     where
         T: Copy,
     {
-        let Side { q, s, q_after, s_after } = self.0;
+        let Side { q, s, reciprocal, q_after, s_after } = self.0;
         Side {
             q: w.splat(q[i]),
             s: w.splat(s[i]),
+            reciprocal: w.splat(reciprocal[i]),
             q_after: w.splat(q_after[i]),
             s_after: w.splat(s_after[i]),
         }
@@ -178,13 +224,25 @@ where
             let (vectors, rest) = w.split(from);
             (&vectors[..n], rest)
         };
-        let Side { q, s, q_after, s_after } = self.0;
-        Side { q: cut(q), s: cut(s), q_after: cut(q_after), s_after: cut(s_after) }
+        let Side { q, s, reciprocal, q_after, s_after } = self.0;
+        Side {
+            q: cut(q),
+            s: cut(s),
+            reciprocal: cut(reciprocal),
+            q_after: cut(q_after),
+            s_after: cut(s_after),
+        }
     }
 
     #[inline(always)]
     fn get(side: &Self::Vectors, i: usize) -> Side<W::V> {
-        Side { q: side.q.0[i], s: side.s.0[i], q_after: side.q_after.0[i], s_after: side.s_after.0[i] }
+        Side {
+            q: side.q.0[i],
+            s: side.s.0[i],
+            reciprocal: side.reciprocal.0[i],
+            q_after: side.q_after.0[i],
+            s_after: side.s_after.0[i],
+        }
     }
 
     #[inline(always)]
@@ -192,9 +250,17 @@ where
         Side {
             q: w.load(side.q.1),
             s: w.load(side.s.1),
+            reciprocal: w.load(side.reciprocal.1),
             q_after: w.load(side.q_after.1),
             s_after: w.load(side.s_after.1),
         }
+    }
+}
+
+impl<T: Real> Side<T> {
+    /// A side that does not change, of standard deviation `s`.
+    pub(crate) fn constant(q: T, s: T) -> Self {
+        Self { q, s, reciprocal: T::ONE / s, q_after: q, s_after: s }
     }
 }
 
@@ -204,6 +270,7 @@ pub(crate) fn single<T: Real>(entry: impl Entry<T>, moments: [T; 3], x: Side<T>,
     let side = |side: Side<T>| Side {
         q: w.splat(side.q),
         s: w.splat(side.s),
+        reciprocal: w.splat(side.reciprocal),
         q_after: w.splat(side.q_after),
         s_after: w.splat(side.s_after),
     };

@@ -51,19 +51,31 @@ impl<T: Real> pulp::WithSimd for Start<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let w = T::wide(simd);
+        // The loop over channels unrolls where their number is a constant.
+        match self.left.0.data.len() / self.left.0.pixels / 2 {
+            1 => self.fill::<_, 1>(T::wide(simd)),
+            3 => self.fill::<_, 3>(T::wide(simd)),
+            _ => self.fill::<_, 0>(T::wide(simd)),
+        }
+    }
+}
+
+impl<T: Real> Start<'_, T> {
+    /// `C` is the number of channels, or zero for any.
+    #[inline(always)]
+    fn fill<W: Wide<T>, const C: usize>(self, w: W) {
         let Self { width, left, right, field } = self;
         let Field { geometry, k, m, .. } = field;
         let pixels = left.0.pixels;
         if let Geometry::Diagonal { .. } = geometry {
-            line(w, k, m, &Row::cut(w, left, 0, pixels), &Row::cut(w, right, 0, pixels));
+            line::<_, _, C>(w, k, m, &Row::cut(w, left, 0, pixels), &Row::cut(w, right, 0, pixels));
             return;
         }
         // Rows of the right image, cut into vectors once.
         let rows: Vec<_> = (0..pixels).step_by(width).map(|at| Row::cut(w, right, at, width)).collect();
         for (i, (k, m)) in k.chunks_exact_mut(width).zip(m.chunks_exact_mut(width)).enumerate() {
             let (p, r) = geometry.start(i);
-            line(w, k, m, &One { planes: left.0, state: left.1, p }, &rows[r / width]);
+            line::<_, _, C>(w, k, m, &One { planes: left.0, state: left.1, p }, &rows[r / width]);
         }
     }
 }
@@ -145,7 +157,7 @@ fn pick<T, W: Wide<T>>(w: W, cut: Cut<'_, W::V, T>, at: At) -> W::V {
 }
 
 #[inline(always)]
-fn line<T: Real, W: Wide<T>>(
+fn line<T: Real, W: Wide<T>, const C: usize>(
     w: W,
     k: &mut [T],
     m: &mut [T],
@@ -154,10 +166,10 @@ fn line<T: Real, W: Wide<T>>(
 ) {
     let ((kv, k), (mv, m)) = (w.split_mut(k), w.split_mut(m));
     for (i, (k, m)) in kv.iter_mut().zip(mv).enumerate() {
-        (*k, *m) = moments(w, left, right, At::Vector(i));
+        (*k, *m) = moments::<_, _, C>(w, left, right, At::Vector(i));
     }
     if !k.is_empty() {
-        let (last_k, last_m) = moments(w, left, right, At::Rest);
+        let (last_k, last_m) = moments::<_, _, C>(w, left, right, At::Rest);
         w.store(k, last_k);
         w.store(m, last_m);
     }
@@ -165,13 +177,13 @@ fn line<T: Real, W: Wide<T>>(
 
 /// `(k, m)` of a vector of pairs.
 #[inline(always)]
-fn moments<T: Real, W: Wide<T>>(
+fn moments<T: Real, W: Wide<T>, const C: usize>(
     w: W,
     left: &impl Pixels<T, W>,
     right: &Row<'_, W::V, T>,
     at: At,
 ) -> (W::V, W::V) {
-    let channels = right.planes.len() / 2;
+    let channels = if C == 0 { right.planes.len() / 2 } else { C };
     let (zero, one) = (w.splat(T::ZERO), w.splat(T::ONE));
     let mut product = zero;
     for c in 0..channels {

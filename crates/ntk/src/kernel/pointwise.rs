@@ -122,12 +122,14 @@ impl<T: Real> Pointwise<T> {
     /// The variances after this step.
     pub(crate) fn advance(&self, before: &State<T>) -> State<T> {
         let q = before.q.iter().zip(&before.s).map(|(&q, &s)| {
-            let side = Side { q, s, q_after: q, s_after: s };
+            let side = Side::constant(q, s);
             let own = [q, T::ZERO, T::ZERO];
             match self {
                 Self::Affine(affine) => affine.covariance(q),
                 Self::Kinked(kinked) => lines::single(*kinked, own, side, side)[0],
-                Self::Closed(closed) => T::of(closed.moments(&closed_pair(q, T::ZERO, [q, q], [s, s])).0.kappa),
+                Self::Closed(closed) => {
+                    T::of(closed.moments(&closed_pair(q, T::ZERO, [q, q], [s, s])).0.kappa)
+                }
                 Self::LayerNorm { eps } => lines::single(Normalise { eps: *eps }, own, side, side)[0],
                 Self::Dropout { gain } => q * *gain,
             }

@@ -269,7 +269,9 @@ fn sum_pixels<T: Real>(step: &Step<T>, field: &mut Field<T>, scratch: &mut Scrat
                     let each = (0..*pixels).map(|p| v[Geometry::pixel_pair(height, width, p, p)].f64());
                     each.sum::<f64>() / *pixels as f64
                 }
-                Geometry::Diagonal { .. } | Geometry::Slab { .. } | Geometry::Tile { .. } => mean(v, *pixels).f64(),
+                Geometry::Diagonal { .. } | Geometry::Slab { .. } | Geometry::Tile { .. } => {
+                    mean(v, *pixels).f64()
+                }
             };
             one(scratch, pick(&field.k), pick(&field.ntk), field.same)
         }

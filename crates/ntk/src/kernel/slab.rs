@@ -14,12 +14,25 @@ use pulp::Simd;
 use super::field::Scratch;
 use super::window::Window;
 
-/// `out[i] += mask[i] in[i + shift]` for `i` in `from..from + mask.len()`.
+/// `out[i] += mask[i] in[i + shift]`.
 #[derive(Debug, Clone)]
 struct Move<T> {
     shift: isize,
-    from: usize,
+    /// One or zero for each entry of a slab.
     mask: Vec<T>,
+}
+
+impl<T: Real> Move<T> {
+    /// Entries whose term stands inside a slab of `n`; the mask has zeros wherever it stands in another block.
+    fn range(&self, n: usize) -> (usize, usize) {
+        (usize::try_from(-self.shift).unwrap_or(0), n - usize::try_from(self.shift).unwrap_or(0))
+    }
+
+    /// The terms of entries from `from` on, and their masks.
+    #[inline(always)]
+    fn terms<'a>(&'a self, input: &'a [T], from: usize) -> [&'a [T]; 2] {
+        [&input[from.saturating_add_signed(self.shift)..], &self.mask[from..]]
+    }
 }
 
 /// Sums of a window over slabs of one size.
@@ -53,11 +66,9 @@ impl<T: Real> SlabSums<T> {
             shifts.sort_unstable();
             shifts.dedup();
             for shift in shifts {
-                let hit = |distance: &Option<isize>| *distance == Some(shift);
-                let from = distances.iter().position(hit).unwrap_or(0);
-                let to = distances.iter().rposition(hit).unwrap_or(0);
-                let one = |distance| if hit(distance) { T::ONE } else { T::ZERO };
-                moves.push(Move { shift, from, mask: distances[from..=to].iter().map(one).collect() });
+                let one = |distance: &Option<isize>| if *distance == Some(shift) { T::ONE } else { T::ZERO };
+                let block: Vec<T> = distances.iter().map(one).collect();
+                moves.push(Move { shift, mask: block.repeat(window.input.0) });
             }
         }
         Some(Self { width, moves, rows: window.rows.clone() })
@@ -89,41 +100,84 @@ impl<T: Real> pulp::WithSimd for Sum<'_, T> {
         let w = T::wide(simd);
         let Self { of, input, distance, half, out } = self;
         let (size, height) = (of.width * of.width, of.rows.len());
-        half.fill(T::ZERO);
-        for (half, input) in half.chunks_exact_mut(size).zip(input.chunks_exact(size)) {
-            for Move { shift, from, mask } in &of.moves {
-                let (Some(source), n) = (from.checked_add_signed(*shift), mask.len()) else { continue };
-                add_masked(w, &mut half[*from..][..n], &input[source..][..n], mask);
+        if let [a, b, c] = &of.moves[..] {
+            three_moves(w, half, input, [a, b, c]);
+        } else {
+            half.fill(T::ZERO);
+            for each_move in &of.moves {
+                let (from, to) = each_move.range(input.len());
+                let [x, mask] = each_move.terms(input, from);
+                each(
+                    w,
+                    &mut half[from..to],
+                    [x, mask],
+                    |sum, [x, mask]| w.mul_add(mask, x, sum),
+                    |sum, [x, mask]| mask * x + sum,
+                );
             }
         }
-        out.fill(T::ZERO);
         for (y, out) in out.chunks_exact_mut(size).enumerate() {
             let other = &of.rows[(y + distance) % height];
-            for source in of.rows[y].iter().zip(other).filter_map(|(&left, &right)| left.and(right).and(left)) {
-                add(w, out, &half[source * size..][..size]);
+            let inside = |(&left, &right): (&Option<usize>, &Option<usize>)| left.and(right).and(left);
+            let mut sources =
+                of.rows[y].iter().zip(other).filter_map(inside).map(|source| &half[source * size..][..size]);
+            match (sources.next(), sources.next(), sources.next()) {
+                (Some(a), Some(b), Some(c)) => {
+                    each(w, out, [a, b, c], |_, [a, b, c]| w.add(w.add(a, b), c), |_, [a, b, c]| a + b + c);
+                }
+                (Some(a), Some(b), None) => each(w, out, [a, b], |_, [a, b]| w.add(a, b), |_, [a, b]| a + b),
+                (Some(a), None, _) => out.copy_from_slice(a),
+                (None, ..) => out.fill(T::ZERO),
+            }
+            for source in sources {
+                each(w, out, [source], |sum, [x]| w.add(sum, x), |sum, [x]| sum + x);
             }
         }
     }
 }
 
+/// The sum of three moves, those of a 3 x 3 filter, in one pass but for the ends of the slab.
 #[inline(always)]
-fn add_masked<T: Real, W: Wide<T>>(w: W, to: &mut [T], from: &[T], mask: &[T]) {
-    let ((tv, to), (fv, from), (mv, mask)) = (w.split_mut(to), w.split(from), w.split(mask));
-    for ((to, &from), &mask) in tv.iter_mut().zip(fv).zip(mv) {
-        *to = w.mul_add(mask, from, *to);
+fn three_moves<T: Real, W: Wide<T>>(w: W, half: &mut [T], input: &[T], moves: [&Move<T>; 3]) {
+    let n = input.len();
+    let ranges = moves.map(|each| each.range(n));
+    let from = ranges.iter().fold(0, |from, range| from.max(range.0));
+    let to = ranges.iter().fold(n, |to, range| to.min(range.1)).max(from);
+    let [[x, f], [y, g], [z, h]] = moves.map(|each| each.terms(input, from));
+    each(
+        w,
+        &mut half[from..to],
+        [x, f, y, g, z, h],
+        |_, [x, f, y, g, z, h]| w.mul_add(h, z, w.mul_add(g, y, w.mul(f, x))),
+        |_, [x, f, y, g, z, h]| f * x + g * y + h * z,
+    );
+    for i in (0..from).chain(to..n) {
+        let term = |each: &Move<T>| {
+            let x = i.checked_add_signed(each.shift).and_then(|i| input.get(i)).copied();
+            each.mask[i] * x.unwrap_or(T::ZERO)
+        };
+        half[i] = moves.map(term).into_iter().fold(T::ZERO, |sum, term| sum + term);
     }
-    let last = w.mul_add(w.load(mask), w.load(from), w.load(to));
-    w.store(to, last);
 }
 
+/// `out[i] <- f(out[i], from[0][i], ...)`; the inputs may be longer. `g` is `f` for one number: what a few numbers at the end
+/// cost as part of a vector is more.
 #[inline(always)]
-fn add<T: Real, W: Wide<T>>(w: W, to: &mut [T], from: &[T]) {
-    let ((tv, to), (fv, from)) = (w.split_mut(to), w.split(from));
-    for (to, &from) in tv.iter_mut().zip(fv) {
-        *to = w.add(*to, from);
+fn each<T: Real, W: Wide<T>, const N: usize>(
+    w: W,
+    out: &mut [T],
+    from: [&[T]; N],
+    f: impl Fn(W::V, [W::V; N]) -> W::V,
+    g: impl Fn(T, [T; N]) -> T,
+) {
+    let cut = from.map(|from| w.split(&from[..out.len()]));
+    let (vectors, rest) = w.split_mut(out);
+    for (i, out) in vectors.iter_mut().enumerate() {
+        *out = f(*out, cut.map(|(vectors, _)| vectors[i]));
     }
-    let last = w.add(w.load(to), w.load(from));
-    w.store(to, last);
+    for (i, out) in rest.iter_mut().enumerate() {
+        *out = g(*out, cut.map(|(_, rest)| rest[i]));
+    }
 }
 
 #[cfg(test)]
@@ -137,7 +191,9 @@ mod tests {
     #[test]
     fn slabs_are_parts_of_all_pairs() {
         let mut scratch = Scratch::new();
-        for (height, width, filter) in [(5, 4, [3, 3]), (4, 7, [1, 5]), (3, 3, [3, 2]), (1, 6, [1, 3]), (2, 9, [5, 4])] {
+        for (height, width, filter) in
+            [(5, 4, [3, 3]), (4, 7, [1, 5]), (3, 3, [3, 2]), (1, 6, [1, 3]), (2, 9, [5, 4])]
+        {
             for padding in [Padding::Same, Padding::Circular] {
                 let size = (height, width);
                 let window = Window::along_both(size, size, filter, [1, 1], padding);
@@ -159,7 +215,11 @@ mod tests {
                         .collect();
                     for (i, sum) in sums.sums(&slab, distance, &mut scratch).into_iter().enumerate() {
                         let (y, x, u) = at(i);
-                        assert_eq!(sum, all[index(y, x, u)], "{size:?} {filter:?} {padding:?} {distance} {i}");
+                        assert_eq!(
+                            sum,
+                            all[index(y, x, u)],
+                            "{size:?} {filter:?} {padding:?} {distance} {i}"
+                        );
                     }
                 }
             }
