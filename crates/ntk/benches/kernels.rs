@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use nalgebra::DMatrix;
 use overparam_ntk::architecture::shape::Shape;
-use overparam_ntk::predict::{Regularizer, Schedule, squared::Training};
+use overparam_ntk::predict::{Regularizer, Schedule, krylov::Krylov};
 use overparam_ntk::{Architecture, Images, Inputs, Kernel};
 use overparam_tensor::linalg::Real;
 
@@ -59,9 +59,9 @@ fn predict() -> impl Fn() {
     let y = DMatrix::from_fn(2000, 1, |i, _| (1.1 * i as f64).sin());
     let (f0, g0) = (DMatrix::zeros(2000, 1), DMatrix::zeros(500, 1));
     move || {
-        let training = Training::new(&dd, &y, Regularizer::Relative(1e-6)).expect("finite kernel");
+        let mut training = Krylov::new(&dd, &y, &f0, Regularizer::Relative(1e-6)).expect("finite kernel");
         for time in [1.0, 10.0, 100.0] {
-            let outputs = training.test(Schedule::flow(time), (&f0, &g0), &td);
+            let outputs = training.test(Schedule::flow(time), &g0, &td);
             std::hint::black_box(outputs.expect("shapes fit"));
         }
     }

@@ -19,10 +19,12 @@
 //! | [`gaussian_process`] | Bayesian posterior |
 //! | [`ridge`] | kernel ridge regression: ridge path, leave-one-out |
 //! | [`integrate`] | any loss, by adaptive integration |
+//! | [`krylov`] | the same as [`squared`] for few outputs, without a decomposition |
 
 pub mod ensemble;
 pub mod gaussian_process;
 pub mod integrate;
+pub mod krylov;
 pub mod ridge;
 mod schedule;
 pub mod squared;

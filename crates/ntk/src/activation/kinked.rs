@@ -137,7 +137,8 @@ impl<T: Real> Entry<T> for Kinked<T> {
         let (zero, one) = (w.splat(T::ZERO), w.splat(T::ONE));
         let (sum, difference, turn) = (w.splat(self.sum), w.splat(self.difference), w.splat(self.turn));
         let g = w.mul(x.s, y.s);
-        let ratio = w.mul(w.mul(m, x.reciprocal), y.reciprocal);
+        // Finite for all variances that are normal numbers.
+        let ratio = w.mul(m, w.mul(x.reciprocal, y.reciprocal));
         // NaN, zero times infinity, fails the comparison too: a vanishing pair counts as orthogonal.
         let v = w.select(w.less(ratio, one), ratio, one);
         let (psi, r) = arc(w, v);
