@@ -3,9 +3,12 @@
 //! A [`Kernel`] is an architecture compiled for one input shape. Evaluation takes each input through the network once
 //! (its variances, which all its pairs share) and then every pair: covariance, margin and NTK side by side.
 //!
-//! * **Vectors** go as tiles: a product of 64 x 64 inputs, then all layers on 16 x 64 entries while they are in the
+//! * **Vectors** go as tiles: a product of 192 x 192 inputs, then all layers on 8 x 192 entries while they are in the
 //!   first-level cache; nothing of size n^2 but the result. Symmetric kernels compute the lower half.
-//! * **Images** go pair by pair, memory `O(pixels^2)` a thread, or `O(pixels)` where no later layer mixes pixels.
+//! * **Images** go pair by pair, and up to the first pooling slab by slab: the pairs of pixels of one row distance, which no
+//!   layer mixes with others, stay in cache through all layers. Memory a thread: `O(height width^2)` where all pixels are
+//!   pooled at once, `O(pixels^2)` for other pooling, `O(pixels)` where no later layer mixes pixels.
+//! * **Loops** are written over explicit vectors ([`overparam_tensor::simd`]): AVX-512, AVX2 or scalars with the same bits.
 //! * **Bits** depend on the two inputs alone: not on their order, their batch, their neighbours or the number of threads.
 //!   (They do depend on the kind of processor, whose instructions the matrix product picks at run time.)
 
