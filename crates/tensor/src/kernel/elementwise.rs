@@ -1,7 +1,9 @@
 //! Copies, maps and broadcasting maps of two arrays.
 
+use rayon::prelude::*;
+
 use super::nest::{Nest, Run};
-use super::simd::{in_pieces, vectorized};
+use super::simd::{PARALLEL, PIECE, in_pieces, vectorized};
 use crate::array::{Array, Buffer, broadcast};
 use crate::linalg::Real;
 
@@ -76,12 +78,27 @@ pub(crate) fn zip<T: Real>(
         return Array::from_buffer(shape, out);
     }
     let (a, b) = (a.broadcast_to(&shape), b.broadcast_to(&shape));
+    if out.len() < PARALLEL {
+        zip_strided(&a, &b, &f, &mut out);
+    } else {
+        let row = shape.volume() / shape[0];
+        let rows = (PIECE / row).max(1);
+        out.par_chunks_mut(rows * row).enumerate().for_each(|(i, out)| {
+            let piece = i * rows..i * rows + out.len() / row;
+            zip_strided(&a.slice(0, piece.clone(), 1), &b.slice(0, piece, 1), &f, out);
+        });
+    }
+    Array::from_buffer(shape, out)
+}
+
+/// `f` of every pair of elements of two arrays of one shape, whatever their strides, in row-major order.
+fn zip_strided<T: Real>(a: &Array<T>, b: &Array<T>, f: &impl Fn(T, T) -> T, out: &mut [T]) {
     let (x, y) = (a.strided(), b.strided());
-    let strides = shape.row_major();
+    let strides = a.dims().row_major();
     vectorized(
         #[inline(always)]
         || {
-            Nest::new(&shape, [&strides, a.strides(), b.strides()]).for_each_run(
+            Nest::new(a.shape(), [&strides, a.strides(), b.strides()]).for_each_run(
                 #[inline(always)]
                 |run| {
                     let Run { length, start: [o, i, j], step: [_, s, t] } = run;
@@ -115,7 +132,6 @@ pub(crate) fn zip<T: Real>(
             );
         },
     );
-    Array::from_buffer(shape, out)
 }
 
 /// `x <- f(x, y)` for every pair of elements of two arrays of one shape.

@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 
 /// Loops of at least this many elements are cut into pieces of [`PIECE`] that may run on several threads.
-const PARALLEL: usize = 1 << 18;
-const PIECE: usize = 1 << 16;
+pub(super) const PARALLEL: usize = 1 << 18;
+pub(super) const PIECE: usize = 1 << 16;
 
 /// Runs `f` compiled for the widest instructions available. Element-wise arithmetic gives the same bits on all of them.
 #[inline(always)]
