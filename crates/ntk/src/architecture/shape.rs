@@ -52,6 +52,9 @@ pub(crate) fn windows(size: usize, window: usize, stride: usize, padding: Paddin
     }
 }
 
+/// Padded windows may be larger than the image, up to this: a slip of the keyboard must not allocate without bound.
+const LARGEST_OVERHANG: usize = 1024;
+
 pub(crate) fn windowed(
     shape: Shape,
     window: [usize; 2],
@@ -66,6 +69,9 @@ pub(crate) fn windowed(
             window[0], window[1], shape.height, shape.width
         ),
     };
+    if window[0] > shape.height.max(LARGEST_OVERHANG) || window[1] > shape.width.max(LARGEST_OVERHANG) {
+        return Err(refuse("is larger than"));
+    }
     let rows =
         windows(shape.height, window[0], strides[0], padding).ok_or_else(|| refuse("is larger than"))?;
     let columns =
