@@ -283,3 +283,16 @@ fn every_example_is_an_architecture() {
     }
     assert_eq!(count, 6);
 }
+
+#[test]
+fn every_example_of_the_reference_is_an_architecture() {
+    let page = fs::read_to_string(root().join("docs/architectures.md")).unwrap();
+    let blocks = |language: &str| -> Vec<String> {
+        let open = format!("```{language}\n");
+        page.split(&open).skip(1).filter_map(|rest| rest.split("```").next()).map(str::to_owned).collect()
+    };
+    let json: Vec<_> = blocks("json").iter().map(|b| overparam_ntk::Architecture::from_json(b).unwrap()).collect();
+    let toml: Vec<_> = blocks("toml").iter().map(|b| overparam_ntk::Architecture::from_toml(b).unwrap()).collect();
+    assert_eq!((json.len(), toml.len()), (2, 3));
+    assert_eq!(json[0], toml[0], "the two formats of the first example");
+}
