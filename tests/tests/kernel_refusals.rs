@@ -124,7 +124,7 @@ fn kernel_refuses_wrong_inputs() {
             (&["--x1", "cube.npy"], &["--x1 cube.npy: expected 2 axes", "or 4", "got shape 2 x 2 x 2"]),
             (
                 &["--x1", "cut.npy"],
-                &["--x1 cut.npy: the file ends before the numbers that its header announces"],
+                &["--x1 cut.npy: no .npy file, or one cut short: it ends before its numbers do"],
             ),
             (&["--x1", "absurd.npy"], &["--x1 absurd.npy: ", "shape [4000000000000, 4000000000000]"]),
             (&["--x1", "text.npy"], &["--x1 text.npy: ", "elements of type", "expected floats or integers"]),
@@ -291,8 +291,10 @@ fn every_example_of_the_reference_is_an_architecture() {
         let open = format!("```{language}\n");
         page.split(&open).skip(1).filter_map(|rest| rest.split("```").next()).map(str::to_owned).collect()
     };
-    let json: Vec<_> = blocks("json").iter().map(|b| overparam_ntk::Architecture::from_json(b).unwrap()).collect();
-    let toml: Vec<_> = blocks("toml").iter().map(|b| overparam_ntk::Architecture::from_toml(b).unwrap()).collect();
+    let json: Vec<_> =
+        blocks("json").iter().map(|b| overparam_ntk::Architecture::from_json(b).unwrap()).collect();
+    let toml: Vec<_> =
+        blocks("toml").iter().map(|b| overparam_ntk::Architecture::from_toml(b).unwrap()).collect();
     assert_eq!((json.len(), toml.len()), (2, 3));
     assert_eq!(json[0], toml[0], "the two formats of the first example");
 }

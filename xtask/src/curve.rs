@@ -71,7 +71,7 @@ impl Curve<'_> {
 
 /// Every digit, in few characters.
 fn number(x: f64) -> String {
-    format!("{x:e}")
+    if x == 0.0 || (1e-4..1e6).contains(&x.abs()) { x.to_string() } else { format!("{x:e}") }
 }
 
 #[cfg(test)]

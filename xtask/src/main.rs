@@ -43,28 +43,34 @@ Exit status: 0 all reproduced, 1 some not reproduced or inconclusive, 2 bad usag
 const KERNEL_HELP: &str = "\
 Examples:
   cargo xtask kernel --arch examples/architectures/mlp.json --x1 x.npy --out k.npz
-  cargo xtask kernel --arch examples/architectures/cntk.toml --x1 images.npz:test --x2 images.npz:train \\
-      --kind ntk --precision f32 --out k.npz
-  python3 -c \"import numpy; k = numpy.load('k.npz'); print(k['ntk'].shape)\"
+  cargo xtask kernel --arch examples/architectures/cntk.toml --x1 images.npz:test \\
+      --x2 images.npz:train --kind ntk --precision f32 --out k.npz
+  python3 -c \"import numpy; print(numpy.load('k.npz')['ntk'])\"
 
-Files: .npy of floats or integers in C or Fortran order; .npz with one array, or file.npz:NAME; .csv of numbers, a row
-an input, with or without a heading.";
+Files:
+  .npy   floats or integers, in C or Fortran order
+  .npz   with one array, or file.npz:NAME
+  .csv   a row an input, with or without a heading";
 
 const PREDICT_HELP: &str = "\
 Examples:
-  cargo xtask predict --arch examples/architectures/mlp.json --train-x x.csv --train-y y.csv --test-x z.csv --out p.npz
-  cargo xtask predict --arch examples/architectures/cntk.toml --train-x d.npz:x --train-y d.npz:y --test-x d.npz:z \\
+  cargo xtask predict --arch examples/architectures/mlp.json \\
+      --train-x x.csv --train-y y.csv --test-x z.csv --out p.npz
+  cargo xtask predict --arch examples/architectures/cntk.toml \\
+      --train-x d.npz:x --train-y d.npz:y --test-x d.npz:z \\
       --time 100 --ridge 1e-3 --out p.npz --curve curve.csv
 
-Results, with rho = exp(-(Theta + R) t / (n c)) and R the ridge:
-  train_mean       n x c  Theta_dd (Theta_dd + R)^-1 (1 - rho) y: mean outputs on the training inputs
+Results, with R the ridge and rho = exp(-(Theta_dd + R) t / (n c)):
+  train_mean       n x c  Theta_dd (Theta_dd + R)^-1 (1 - rho) y, on the training inputs
   test_mean        m x c  A y with A = Theta_td (Theta_dd + R)^-1 (1 - rho)
-  test_covariance  m x m  K_tt + A K_dd A^T - A K_dt - K_td A^T, over random initialisations, the same for each output;
-                          K is the NNGP kernel. With --kind nngp, Theta is K and K_dd has R added to it.
+  test_covariance  m x m  K_tt + A K_dd A^T - A K_dt - K_td A^T over initialisations,
+                          the same for each output; K is the NNGP kernel
+  With --kind nngp, Theta is K, and K_dd has R added to it.
 
-The curve is a table with a row for each time, test input and output (both counted from 0): time, train_loss, test_loss
-(with --test-y), input, output, test_mean. Losses are those of the mean outputs. Times: 0, then 100 in geometric
-progression up to --time; if that is inf, up to ten times the time of the slowest mode, then inf.";
+Curve: a row for each time, test input and output (both counted from 0), with columns
+  time,train_loss,test_loss,input,output,test_mean    (test_loss with --test-y)
+  Losses are those of the mean outputs. Times: 0, then 100 in geometric progression
+  up to --time; if that is inf, up to ten times the time of the slowest mode, then inf.";
 
 #[derive(Subcommand)]
 enum Command {

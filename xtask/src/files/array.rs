@@ -83,7 +83,7 @@ fn words(error: &NpyError) -> String {
     };
     match io.map(std::io::Error::kind) {
         Some(ErrorKind::UnexpectedEof) => {
-            "the file ends before the numbers that its header announces".to_owned()
+            "no .npy file, or one cut short: it ends before its numbers do".to_owned()
         }
         _ => error.to_string(),
     }

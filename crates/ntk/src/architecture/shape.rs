@@ -141,7 +141,7 @@ fn step(layer: &Layer, here: Point, at: &str) -> Result<Point, NtkError> {
         }
         Layer::Residual(branch) => {
             let end = *walk(branch, here, &format!("{at}, "))?.last().unwrap_or(&here);
-            merge(&[here, end], Combine::Sum, at)?
+            merge(&[here, end], &[false, has_zero_mean(branch, false)], Combine::Sum, at)?
         }
         Layer::Parallel { branches, combine } => {
             let mut ends = Vec::with_capacity(branches.len());
@@ -149,12 +149,37 @@ fn step(layer: &Layer, here: Point, at: &str) -> Result<Point, NtkError> {
                 let points = walk(branch, here, &format!("{at}, branch {}, ", i + 1))?;
                 ends.push(*points.last().unwrap_or(&here));
             }
-            merge(&ends, *combine, at)?
+            let fresh: Vec<bool> = branches.iter().map(|branch| has_zero_mean(branch, false)).collect();
+            merge(&ends, &fresh, *combine, at)?
         }
     })
 }
 
-fn merge(ends: &[Point], combine: Combine, at: &str) -> Result<Point, NtkError> {
+/// Whether the output of `layers` has mean zero given everything outside a scope, if their input has (`start`). Taken
+/// relative to a branch (`start` false) it says that the branch ends in weights of its own: two such branches are
+/// uncorrelated, and so is one with anything.
+fn has_zero_mean(layers: &[Layer], start: bool) -> bool {
+    layers.iter().fold(start, |here, layer| match layer {
+        Layer::Dense(_) | Layer::Conv(_) | Layer::GlobalSelfAttention(_) => true,
+        // Linear, or of an odd function of its input.
+        Layer::AvgPool(_)
+        | Layer::SumPool(_)
+        | Layer::GlobalAvgPool
+        | Layer::GlobalSumPool
+        | Layer::Flatten
+        | Layer::LayerNorm(_)
+        | Layer::Dropout(_) => here,
+        Layer::Activation(_) | Layer::MaxPool(_) => false,
+        Layer::Residual(branch) => here && has_zero_mean(branch, here),
+        Layer::Parallel { branches, combine } => match combine {
+            Combine::Sum | Combine::Concat => branches.iter().all(|branch| has_zero_mean(branch, here)),
+            Combine::Product => branches.iter().any(|branch| has_zero_mean(branch, false)),
+        },
+    })
+}
+
+/// `fresh`: which branches end in weights of their own.
+fn merge(ends: &[Point], fresh: &[bool], combine: Combine, at: &str) -> Result<Point, NtkError> {
     let Some(first) = ends.first() else {
         return Err(NtkError::Layer { at: at.to_owned(), reason: "there are no branches".into() });
     };
@@ -171,7 +196,7 @@ fn merge(ends: &[Point], combine: Combine, at: &str) -> Result<Point, NtkError> 
             reason: format!("branches end in {} and {}", describe(first.shape), describe(end.shape)),
         });
     }
-    if combine != Combine::Concat && ends.iter().filter(|end| !end.gaussian).count() > 1 {
+    if combine != Combine::Concat && fresh.iter().filter(|fresh| !**fresh).count() > 1 {
         return Err(NtkError::NoLimit {
             at: at.to_owned(),
             reason: "more than one branch does not end in fresh weights, so the branches are correlated and their \
