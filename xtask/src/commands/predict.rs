@@ -175,12 +175,11 @@ fn targets(
     let (rows, columns) = (inputs.count(), other.map_or(y.ncols(), DMatrix::ncols));
     if y.shape() != (rows, columns) {
         let (n, c) = y.shape();
-        let whose = if other.is_some() { "and the training targets" } else { "" };
+        let whose = if other.is_some() { " and the training targets" } else { "" };
         bail!(
-            "--{option} {}: expected {rows} x {columns} numbers for {}{}{whose}, got {n} x {c}",
+            "--{option} {}: expected {rows} x {columns} numbers for {}{whose}, got {n} x {c}",
             path.display(),
             inputs.label(),
-            if whose.is_empty() { "" } else { " " },
         );
     }
     Ok(y)
