@@ -79,6 +79,14 @@ fn layers_that_do_not_fit_or_have_no_limit_say_why() {
             "layer 2 (parallel) has no infinite-width kernel: more than one branch",
         ),
         (
+            r#"{"conv": {"channels": 3, "filter": [10, 3], "padding": "circular"}}"#.into(),
+            "layer 1 (conv): the 10 x 3 window with circular padding wraps more than once around the 4 x 4 image",
+        ),
+        (
+            r#"{"conv": {"channels": 3, "filter": [1025, 3], "padding": "same"}}"#.into(),
+            "layer 1 (conv): the 1025 x 3 window is larger than the 4 x 4 image",
+        ),
+        (
             // x and relu(x) are correlated.
             format!(r#"{dense}, {{"residual": ["relu"]}}, {dense}, "flatten""#),
             "layer 2 (residual) has no infinite-width kernel: more than one branch",

@@ -76,7 +76,14 @@ pub(crate) fn windowed(
         windows(shape.height, window[0], strides[0], padding).ok_or_else(|| refuse("is larger than"))?;
     let columns =
         windows(shape.width, window[1], strides[1], padding).ok_or_else(|| refuse("is larger than"))?;
-    if padding == Padding::Circular && (window[0] > shape.height || window[1] > shape.width) {
+    // Padding on the right is the longer one: it may repeat the image once.
+    let wraps = |size: usize, window: usize, stride: usize, (out, before): (usize, usize)| {
+        (out - 1) * stride + window > 2 * size + before
+    };
+    if padding == Padding::Circular
+        && (wraps(shape.height, window[0], strides[0], rows)
+            || wraps(shape.width, window[1], strides[1], columns))
+    {
         return Err(refuse("with circular padding wraps more than once around"));
     }
     Ok(Shape { height: rows.0, width: columns.0, channels: shape.channels })
