@@ -86,9 +86,10 @@ fn refuse(command: &str, good: &[(&str, &str)], cases: &[Case]) {
         let output = output.get_output();
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.stdout.is_empty() && message.starts_with("error: "), "{options:?}: {message}");
-        // clap adds a hint at --help to its own line.
-        let lines =
-            message.lines().filter(|l| !l.is_empty() && !l.starts_with("For more information")).count();
+        // clap adds the words it knows and a hint at --help to its own line.
+        let clap =
+            |line: &str| line.starts_with("For more information") || line.starts_with("  [possible values");
+        let lines = message.lines().filter(|line| !line.is_empty() && !clap(line)).count();
         assert_eq!(lines, 1, "{options:?}: {message}");
         for part in *parts {
             assert!(message.contains(part), "{options:?}: {part:?} in {message}");
