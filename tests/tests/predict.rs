@@ -185,7 +185,9 @@ fn the_curve_starts_at_zero_and_ends_at_the_prediction() {
         assert_eq!(table[0][0], 0.0);
         assert!((table[0][1] - desk.y.norm_squared() / 24.0).abs() < 1e-15);
         assert!((table[0][2] - 0.3 / 10.0).abs() < 1e-15);
-        assert!(table.windows(2).all(|w| w[0][0] <= w[1][0] && w[0][1] >= w[1][1]), "train loss falls");
+        // Rounding errors squared are below 1e-25.
+        let falls = table.windows(2).all(|w| w[0][0] <= w[1][0] && w[1][1] <= w[0][1] + 1e-25);
+        assert!(falls, "times rise and the training loss falls");
         let end = &table[rows - 5..];
         assert!(end.iter().all(|row| row[0] == t.parse::<f64>().unwrap()));
         for (i, row) in end.iter().enumerate() {
