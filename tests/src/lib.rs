@@ -8,8 +8,20 @@
 //! | `runner.rs` | interruption, panics, unusable outcomes, shared cells, thread counts, on a small claim |
 //! | `determinism.rs` | the same bytes on any number of threads, and after being killed |
 //! | `bad_input.rs` | wrong data and wrong words: one clear error each, exit status 2 |
+//! | `kernel.rs`, `predict.rs` | kernels and predictions from the shell against golden values |
+//! | `kernel_refusals.rs` | wrong files and options for them |
 
 /// The README's code compiles and runs.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+/// The code of the chapter for users of neural-tangents compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/from-neural-tangents.md")]
+pub struct FromNeuralTangents;
+
+/// The code of the reference of architectures compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/architectures.md")]
+pub struct Architectures;

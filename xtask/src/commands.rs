@@ -1,9 +1,13 @@
 //! One function a subcommand.
 
 mod explain;
+mod kernel;
 mod list;
+mod predict;
 mod reproduce;
 
 pub(crate) use explain::explain;
+pub(crate) use kernel::{KernelOptions, kernel};
 pub(crate) use list::list;
+pub(crate) use predict::{PredictOptions, Task, predict};
 pub(crate) use reproduce::{report, reproduce};

@@ -1,9 +1,13 @@
 //! The command line of overparam. Data goes to standard output, progress and messages to standard error.
 //!
-//! Exit status: 0 all asked claims reproduced, 1 some not reproduced or inconclusive, 2 bad usage or input,
+//! Exit status: 0 all asked claims reproduced (or the kernel or prediction written), 1 some not reproduced or inconclusive, 2 bad usage or input,
 //! 130 stopped by Ctrl-C.
 
 mod commands;
+mod curve;
+mod evaluate;
+mod files;
+mod meter;
 mod options;
 mod progress;
 mod select;
@@ -13,9 +17,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use commands::{KernelOptions, PredictOptions};
 use options::{RunOptions, Selection};
 
-/// Run the claims of five talks on over-parameterised networks, and see with numbers and pictures which hold.
+/// Run the claims of five talks on over-parameterised networks, and see with numbers and pictures which hold; compute
+/// neural tangent kernels and what they predict.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, after_help = AFTER_HELP)]
 struct Cli {
@@ -29,8 +35,42 @@ Examples:
   cargo xtask reproduce --scale smoke                    every claim, seconds each
   cargo xtask reproduce hu-2021/low-rank-completion      one claim
   cargo xtask explain low-rank-completion                what it says and how it is tested
+  cargo xtask kernel --help                              neural tangent kernels of your network and data
+  cargo xtask predict --help                             what such a network learns, in closed form
 
 Exit status: 0 all reproduced, 1 some not reproduced or inconclusive, 2 bad usage or input, 130 stopped.";
+
+const KERNEL_HELP: &str = "\
+Examples:
+  cargo xtask kernel --arch examples/architectures/mlp.json --x1 x.npy --out k.npz
+  cargo xtask kernel --arch examples/architectures/cntk.toml --x1 images.npz:test \\
+      --x2 images.npz:train --kind ntk --precision f32 --out k.npz
+  python3 -c \"import numpy; print(numpy.load('k.npz')['ntk'])\"
+
+Files:
+  .npy   floats or integers, in C or Fortran order
+  .npz   with one array, or file.npz:NAME
+  .csv   a row an input, with or without a heading";
+
+const PREDICT_HELP: &str = "\
+Examples:
+  cargo xtask predict --arch examples/architectures/mlp.json \\
+      --train-x x.csv --train-y y.csv --test-x z.csv --out p.npz
+  cargo xtask predict --arch examples/architectures/cntk.toml \\
+      --train-x d.npz:x --train-y d.npz:y --test-x d.npz:z \\
+      --time 100 --ridge 1e-3 --out p.npz --curve curve.csv
+
+Results, with R the ridge and rho = exp(-(Theta_dd + R) t / (n c)):
+  train_mean       n x c  Theta_dd (Theta_dd + R)^-1 (1 - rho) y, on the training inputs
+  test_mean        m x c  A y with A = Theta_td (Theta_dd + R)^-1 (1 - rho)
+  test_covariance  m x m  K_tt + A K_dd A^T - A K_dt - K_td A^T over initialisations,
+                          the same for each output; K is the NNGP kernel
+  With --kind nngp, Theta is K, and K_dd has R added to it.
+
+Curve: a row for each time, test input and output (both counted from 0), with columns
+  time,train_loss,test_loss,input,output,test_mean    (test_loss with --test-y)
+  Losses are those of the mean outputs. Times: 0, then 100 in geometric progression
+  up to --time; if that is inf, up to ten times the time of the slowest mode, then inf.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -62,6 +102,19 @@ enum Command {
         #[command(flatten)]
         options: RunOptions,
     },
+    /// Compute the infinite-width kernels (NNGP, NTK) of an architecture between inputs
+    ///
+    /// Exact, in closed form, layer by layer: docs/architectures.md has the layers, docs/from-neural-tangents.md the
+    /// same for those who know neural-tangents. The result is written whole or not at all; an existing file is replaced.
+    #[command(after_help = KERNEL_HELP)]
+    Kernel(KernelOptions),
+    /// Predict what an infinitely wide network has learned after a time, in closed form
+    ///
+    /// Gradient flow at learning rate one on the loss ||f - y||^2 / (2 n c) of n examples with c outputs, from networks
+    /// with outputs of mean zero: df/dt = -Theta (f - y) / (n c), as neural-tangents' gradient_descent_mse_ensemble.
+    /// Gradient descent with a small learning rate r is at time r k after k steps.
+    #[command(after_help = PREDICT_HELP)]
+    Predict(PredictOptions),
 }
 
 fn main() -> ExitCode {
@@ -71,6 +124,8 @@ fn main() -> ExitCode {
         Command::List { options } => commands::list(options),
         Command::Explain { selection } => commands::explain(selection),
         Command::Report { options } => commands::report(options),
+        Command::Kernel(options) => commands::kernel(options),
+        Command::Predict(options) => commands::predict(options),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -78,11 +78,55 @@ fn layers_that_do_not_fit_or_have_no_limit_say_why() {
             format!(r#"{dense}, {{"parallel": {{"branches": [["relu"], ["erf"]]}}}}"#),
             "layer 2 (parallel) has no infinite-width kernel: more than one branch",
         ),
+        (
+            r#"{"conv": {"channels": 3, "filter": [10, 3], "padding": "circular"}}"#.into(),
+            "layer 1 (conv): the 10 x 3 window with circular padding wraps more than once around the 4 x 4 image",
+        ),
+        (
+            r#"{"conv": {"channels": 3, "filter": [1025, 3], "padding": "same"}}"#.into(),
+            "layer 1 (conv): the 1025 x 3 window is larger than the 4 x 4 image",
+        ),
+        (
+            // x and relu(x) are correlated.
+            format!(r#"{dense}, {{"residual": ["relu"]}}, {dense}, "flatten""#),
+            "layer 2 (residual) has no infinite-width kernel: more than one branch",
+        ),
+        (
+            // x + x is 2 x: both branches are Gaussian, and not independent.
+            format!(r#"{dense}, {{"parallel": {{"branches": [[], ["layer_norm"]]}}}}, {dense}, "flatten""#),
+            "layer 2 (parallel) has no infinite-width kernel: more than one branch",
+        ),
+        (
+            // The inner sum contains its input, so it has no mean zero given the other branch.
+            format!(
+                r#"{dense}, {{"residual": [{{"residual": ["relu", {dense}]}}, {{"dropout": {{"keep": 0.5}}}}]}}, "flatten""#
+            ),
+            "layer 2 (residual) has no infinite-width kernel: more than one branch",
+        ),
         (dense.into(), "layer 1 (the last): the output is still an image of 4 x 4 pixels"),
         (String::new(), "architecture: there are no layers"),
     ] {
         let refusal = refused(&layers, image);
         assert!(refusal.starts_with(message), "{refusal}");
+    }
+}
+
+#[test]
+fn branches_with_weights_of_their_own_may_be_summed() {
+    let dense = r#"{"dense": {"width": 3}}"#;
+    for layers in [
+        format!(r#"{{"residual": [{dense}]}}"#),
+        format!(r#"{dense}, {{"residual": ["relu", {dense}, {{"dropout": {{"keep": 0.5}}}}]}}, {dense}"#),
+        format!(
+            r#"{dense}, {{"parallel": {{"branches": [["abs"], ["relu", {dense}], [{dense}]]}}}}, {dense}"#
+        ),
+        format!(r#"{dense}, {{"residual": [{dense}, {{"residual": ["relu", {dense}]}}]}}, "relu", {dense}"#),
+        format!(
+            r#"{dense}, {{"residual": [{{"parallel": {{"branches": [["relu"], ["relu", {dense}]], "combine": "product"}}}}]}}, {dense}"#
+        ),
+    ] {
+        let net = Architecture::from_json(&format!(r#"{{"layers": [{layers}]}}"#)).unwrap();
+        Kernel::<f64>::new(&net, Shape::vector(3)).unwrap();
     }
 }
 

@@ -1,6 +1,9 @@
-//! The real binary, built once a test process.
+//! The real binary, built once a test process, and files for it.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
-use std::path::PathBuf;
+pub(crate) mod npy;
+
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -23,4 +26,9 @@ pub(crate) fn xtask() -> assert_cmd::Command {
     let mut command = assert_cmd::Command::new(binary);
     command.env("NO_COLOR", "1");
     command
+}
+
+/// The workspace's folder.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_owned()
 }

@@ -52,6 +52,9 @@ pub(crate) fn windows(size: usize, window: usize, stride: usize, padding: Paddin
     }
 }
 
+/// Padded windows may be larger than the image, up to this: a slip of the keyboard must not allocate without bound.
+const LARGEST_OVERHANG: usize = 1024;
+
 pub(crate) fn windowed(
     shape: Shape,
     window: [usize; 2],
@@ -66,11 +69,21 @@ pub(crate) fn windowed(
             window[0], window[1], shape.height, shape.width
         ),
     };
+    if window[0] > shape.height.max(LARGEST_OVERHANG) || window[1] > shape.width.max(LARGEST_OVERHANG) {
+        return Err(refuse("is larger than"));
+    }
     let rows =
         windows(shape.height, window[0], strides[0], padding).ok_or_else(|| refuse("is larger than"))?;
     let columns =
         windows(shape.width, window[1], strides[1], padding).ok_or_else(|| refuse("is larger than"))?;
-    if padding == Padding::Circular && (window[0] > shape.height || window[1] > shape.width) {
+    // Padding on the right is the longer one: it may repeat the image once.
+    let wraps = |size: usize, window: usize, stride: usize, (out, before): (usize, usize)| {
+        (out - 1) * stride + window > 2 * size + before
+    };
+    if padding == Padding::Circular
+        && (wraps(shape.height, window[0], strides[0], rows)
+            || wraps(shape.width, window[1], strides[1], columns))
+    {
         return Err(refuse("with circular padding wraps more than once around"));
     }
     Ok(Shape { height: rows.0, width: columns.0, channels: shape.channels })
@@ -135,7 +148,7 @@ fn step(layer: &Layer, here: Point, at: &str) -> Result<Point, NtkError> {
         }
         Layer::Residual(branch) => {
             let end = *walk(branch, here, &format!("{at}, "))?.last().unwrap_or(&here);
-            merge(&[here, end], Combine::Sum, at)?
+            merge(&[here, end], &[false, has_zero_mean(branch, false)], Combine::Sum, at)?
         }
         Layer::Parallel { branches, combine } => {
             let mut ends = Vec::with_capacity(branches.len());
@@ -143,12 +156,37 @@ fn step(layer: &Layer, here: Point, at: &str) -> Result<Point, NtkError> {
                 let points = walk(branch, here, &format!("{at}, branch {}, ", i + 1))?;
                 ends.push(*points.last().unwrap_or(&here));
             }
-            merge(&ends, *combine, at)?
+            let fresh: Vec<bool> = branches.iter().map(|branch| has_zero_mean(branch, false)).collect();
+            merge(&ends, &fresh, *combine, at)?
         }
     })
 }
 
-fn merge(ends: &[Point], combine: Combine, at: &str) -> Result<Point, NtkError> {
+/// Whether the output of `layers` has mean zero given everything outside a scope, if their input has (`start`). Taken
+/// relative to a branch (`start` false) it says that the branch ends in weights of its own: two such branches are
+/// uncorrelated, and so is one with anything.
+fn has_zero_mean(layers: &[Layer], start: bool) -> bool {
+    layers.iter().fold(start, |here, layer| match layer {
+        Layer::Dense(_) | Layer::Conv(_) | Layer::GlobalSelfAttention(_) => true,
+        // Linear, or of an odd function of its input.
+        Layer::AvgPool(_)
+        | Layer::SumPool(_)
+        | Layer::GlobalAvgPool
+        | Layer::GlobalSumPool
+        | Layer::Flatten
+        | Layer::LayerNorm(_)
+        | Layer::Dropout(_) => here,
+        Layer::Activation(_) | Layer::MaxPool(_) => false,
+        Layer::Residual(branch) => here && has_zero_mean(branch, here),
+        Layer::Parallel { branches, combine } => match combine {
+            Combine::Sum | Combine::Concat => branches.iter().all(|branch| has_zero_mean(branch, here)),
+            Combine::Product => branches.iter().any(|branch| has_zero_mean(branch, false)),
+        },
+    })
+}
+
+/// `fresh`: which branches end in weights of their own.
+fn merge(ends: &[Point], fresh: &[bool], combine: Combine, at: &str) -> Result<Point, NtkError> {
     let Some(first) = ends.first() else {
         return Err(NtkError::Layer { at: at.to_owned(), reason: "there are no branches".into() });
     };
@@ -165,7 +203,7 @@ fn merge(ends: &[Point], combine: Combine, at: &str) -> Result<Point, NtkError> 
             reason: format!("branches end in {} and {}", describe(first.shape), describe(end.shape)),
         });
     }
-    if combine != Combine::Concat && ends.iter().filter(|end| !end.gaussian).count() > 1 {
+    if combine != Combine::Concat && fresh.iter().filter(|fresh| !**fresh).count() > 1 {
         return Err(NtkError::NoLimit {
             at: at.to_owned(),
             reason: "more than one branch does not end in fresh weights, so the branches are correlated and their \

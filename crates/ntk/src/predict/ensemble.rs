@@ -58,7 +58,7 @@ impl Training {
         let cross = matmul(&map, transposed(prior.td));
         let covariance =
             prior.tt + matmul(&matmul(&map, prior.dd), transposed(&map)) - &cross - cross.transpose();
-        Ok(Gaussian { mean: matmul(&map, self.targets()), covariance })
+        Ok(Gaussian { mean: matmul(&map, self.targets()), covariance: symmetric(&covariance) })
     }
 
     /// The law of outputs on the training inputs, `cov = rho(Theta) K_dd rho(Theta)`.
@@ -76,6 +76,11 @@ impl Training {
         let half = prior - self.learned(schedule, prior);
         let half = half.transpose();
         let covariance = &half - self.learned(schedule, &half);
-        Ok(Gaussian { mean: self.learned(schedule, self.targets()), covariance })
+        Ok(Gaussian { mean: self.learned(schedule, self.targets()), covariance: symmetric(&covariance) })
     }
+}
+
+/// A covariance is symmetric but for rounding; its mean with its transpose is symmetric to the bit.
+pub(super) fn symmetric(covariance: &DMatrix<f64>) -> DMatrix<f64> {
+    (covariance + covariance.transpose()) / 2.0
 }

@@ -9,7 +9,7 @@
 use nalgebra::DMatrix;
 use overparam_tensor::linalg::{Cholesky, matmul};
 
-use super::ensemble::{Gaussian, Prior};
+use super::ensemble::{Gaussian, Prior, symmetric};
 use super::{Regularizer, check, expect};
 use crate::NtkError;
 
@@ -24,10 +24,8 @@ pub fn posterior(prior: Prior<'_>, targets: &DMatrix<f64>, noise: Regularizer) -
     expect("covariance of test outputs", prior.tt, m, m)?;
     let factor = Cholesky::factor(&noise.added(prior.dd)?)?;
     let explained = matmul(prior.td, &factor.solve(&prior.td.transpose()));
-    // The product is symmetric up to rounding; its mean with its transpose is symmetric.
-    let symmetric = (&explained + explained.transpose()) / 2.0;
     let weights = factor.solve(targets);
-    Ok(Gaussian { mean: matmul(prior.td, &weights), covariance: prior.tt - symmetric })
+    Ok(Gaussian { mean: matmul(prior.td, &weights), covariance: prior.tt - symmetric(&explained) })
 }
 
 /// `log p(y)` summed over the outputs: `-(y^T (K + s)^-1 y + log det(K + s) + n log 2 pi) / 2` each.

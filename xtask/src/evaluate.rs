@@ -1,0 +1,102 @@
+//! Kernels between batches, some rows at a time, so that a person sees how far it is.
+
+use anyhow::{Result, anyhow, bail};
+use clap::ValueEnum;
+use nalgebra::DMatrix;
+use overparam_ntk::{Inputs, Kernel, NtkError};
+use overparam_tensor::linalg::Real;
+
+use crate::files::Batch;
+use crate::meter::Meter;
+
+/// Which kernels.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Covariance of the outputs at initialisation
+    Nngp,
+    /// Neural tangent kernel
+    Ntk,
+    /// Both of them
+    Both,
+}
+
+/// Results by name (`nngp`, `ntk`), each `n1 x n2`.
+pub(crate) type Named<T> = Vec<(&'static str, DMatrix<T>)>;
+
+/// The kernels between `x1` and `x2`, or of `x1` with itself. `task` names the work while it lasts.
+pub(crate) fn evaluate<T: Real>(
+    kernel: &Kernel<T>,
+    kind: Kind,
+    (x1, x2): (&Batch<T>, Option<&Batch<T>>),
+    task: &'static str,
+) -> Result<Named<T>> {
+    let (n1, n2) = (x1.count(), x2.unwrap_or(x1).count());
+    let mut results = Vec::new();
+    for (name, other) in [("nngp", Kind::Ntk), ("ntk", Kind::Nngp)] {
+        if kind != other {
+            results.push((name, zeros(n1, n2)?));
+        }
+    }
+    let second = x2.map(|x2| x2.inputs(0..n2)).transpose()?;
+    let mut meter = Meter::new(task, if x2.is_some() { n1 * n2 } else { n1 * (n1 + 1) / 2 });
+    let rows = rows_at_a_time(n1, x1.shape().pixels());
+    for start in (0..n1).step_by(rows) {
+        let end = n1.min(start + rows);
+        let block = x1.inputs(start..end)?;
+        let mut put = |column: usize, symmetric: bool, parts: Vec<DMatrix<T>>| {
+            for ((_, result), part) in results.iter_mut().zip(parts) {
+                result.view_mut((start, column), part.shape()).copy_from(&part);
+                if symmetric {
+                    let mirrored = part.transpose();
+                    result.view_mut((column, start), mirrored.shape()).copy_from(&mirrored);
+                }
+            }
+        };
+        let compute = |second: Option<&Inputs<T>>| {
+            one(kernel, kind, &block, second).map_err(|e| anyhow!("{}: {e}", x1.label()))
+        };
+        if let Some(second) = &second {
+            put(0, false, compute(Some(second))?);
+            meter.advance((end - start) * n2);
+            continue;
+        }
+        if start > 0 {
+            put(0, true, compute(Some(&x1.inputs(0..start)?))?);
+        }
+        put(start, false, compute(None)?);
+        meter.advance((end - start) * (start + end + 1) / 2);
+    }
+    Ok(results)
+}
+
+fn one<T: Real>(
+    kernel: &Kernel<T>,
+    kind: Kind,
+    x1: &Inputs<T>,
+    x2: Option<&Inputs<T>>,
+) -> Result<Vec<DMatrix<T>>, NtkError> {
+    Ok(match kind {
+        Kind::Nngp => vec![kernel.nngp(x1, x2)?],
+        Kind::Ntk => vec![kernel.ntk(x1, x2)?],
+        Kind::Both => {
+            let both = kernel.both(x1, x2)?;
+            vec![both.nngp, both.ntk]
+        }
+    })
+}
+
+/// Large enough that what is done once an input does not count, small enough for some thirty signs of life.
+fn rows_at_a_time(n: usize, pixels: usize) -> usize {
+    let least = if pixels > 1 { 16 } else { 512 };
+    n.div_ceil(32).max(least)
+}
+
+fn zeros<T: Real>(rows: usize, columns: usize) -> Result<DMatrix<T>> {
+    let mut elements = Vec::new();
+    let size = rows.checked_mul(columns).filter(|&size| elements.try_reserve_exact(size).is_ok());
+    let Some(size) = size else {
+        bail!("a kernel of {rows} x {columns} numbers does not fit in memory: pass fewer inputs");
+    };
+    elements.resize(size, T::ZERO);
+    Ok(DMatrix::from_vec(rows, columns, elements))
+}
