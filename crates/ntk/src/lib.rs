@@ -83,6 +83,7 @@
 //! |---|---|
 //! | [`architecture`] | the tree of layers, its JSON/TOML schema, shapes, descriptions |
 //! | [`activation`] | nonlinearities and their dual maps |
+//! | [`network`] | the finite network: `init`, `apply` and everything automatic differentiation makes of it |
 //! | [`kernel`] | NNGP and NTK between batches of vectors or images |
 //! | [`predict`] | training in closed form, ensembles, Gaussian processes, kernel ridge regression, other losses |
 //! | [`theory`] | spectrum on the sphere, complexity of targets, stable learning rates, order and chaos |
@@ -91,7 +92,9 @@ pub mod activation;
 pub mod architecture;
 mod error;
 mod inputs;
+pub mod empirical;
 pub mod kernel;
+pub mod network;
 pub mod predict;
 pub mod theory;
 
@@ -100,3 +103,4 @@ pub use architecture::{Architecture, Parameterization};
 pub use error::NtkError;
 pub use inputs::{Images, Inputs};
 pub use kernel::{Kernel, Kernels};
+pub use network::{Network, Params};
