@@ -94,6 +94,7 @@ mod error;
 mod inputs;
 pub mod empirical;
 pub mod kernel;
+pub mod linearize;
 pub mod network;
 pub mod predict;
 pub mod theory;
