@@ -85,6 +85,9 @@
 //! | [`activation`] | nonlinearities and their dual maps |
 //! | [`network`] | the finite network: `init`, `apply` and everything automatic differentiation makes of it |
 //! | [`kernel`] | NNGP and NTK between batches of vectors or images |
+//! | [`empirical`] | the NTK of a finite network: three methods, matrix-free products, drift |
+//! | [`linearize`] | networks linear or polynomial in their parameters |
+//! | [`noisy`] | training on noisy labels: distance to initialisation, auxiliary variables, kernel ridge regression |
 //! | [`predict`] | training in closed form, ensembles, Gaussian processes, kernel ridge regression, other losses |
 //! | [`theory`] | spectrum on the sphere, complexity of targets, stable learning rates, order and chaos |
 
@@ -96,6 +99,7 @@ pub mod empirical;
 pub mod kernel;
 pub mod linearize;
 pub mod network;
+pub mod noisy;
 pub mod predict;
 pub mod theory;
 
