@@ -93,9 +93,9 @@
 
 pub mod activation;
 pub mod architecture;
+pub mod empirical;
 mod error;
 mod inputs;
-pub mod empirical;
 pub mod kernel;
 pub mod linearize;
 pub mod network;

@@ -82,12 +82,12 @@ pub fn taylor<T: Real>(
     network.check_params(params)?;
     network.check_batch("inputs", x)?;
     let displacement = params.zip_map(start, &mut |to, from| to - from);
-    let terms = overparam_tensor::taylor(
-        &|p: &Params<T>| network.apply_batch(p, x),
-        start,
-        &displacement,
-        order,
-    );
+    let terms =
+        overparam_tensor::taylor(&|p: &Params<T>| network.apply_batch(p, x), start, &displacement, order);
     // Smallest first.
-    Ok(terms.into_iter().rev().reduce(|sum, term| sum + term).unwrap_or_else(|| network.apply_batch(start, x)))
+    Ok(terms
+        .into_iter()
+        .rev()
+        .reduce(|sum, term| sum + term)
+        .unwrap_or_else(|| network.apply_batch(start, x)))
 }

@@ -88,7 +88,12 @@ pub(crate) fn check(kernel: &DMatrix<f64>, targets: &DMatrix<f64>) -> Result<(),
 }
 
 /// Refuses a matrix of the wrong shape.
-pub(crate) fn expect(which: &'static str, matrix: &DMatrix<f64>, rows: usize, columns: usize) -> Result<(), NtkError> {
+pub(crate) fn expect(
+    which: &'static str,
+    matrix: &DMatrix<f64>,
+    rows: usize,
+    columns: usize,
+) -> Result<(), NtkError> {
     if matrix.shape() == (rows, columns) {
         return Ok(());
     }

@@ -70,7 +70,12 @@ fn kinds() -> Vec<Layer> {
 }
 
 fn activations() -> Vec<Layer> {
-    let root = Numerical::new("cubic root", |x: f64| (1.0 + x * x).cbrt(), |x| 2.0 * x / 3.0 * (1.0 + x * x).powf(-2.0 / 3.0), 60);
+    let root = Numerical::new(
+        "cubic root",
+        |x: f64| (1.0 + x * x).cbrt(),
+        |x| 2.0 * x / 3.0 * (1.0 + x * x).powf(-2.0 / 3.0),
+        60,
+    );
     let mut all = vec![
         Activation::leaky_relu(0.2),
         Activation::abs(),
@@ -89,7 +94,9 @@ fn activations() -> Vec<Layer> {
         Activation::Hermite { coefficients: vec![0.1, 0.7, 0.2] },
         Activation::Numerical(root),
     ];
-    all.extend(["tanh", "sigmoid", "softplus", "silu"].iter().filter_map(|name| Activation::numerical(name, None)));
+    all.extend(
+        ["tanh", "sigmoid", "softplus", "silu"].iter().filter_map(|name| Activation::numerical(name, None)),
+    );
     all.into_iter().map(Layer::from).collect()
 }
 
@@ -179,7 +186,13 @@ fn assert_converged(bodies: &[Vec<Layer>], standard: bool, seed: u64) {
     let (mut inside, mut entries) = (0, 0);
     for (body, verdict) in bodies.iter().zip(&verdicts) {
         if verdict.inside < verdict.entries {
-            println!("{}: {} of {} inside, worst {:.1}", names(body), verdict.inside, verdict.entries, verdict.worst);
+            println!(
+                "{}: {} of {} inside, worst {:.1}",
+                names(body),
+                verdict.inside,
+                verdict.entries,
+                verdict.worst
+            );
         }
         inside += verdict.inside;
         entries += verdict.entries;
@@ -208,10 +221,8 @@ fn every_layer_under_every_head() {
 /// The kernel in standard parameterisation takes the widths from the tree, so the same networks test it.
 #[test]
 fn every_layer_in_standard_parameterisation() {
-    let bodies: Vec<_> = kinds()
-        .into_iter()
-        .map(|kind| vec![filter(Padding::Same), kind, flatten()])
-        .collect();
+    let bodies: Vec<_> =
+        kinds().into_iter().map(|kind| vec![filter(Padding::Same), kind, flatten()]).collect();
     assert_converged(&bodies, true, 22);
 }
 

@@ -1,6 +1,7 @@
 //! Finite networks and their empirical kernels: properties, for a zoo with every layer and every activation.
 
 use nalgebra::DMatrix;
+use overparam_ntk::Architecture;
 use overparam_ntk::activation::{Activation, Numerical};
 use overparam_ntk::architecture::shape::Shape;
 use overparam_ntk::architecture::{
@@ -10,7 +11,6 @@ use overparam_ntk::architecture::{
 use overparam_ntk::empirical::{Costs, EmpiricalNtk, Method, drift};
 use overparam_ntk::linearize::taylor;
 use overparam_ntk::network::{Batch, Network, Params};
-use overparam_ntk::Architecture;
 use overparam_tensor::{Array, Tensor, Tree, grad, jvp, random::Stream, vmap};
 
 const IMAGE: Shape = Shape { height: 5, width: 4, channels: 2 };
@@ -37,7 +37,8 @@ fn zoo() -> Vec<(Architecture, Shape)> {
     let branches = |combine| {
         parallel([vec![erf(), dense(3).into()], vec![], vec![gelu(), filter(3, Padding::Same)]], combine)
     };
-    let deep = vec![dense(7).w_std(1.4).b_std(0.2).into(), relu(), norm(), dense(6).into(), erf(), dense(3).into()];
+    let deep =
+        vec![dense(7).w_std(1.4).b_std(0.2).into(), relu(), norm(), dense(6).into(), erf(), dense(3).into()];
     vec![
         (Architecture::new(deep.clone()), Shape::vector(4)),
         (Architecture::new(deep).standard(), Shape::vector(4)),
@@ -77,7 +78,8 @@ fn zoo() -> Vec<(Architecture, Shape)> {
 }
 
 fn activations() -> Vec<Activation> {
-    let square = Numerical::new("square", |x| x * x, |x| 2.0 * x, 10).and_derivative(|_| 2.0).and_derivative(|_| 0.0);
+    let square =
+        Numerical::new("square", |x| x * x, |x| 2.0 * x, 10).and_derivative(|_| 2.0).and_derivative(|_| 0.0);
     let mut all = vec![
         Activation::relu(),
         Activation::leaky_relu(0.2),
@@ -98,7 +100,9 @@ fn activations() -> Vec<Activation> {
         Activation::Hermite { coefficients: vec![0.1, 0.7, 0.2, 0.5] },
         Activation::Numerical(square),
     ];
-    all.extend(["tanh", "sigmoid", "softplus", "silu"].iter().filter_map(|name| Activation::numerical(name, None)));
+    all.extend(
+        ["tanh", "sigmoid", "softplus", "silu"].iter().filter_map(|name| Activation::numerical(name, None)),
+    );
     all
 }
 
@@ -230,13 +234,14 @@ fn derivatives_are_those_of_differences() {
 #[test]
 fn expansions_end_where_the_network_does() {
     let square = Activation::Monomial { degree: 2 };
-    for (layers, order) in [(vec![dense(3).b_std(0.2).into()], 1), (vec![dense(3).b_std(0.2).into(), square.into()], 2)] {
+    for (layers, order) in
+        [(vec![dense(3).b_std(0.2).into()], 1), (vec![dense(3).b_std(0.2).into(), square.into()], 2)]
+    {
         let (net, params, x) = setting(&Architecture::new(layers), Shape::vector(4), 5);
         let moved = params.map(&mut |leaf| leaf.affine(1.3, 0.2));
         let exact = net.apply_batch(&moved, &x);
-        let error = |order| {
-            (taylor(&net, &params, &moved, &x, order).unwrap() - &exact).square().sum().item().sqrt()
-        };
+        let error =
+            |order| (taylor(&net, &params, &moved, &x, order).unwrap() - &exact).square().sum().item().sqrt();
         assert!(error(order) < 1e-12, "{:e}", error(order));
         assert!(error(order - 1) > 1e-3);
     }
@@ -283,18 +288,26 @@ fn masks_are_those_of_dropout() {
 
 #[test]
 fn what_does_not_fit_is_refused() {
-    let refuse = |layers: Vec<Layer>, shape: Shape| Network::new(&Architecture::new(layers), shape).unwrap_err().to_string();
+    let refuse = |layers: Vec<Layer>, shape: Shape| {
+        Network::new(&Architecture::new(layers), shape).unwrap_err().to_string()
+    };
     let widths = refuse(vec![dense(4).into(), residual([relu(), dense(5).into()])], Shape::vector(2));
     assert_eq!(
         widths,
         "layer 2 (residual): branches end in 1 x 1 pixels of 4 channels and 1 x 1 pixels of 5 channels: in a finite network \
          they must fit"
     );
-    assert_eq!(refuse(vec![dense(0).into()], Shape::vector(2)), "layer 1 (dense): width = 0: a finite network needs at least 1");
+    assert_eq!(
+        refuse(vec![dense(0).into()], Shape::vector(2)),
+        "layer 1 (dense): width = 0: a finite network needs at least 1"
+    );
     let large = refuse(vec![relu(), conv(1, [6, 6]).into()], IMAGE);
     assert_eq!(large, "layer 2 (conv): the 6 x 6 window is larger than the 5 x 4 image");
     assert_eq!(refuse(vec![], IMAGE), "architecture: there are no layers");
-    assert_eq!(refuse(vec![dropout(0.0)], IMAGE), "layer 1 (dropout): keep = 0: expected a probability in (0, 1]");
+    assert_eq!(
+        refuse(vec![dropout(0.0)], IMAGE),
+        "layer 1 (dropout): keep = 0: expected a probability in (0, 1]"
+    );
 
     let (net, params, x) = setting(&Architecture::new([dense(3).into()]), Shape::vector(4), 2);
     let other = setting(&Architecture::new([dense(2).into()]), Shape::vector(4), 2);
@@ -310,7 +323,10 @@ fn what_does_not_fit_is_refused() {
     let error = ntk.trace(&x, Some(&wrong)).unwrap_err().to_string();
     assert_eq!(error, "second inputs: expected [2, 4], got [2, 3]");
     let infinite = Batch::from(Tensor::full(&[2, 4], f64::NAN));
-    assert_eq!(ntk.full(&infinite, None).unwrap_err().to_string(), "first inputs: there is an entry that is not finite");
+    assert_eq!(
+        ntk.full(&infinite, None).unwrap_err().to_string(),
+        "first inputs: there is an entry that is not finite"
+    );
     let error = ntk.operator(&x, None).unwrap().apply(&Tensor::zeros(&[3, 3])).unwrap_err().to_string();
     assert_eq!(error, "vector: expected [2, 3], got [3, 3]");
     let masked = Batch { x: x.x.clone(), masks: vec![Tensor::zeros(&[2, 4])] };

@@ -54,27 +54,34 @@ fn rate(p: &Problem, lambda: f64) -> f64 {
 
 #[test]
 fn three_ways_to_one_solution() {
-    let vector = vec![dense(24).b_std(0.3).into(), erf(), dense(24).into(), relu(), dense(2).b_std(0.1).into()];
+    let vector =
+        vec![dense(24).b_std(0.3).into(), erf(), dense(24).into(), relu(), dense(2).b_std(0.1).into()];
     let filter = || conv(6, [2, 2]).padding(Padding::Circular).b_std(0.2);
-    let image =
-        vec![filter().into(), residual([relu(), filter().into()]), relu(), global_avg_pool(), dense(2).into()];
-    let cases = [
-        (vector, Shape::vector(3)),
-        (image, Shape { height: 3, width: 3, channels: 2 }),
+    let image = vec![
+        filter().into(),
+        residual([relu(), filter().into()]),
+        relu(),
+        global_avg_pool(),
+        dense(2).into(),
     ];
+    let cases = [(vector, Shape::vector(3)), (image, Shape { height: 3, width: 3, channels: 2 })];
     for (seed, (layers, shape)) in cases.into_iter().enumerate() {
         for lambda in [0.7, 1.5] {
             let p = problem(layers.clone(), shape, seed as u64);
             let expected = ridge(&p, lambda);
-            let [train, test] =
-                [&p.train, &p.test].map(|x| Linearized::new(&p.net, &p.start, x).unwrap());
+            let [train, test] = [&p.train, &p.test].map(|x| Linearized::new(&p.net, &p.start, x).unwrap());
             let model = |params: &Params<f64>| train.apply(params);
             let stop = Stop::after(20_000).at_gradient_norm(1e-9);
             let descent = || Optimizer::descent(rate(&p, lambda));
             let rdi = noisy::rdi(model, &p.start, &p.targets, lambda, &mut descent(), stop).unwrap();
             let aux = noisy::aux(model, &p.start, &p.targets, lambda, &mut descent(), stop).unwrap();
             for (name, fit) in [("RDI", &rdi), ("AUX", &aux)] {
-                assert_eq!(fit.report.reason, StopReason::GradientNorm, "{name} after {} steps", fit.report.steps);
+                assert_eq!(
+                    fit.report.reason,
+                    StopReason::GradientNorm,
+                    "{name} after {} steps",
+                    fit.report.steps
+                );
                 let error = (column(&test.apply(&fit.params)) - &expected).amax();
                 println!("{name}, lambda {lambda}: {error:.1e} from kernel ridge regression");
                 assert!(error < 1e-6, "{name}, lambda {lambda}: {error:e} from kernel ridge regression");

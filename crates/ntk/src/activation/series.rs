@@ -76,7 +76,10 @@ impl Numerical {
             _ => self.higher.get(order - 2),
         };
         let Some(function) = function else {
-            panic!("activation {}: derivative {order} was not given; see Numerical::and_derivative", self.name)
+            panic!(
+                "activation {}: derivative {order} was not given; see Numerical::and_derivative",
+                self.name
+            )
         };
         &**function
     }

@@ -31,7 +31,7 @@ pub(super) fn contract<T: Real>(left: &Side<T>, right: Option<&Side<T>>) -> DMat
         }
     });
     if right.is_none() {
-        mirror(kernel.as_mut_slice(), height, left.blocks.length * left.rows);
+        mirror(kernel.as_mut_slice(), height);
     }
     kernel
 }
@@ -91,13 +91,7 @@ impl<T: Real> Tile<'_, T> {
         }
     }
 
-    fn add_images(
-        &mut self,
-        inputs: &DMatrix<T>,
-        cotangents: &DMatrix<T>,
-        rows: usize,
-        pixels: usize,
-    ) {
+    fn add_images(&mut self, inputs: &DMatrix<T>, cotangents: &DMatrix<T>, rows: usize, pixels: usize) {
         let examples = inputs.nrows() / pixels;
         for column in 0..cotangents.ncols() / pixels {
             let j = column / rows;
@@ -106,7 +100,8 @@ impl<T: Real> Tile<'_, T> {
                 let mut sum = T::ZERO;
                 for q in 0..pixels {
                     let h = &inputs.column(j * pixels + q).data.into_slice()[i * pixels..][..pixels];
-                    let g = &cotangents.column(column * pixels + q).data.into_slice()[row * pixels..][..pixels];
+                    let g =
+                        &cotangents.column(column * pixels + q).data.into_slice()[row * pixels..][..pixels];
                     sum += h.iter().zip(g).map(|(&h, &g)| h * g).sum::<T>();
                 }
                 self.column(column, row + 1)[row] += sum;
@@ -115,17 +110,20 @@ impl<T: Real> Tile<'_, T> {
     }
 }
 
-/// Copies what is below the diagonal above it, in square blocks.
-fn mirror<T: Real>(kernel: &mut [T], n: usize, block: usize) {
-    for start in (0..n).step_by(block) {
-        let end = (start + block).min(n);
+/// Copies what is below the diagonal above it, a few columns at a time so that cache lines are used whole.
+fn mirror<T: Real>(kernel: &mut [T], n: usize) {
+    const COLUMNS: usize = 16;
+    // Stripes are written one after another because each reads all those before it; its columns are shared out.
+    for start in (0..n).step_by(COLUMNS * rayon::current_num_threads()) {
+        let end = (start + COLUMNS * rayon::current_num_threads()).min(n);
         let (left, stripe) = kernel.split_at_mut(start * n);
-        let copy = |(c, column): (usize, &mut [T])| {
+        stripe[..(end - start) * n].par_chunks_mut(COLUMNS * n).enumerate().for_each(|(chunk, columns)| {
+            let first = start + chunk * COLUMNS;
             for j in 0..start {
-                column[j] = left[j * n + start + c];
+                let row = &left[j * n + first..][..columns.len() / n];
+                row.iter().enumerate().for_each(|(c, &x)| columns[c * n + j] = x);
             }
-        };
-        stripe[..(end - start) * n].par_chunks_exact_mut(n).enumerate().for_each(copy);
+        });
         for c in start..end {
             for r in start..c {
                 stripe[(c - start) * n + r] = stripe[(r - start) * n + c];

@@ -28,11 +28,7 @@ impl Costs {
         Self::new(network, (n1, n2), Reduction::Trace)
     }
 
-    pub(super) fn new(
-        network: &Network,
-        (n1, n2): (usize, Option<usize>),
-        reduction: Reduction,
-    ) -> Self {
+    pub(super) fn new(network: &Network, (n1, n2): (usize, Option<usize>), reduction: Reduction) -> Self {
         let k = network.outputs() as f64;
         let (n1, n2) = (n1 as f64, n2.map(|n| n as f64));
         let examples = n1 + n2.unwrap_or(0.0);
@@ -57,8 +53,7 @@ impl Costs {
         Self {
             jacobian: examples * (1.0 + 2.0 * k) * forward
                 + 2.0 * pairs * products * network.parameter_count() as f64,
-            products: (n1 + n2.unwrap_or(n1)) * forward
-                + 2.0 * n2.unwrap_or(n1) * k * (1.0 + n1) * forward,
+            products: (n1 + n2.unwrap_or(n1)) * forward + 2.0 * n2.unwrap_or(n1) * k * (1.0 + n1) * forward,
             structured,
             forms,
         }
@@ -71,7 +66,10 @@ impl Costs {
             (self.jacobian, Method::Jacobian),
             (self.products, Method::Products),
         ];
-        candidates.into_iter().reduce(|a, b| if b.0 < a.0 { b } else { a }).map_or(Method::Structured, |c| c.1)
+        candidates
+            .into_iter()
+            .reduce(|a, b| if b.0 < a.0 { b } else { a })
+            .map_or(Method::Structured, |c| c.1)
     }
 }
 

@@ -65,7 +65,8 @@ impl Blocks {
     const ROWS: usize = 128;
 
     fn new(examples: usize, rows: usize) -> Self {
-        Self { examples, length: (Self::ROWS / rows).max(1) }
+        let count = (examples * rows).div_ceil(Self::ROWS);
+        Self { examples, length: examples.div_ceil(count.max(1)).max(1) }
     }
 
     pub(super) fn ranges(self) -> impl IndexedParallelIterator<Item = std::ops::Range<usize>> {
@@ -125,7 +126,8 @@ pub(super) fn structured<T: Real>(
     let (inputs, cotangents) = derivatives(network, params, batch);
     let each = network.sites().iter().zip(forms).zip(inputs.iter().zip(&cotangents));
     let terms = each.map(|((site, form), (input, cotangent))| {
-        let data = Data { site, input: &input.elements(), cotangent: &cotangent.elements(), n: batch.count(), k };
+        let data =
+            Data { site, input: &input.elements(), cotangent: &cotangent.elements(), n: batch.count(), k };
         let (weight, bias) = (T::of(site.scales.weight.powi(2)), T::of(site.scales.bias.powi(2)));
         match form {
             Form::Gram => Term::Gram {

@@ -56,7 +56,12 @@ impl Network {
             // Uniform numbers as probabilities of normal ones: the streams draw normals.
             let normal = Tensor::<f64>::normal(&stream.indexed(i as u64), &shape_of(n, shape), 1.0);
             let uniform = normal.scale(std::f64::consts::FRAC_1_SQRT_2).erf().affine(0.5, 0.5);
-            let kept = uniform.array().elements().iter().map(|&u| T::of(if u < keep { 1.0 / keep } else { 0.0 })).collect();
+            let kept = uniform
+                .array()
+                .elements()
+                .iter()
+                .map(|&u| T::of(if u < keep { 1.0 / keep } else { 0.0 }))
+                .collect();
             Tensor::from_vec(uniform.shape(), kept)
         });
         Batch { masks: masks.collect(), x: batch.x }

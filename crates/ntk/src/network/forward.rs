@@ -20,12 +20,7 @@ pub(super) struct Pass<'a, T: Real> {
 }
 
 impl<T: Real> Pass<'_, T> {
-    pub(super) fn layers(
-        &mut self,
-        layers: &[Layer],
-        params: &[LayerParams<T>],
-        x: &Tensor<T>,
-    ) -> Tensor<T> {
+    pub(super) fn layers(&mut self, layers: &[Layer], params: &[LayerParams<T>], x: &Tensor<T>) -> Tensor<T> {
         let each = layers.iter().zip(params);
         each.fold(x.clone(), |x, (layer, params)| self.layer(layer, params, &x))
     }
@@ -123,15 +118,11 @@ fn scaled<T: Real>(x: &Tensor<T>, factor: f64) -> Tensor<T> {
 }
 
 fn combined<T: Real>(ends: &[Tensor<T>], combine: Combine) -> Tensor<T> {
-    let reduce = |f: fn(Tensor<T>, &Tensor<T>) -> Tensor<T>| {
-        ends[1..].iter().fold(ends[0].clone(), f)
-    };
+    let reduce = |f: fn(Tensor<T>, &Tensor<T>) -> Tensor<T>| ends[1..].iter().fold(ends[0].clone(), f);
     match combine {
         Combine::Sum => reduce(|a, b| a + b),
         Combine::Product => reduce(|a, b| a * b),
-        Combine::Concat => {
-            Tensor::concatenate(&ends.iter().collect::<Vec<_>>(), ends[0].rank() - 1)
-        }
+        Combine::Concat => Tensor::concatenate(&ends.iter().collect::<Vec<_>>(), ends[0].rank() - 1),
     }
 }
 
