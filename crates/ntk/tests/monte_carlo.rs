@@ -19,8 +19,8 @@ use overparam_ntk::{Architecture, Images, Inputs, Kernel, NtkError};
 use overparam_tensor::random::Stream;
 use rayon::prelude::*;
 
-const WIDTH: usize = 192;
-const NETWORKS: u64 = 12;
+const WIDTH: usize = 144;
+const NETWORKS: u64 = 9;
 const INPUTS: usize = 3;
 const SHAPE: Shape = Shape { height: 4, width: 4, channels: 2 };
 

@@ -156,7 +156,8 @@ pub(super) fn from_jacobians<T: Real>(
     let jacobians = vmap(
         |example: &Batch<T>| {
             let example = example.map(&mut |leaf| leaf.unsqueeze(0));
-            jacobian(|p: &Params<T>| network.apply_batch(p, &example), params)
+            // One output axis: images of outputs and filters together would have more axes than an array may have.
+            jacobian(|p: &Params<T>| network.apply_batch(p, &example).reshape(&[k]), params)
         },
         batch,
     );
