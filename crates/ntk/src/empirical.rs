@@ -23,9 +23,9 @@
 //! `n^2 k^2 fan_in fan_out`. With many pixels the layer's Jacobian `w sum_p h(p) g_a(p)^T` may be cheaper; each layer takes
 //! whichever is.
 //!
-//! Results are assembled in blocks cut by shape alone: bit-identical on any number of threads. Memory: the result, twice it
-//! nowhere, and per side `n (sum_l P_l fan_in_l + k sum_l Q_l fan_out_l)` numbers, `P_l`, `Q_l` pixels, twice (as tensors and as
-//! blocks).
+//! Results are assembled in blocks cut by shape alone: bit-identical on any number of threads. Peak memory is the result, held
+//! once, and per side `n sum_l (P_l fan_in_l + k Q_l fan_out_l)` numbers, twice (as tensors and as blocks), with `P_l`, `Q_l` pixels
+//! before and after layer `l`: for a 512 x 512 network with `n = 200`, `k = 10` in f32, 16 MB and about 18 MB.
 //!
 //! ```
 //! use overparam_ntk::architecture::{Architecture, dense, relu, shape::Shape};
