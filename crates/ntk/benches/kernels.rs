@@ -8,9 +8,13 @@ use std::time::{Duration, Instant};
 
 use nalgebra::DMatrix;
 use overparam_ntk::architecture::shape::Shape;
+use overparam_ntk::architecture::{dense as dense_layer, relu};
+use overparam_ntk::empirical::EmpiricalNtk;
+use overparam_ntk::network::Batch;
 use overparam_ntk::predict::{Regularizer, Schedule, krylov::Krylov};
-use overparam_ntk::{Architecture, Images, Inputs, Kernel};
+use overparam_ntk::{Architecture, Images, Inputs, Kernel, Network, Params};
 use overparam_tensor::linalg::Real;
+use overparam_tensor::random::Stream;
 
 fn dense(n: usize, d: usize, i0: usize) -> DMatrix<f64> {
     DMatrix::from_fn(n, d, |i, j| {
@@ -67,9 +71,23 @@ fn predict() -> impl Fn() {
     }
 }
 
+/// The full empirical NTK of a 512 x 512 network at its initialisation, f32.
+fn empirical(outputs: usize) -> impl Fn() {
+    let layers =
+        [dense_layer(512).into(), relu(), dense_layer(512).into(), relu(), dense_layer(outputs).into()];
+    let x = Inputs::from(dense(200, 100, 0).map(|x| x as f32));
+    let net = Network::new(&Architecture::new(layers), x.shape()).expect("the widths fit");
+    let params: Params<f32> = net.init(&Stream::root(0));
+    let batch = Batch::from(&x);
+    move || {
+        let ntk = EmpiricalNtk::new(&net, &params).expect("its own parameters");
+        std::hint::black_box(ntk.full(&batch, None).expect("finite inputs"));
+    }
+}
+
 type Case = (&'static str, fn() -> Box<dyn Fn()>);
 
-const CASES: [Case; 8] = [
+const CASES: [Case; 10] = [
     ("nt_fc_n2000_f64", || Box::new(ntk::<f64>(&fc(), &dense(2000, 784, 0).into()))),
     ("nt_fc_n4000_f64", || Box::new(ntk::<f64>(&fc(), &dense(4000, 784, 0).into()))),
     ("nt_fc_n4000_f32", || Box::new(ntk::<f32>(&fc(), &dense(4000, 784, 0).map(|x| x as f32).into()))),
@@ -77,6 +95,8 @@ const CASES: [Case; 8] = [
     ("nt_conv_gap_16x16_n32_f32", || Box::new(ntk::<f32>(&cnn("global_avg_pool"), &images(32, 16)))),
     ("nt_conv_gap_32x32_n8_f32", || Box::new(ntk::<f32>(&cnn("global_avg_pool"), &images(8, 32)))),
     ("nt_conv_flatten_32x32_n64_f32", || Box::new(ntk::<f32>(&cnn("flatten"), &images(64, 32)))),
+    ("nt_empirical_fc512x2_k1_n200", || Box::new(empirical(1))),
+    ("nt_empirical_fc512x2_k10_n200", || Box::new(empirical(10))),
     ("nt_predict_n2000", || Box::new(predict())),
 ];
 

@@ -1,6 +1,7 @@
 //! What can go wrong, each with what was given, what was expected and where.
 
 use overparam_tensor::linalg::LinalgError;
+use overparam_tensor::optim::Diverged;
 
 /// Everything this crate refuses.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -68,6 +69,9 @@ pub enum NtkError {
     /// A decomposition failed.
     #[error(transparent)]
     Linalg(#[from] LinalgError),
+    /// Training stopped being finite.
+    #[error(transparent)]
+    Diverged(#[from] Diverged),
 }
 
 impl NtkError {

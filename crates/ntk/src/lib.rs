@@ -83,15 +83,23 @@
 //! |---|---|
 //! | [`architecture`] | the tree of layers, its JSON/TOML schema, shapes, descriptions |
 //! | [`activation`] | nonlinearities and their dual maps |
+//! | [`network`] | the finite network: `init`, `apply` and everything automatic differentiation makes of it |
 //! | [`kernel`] | NNGP and NTK between batches of vectors or images |
+//! | [`empirical`] | the NTK of a finite network: three methods, matrix-free products, drift |
+//! | [`linearize`] | networks linear or polynomial in their parameters |
+//! | [`noisy`] | training on noisy labels: distance to initialisation, auxiliary variables, kernel ridge regression |
 //! | [`predict`] | training in closed form, ensembles, Gaussian processes, kernel ridge regression, other losses |
 //! | [`theory`] | spectrum on the sphere, complexity of targets, stable learning rates, order and chaos |
 
 pub mod activation;
 pub mod architecture;
+pub mod empirical;
 mod error;
 mod inputs;
 pub mod kernel;
+pub mod linearize;
+pub mod network;
+pub mod noisy;
 pub mod predict;
 pub mod theory;
 
@@ -100,3 +108,4 @@ pub use architecture::{Architecture, Parameterization};
 pub use error::NtkError;
 pub use inputs::{Images, Inputs};
 pub use kernel::{Kernel, Kernels};
+pub use network::{Network, Params};

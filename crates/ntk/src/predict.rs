@@ -69,7 +69,7 @@ impl Regularizer {
 }
 
 /// Refuses a training kernel that is empty, not square, or does not fit the targets.
-fn check(kernel: &DMatrix<f64>, targets: &DMatrix<f64>) -> Result<(), NtkError> {
+pub(crate) fn check(kernel: &DMatrix<f64>, targets: &DMatrix<f64>) -> Result<(), NtkError> {
     let (rows, columns) = kernel.shape();
     if rows == 0 || rows != columns {
         return Err(NtkError::input(
@@ -90,7 +90,12 @@ fn check(kernel: &DMatrix<f64>, targets: &DMatrix<f64>) -> Result<(), NtkError> 
 }
 
 /// Refuses a matrix of the wrong shape.
-fn expect(which: &'static str, matrix: &DMatrix<f64>, rows: usize, columns: usize) -> Result<(), NtkError> {
+pub(crate) fn expect(
+    which: &'static str,
+    matrix: &DMatrix<f64>,
+    rows: usize,
+    columns: usize,
+) -> Result<(), NtkError> {
     if matrix.shape() == (rows, columns) {
         return Ok(());
     }

@@ -1,155 +1,246 @@
-//! Wide random networks, drawn and averaged: the kernel is what they converge to. Weights as the infinite network's: dense and
-//! convolutional layers in NTK parameterisation; the estimate is the mean over outputs and networks of `f_c(x) f_c(y)`.
+//! Random finite networks, drawn and averaged, converge to the kernels: every layer kind and every pair of them.
+//!
+//! An entry's estimate is the mean over `NETWORKS` networks of width `WIDTH` of `1/k sum_c f_c(x) f_c(y)` (NNGP, `k = WIDTH`
+//! outputs) or of the empirical NTK; it should lie within four standard errors of the kernel.
+//!
+//! *Choice of sizes.* Fluctuations of one network are of relative size `a/sqrt(width)`, the finite-width bias `b/width` with `a` and
+//! `b` of order one (of the depth), so bias over standard error is `(b/a) sqrt(NETWORKS/WIDTH)`: a quarter of `b/a` here, below
+//! the four standard errors allowed. More networks at this width would measure the bias, not the kernel.
 
-use nalgebra::DMatrix;
+use overparam_ntk::activation::{Activation, Numerical};
 use overparam_ntk::architecture::shape::Shape;
-use overparam_ntk::{Architecture, Images, Kernel};
-use overparam_tensor::linalg::matmul;
+use overparam_ntk::architecture::{
+    Combine, GlobalSelfAttention, Layer, Padding, Pool, conv, dense, dropout, erf, flatten, global_avg_pool,
+    global_sum_pool, layer_norm, parallel, relu, residual,
+};
+use overparam_ntk::empirical::EmpiricalNtk;
+use overparam_ntk::network::{Batch, Network, Params};
+use overparam_ntk::{Architecture, Images, Inputs, Kernel, NtkError};
 use overparam_tensor::random::Stream;
-use serde_json::Value;
+use rayon::prelude::*;
 
-const SIDE: usize = 3;
-const WIDTH: usize = 200;
-const NETWORKS: u64 = 40;
+const WIDTH: usize = 144;
+const NETWORKS: u64 = 9;
+const INPUTS: usize = 3;
+const SHAPE: Shape = Shape { height: 4, width: 4, channels: 2 };
 
-/// Activations of all pixels: `channels x pixels` for each input.
-type Maps = Vec<DMatrix<f64>>;
-
-fn affine(maps: &Maps, taps: &[(isize, isize)], body: &Value, stream: Stream) -> Maps {
-    let (w, b) = (body["w_std"].as_f64().unwrap(), body["b_std"].as_f64().unwrap_or(0.0));
-    let fan_in = maps[0].nrows();
-    let bias = stream.named("bias").normal_vector::<f64>(WIDTH, b);
-    let mut out: Maps = maps.iter().map(|m| DMatrix::from_fn(WIDTH, m.ncols(), |i, _| bias[i])).collect();
-    let side = (maps[0].ncols() as f64).sqrt() as isize;
-    for (t, &(dy, dx)) in taps.iter().enumerate() {
-        let std = w / ((fan_in * taps.len()) as f64).sqrt();
-        let weights: DMatrix<f64> = stream.indexed(t as u64).normal_matrix(WIDTH, fan_in, std);
-        for (out, map) in out.iter_mut().zip(maps) {
-            let product = matmul(&weights, map);
-            for p in 0..map.ncols() as isize {
-                let (y, x) = (p / side + dy, p % side + dx);
-                if (0..side).contains(&y) && (0..side).contains(&x) {
-                    let mut column = out.column_mut(p as usize);
-                    column += product.column((y * side + x) as usize);
-                }
-            }
-        }
-    }
-    out
+fn wide() -> Layer {
+    dense(WIDTH).w_std(1.3).b_std(0.3).into()
 }
 
-fn layer(maps: &Maps, layer: &Value, stream: Stream) -> Maps {
-    let pointwise = |f: fn(f64) -> f64| maps.iter().map(|m| m.map(f)).collect();
-    match layer.as_str() {
-        Some("relu") => return pointwise(|x| x.max(0.0)),
-        Some("abs") => return pointwise(f64::abs),
-        Some("sin") => return pointwise(f64::sin),
-        Some("tanh") => return pointwise(f64::tanh),
-        Some("global_avg_pool") => {
-            return maps
-                .iter()
-                .map(|m| DMatrix::from_column_slice(m.nrows(), 1, m.column_mean().as_slice()))
-                .collect();
-        }
-        Some("flatten") => {
-            return maps.iter().map(|m| DMatrix::from_column_slice(m.len(), 1, m.as_slice())).collect();
-        }
-        _ => {}
+fn filter(padding: Padding) -> Layer {
+    conv(WIDTH, [2, 2]).padding(padding).w_std(1.3).b_std(0.3).into()
+}
+
+fn branches(combine: Combine) -> Layer {
+    parallel([vec![relu(), wide()], vec![erf(), filter(Padding::Same)]], combine)
+}
+
+fn attention() -> Layer {
+    GlobalSelfAttention {
+        channels: WIDTH,
+        w_query_std: 1.0,
+        w_key_std: 1.1,
+        w_value_std: 1.2,
+        w_out_std: 0.9,
+        b_std: Some(0.3),
     }
-    if let Some(body) = layer.get("dense") {
-        return affine(maps, &[(0, 0)], body, stream);
+    .into()
+}
+
+/// One of each kind that keeps images images.
+fn kinds() -> Vec<Layer> {
+    let window = |padding| Pool { window: [2, 2], strides: [1, 1], padding };
+    vec![
+        wide(),
+        filter(Padding::Same),
+        filter(Padding::Valid),
+        filter(Padding::Circular),
+        Layer::AvgPool(window(Padding::Same)),
+        Layer::SumPool(window(Padding::Valid)),
+        relu(),
+        layer_norm(),
+        dropout(0.7),
+        residual([relu(), filter(Padding::Same)]),
+        branches(Combine::Sum),
+        branches(Combine::Concat),
+        branches(Combine::Product),
+        attention(),
+    ]
+}
+
+fn activations() -> Vec<Layer> {
+    let root = Numerical::new(
+        "cubic root",
+        |x: f64| (1.0 + x * x).cbrt(),
+        |x| 2.0 * x / 3.0 * (1.0 + x * x).powf(-2.0 / 3.0),
+        60,
+    );
+    let mut all = vec![
+        Activation::leaky_relu(0.2),
+        Activation::abs(),
+        Activation::AbRelu { a: 0.3, b: -0.8 },
+        Activation::Erf,
+        Activation::Gelu,
+        Activation::Sin { a: 1.2, b: 0.9, c: 0.3 },
+        Activation::Cos { a: 1.2, b: 0.9, c: 0.3 },
+        Activation::Rbf { gamma: 0.5 },
+        Activation::Exp { a: 1.0, b: 0.3 },
+        Activation::Sign,
+        Activation::Monomial { degree: 2 },
+        Activation::RectifiedMonomial { degree: 0 },
+        Activation::RectifiedMonomial { degree: 2 },
+        Activation::Polynomial { coefficients: vec![0.3, 1.0, -0.2] },
+        Activation::Hermite { coefficients: vec![0.1, 0.7, 0.2] },
+        Activation::Numerical(root),
+    ];
+    all.extend(
+        ["tanh", "sigmoid", "softplus", "silu"].iter().filter_map(|name| Activation::numerical(name, None)),
+    );
+    all.into_iter().map(Layer::from).collect()
+}
+
+fn inputs() -> Inputs<f64> {
+    let count = INPUTS * SHAPE.pixels() * SHAPE.channels;
+    let numbers = Stream::root(3).normal_vector::<f64>(count, 1.0);
+    Images::new(INPUTS, SHAPE, numbers.as_slice().to_vec()).unwrap().into()
+}
+
+/// Largest distance of an entry in standard errors, and how many of how many entries are within four.
+struct Verdict {
+    inside: usize,
+    entries: usize,
+    worst: f64,
+}
+
+/// Sums of an entry's estimates and of their squares.
+#[derive(Clone, Copy, Default)]
+struct Sums(f64, f64);
+
+impl Sums {
+    fn add(&mut self, x: f64) {
+        self.0 += x;
+        self.1 += x * x;
     }
-    if let Some(body) = layer.get("conv") {
-        let taps: Vec<_> = (-1..=1).flat_map(|y| (-1..=1).map(move |x| (y, x))).collect();
-        return affine(maps, &taps, body, stream);
+
+    /// Distance of the mean from `exact` in standard errors; entries without fluctuations must agree to rounding.
+    fn distance(self, exact: f64) -> f64 {
+        let n = NETWORKS as f64;
+        let mean = self.0 / n;
+        let error = ((self.1 / n - mean * mean).max(0.0) / (n - 1.0)).sqrt();
+        let rounding = 1e-12 * exact.abs();
+        (mean - exact).abs() / (error + rounding).max(f64::MIN_POSITIVE)
     }
-    if layer.get("layer_norm").is_some() {
-        let normal = |m: &DMatrix<f64>| {
-            let mut m = m.clone();
-            for mut column in m.column_iter_mut() {
-                let (mean, std) = (column.mean(), column.variance().sqrt());
-                column.iter_mut().for_each(|x| *x = (*x - mean) / std);
-            }
-            m
-        };
-        return maps.iter().map(normal).collect();
-    }
-    if let Some(branch) = layer.get("residual") {
-        let end = apply(maps, branch, stream);
-        return maps.iter().zip(&end).map(|(a, b)| a + b).collect();
-    }
-    let parallel = &layer["parallel"];
-    let branches = parallel["branches"].as_array().unwrap().iter().enumerate();
-    let ends: Vec<Maps> =
-        branches.map(|(i, b)| apply(maps, b, stream.named("branch").indexed(i as u64))).collect();
-    let merge = |i: usize| match parallel["combine"].as_str() {
-        Some("product") => ends[0][i].component_mul(&ends[1][i]),
-        Some("concat") => {
-            DMatrix::from_fn(2 * WIDTH, ends[0][i].ncols(), |r, c| ends[r / WIDTH][i][(r % WIDTH, c)])
-        }
-        _ => &ends[0][i] + &ends[1][i],
+}
+
+fn judge(body: &[Layer], standard: bool, stream: Stream) -> Result<Verdict, NtkError> {
+    let network = |outputs: usize| {
+        let last = dense(outputs).w_std(1.3).b_std(0.3).into();
+        let net = Architecture::new(body.iter().cloned().chain([last]));
+        if standard { net.standard() } else { net }
     };
-    (0..maps.len()).map(merge).collect()
+    let x = inputs();
+    let exact = Kernel::new(&network(1), SHAPE)?.both(&x, None)?;
+    let (many, one) = (Network::new(&network(WIDTH), SHAPE)?, Network::new(&network(1), SHAPE)?);
+    let mut sums = [[Sums::default(); 2]; INPUTS * INPUTS];
+    for seed in 0..NETWORKS {
+        let stream = stream.indexed(seed);
+        let (wide, narrow) = (stream.named("nngp"), stream.named("ntk"));
+        let batch: Batch<f64> = many.with_masks(&wide.named("masks"), &x);
+        let params: Params<f64> = many.init(&wide);
+        let f = many.apply_batch(&params, &batch).array().to_matrix();
+        let nngp = &f * f.transpose() / WIDTH as f64;
+        let batch: Batch<f64> = one.with_masks(&narrow.named("masks"), &x);
+        let params: Params<f64> = one.init(&narrow);
+        let ntk = EmpiricalNtk::new(&one, &params)?.trace(&batch, None)?;
+        for (sums, (&k, &t)) in sums.iter_mut().zip(nngp.iter().zip(&ntk)) {
+            sums[0].add(k);
+            sums[1].add(t);
+        }
+    }
+    let mut verdict = Verdict { inside: 0, entries: 0, worst: 0.0 };
+    for i in 0..INPUTS {
+        for j in 0..=i {
+            let [nngp, ntk] = sums[j * INPUTS + i];
+            for distance in [nngp.distance(exact.nngp[(i, j)]), ntk.distance(exact.ntk[(i, j)])] {
+                verdict.entries += 1;
+                verdict.inside += usize::from(distance < 4.0);
+                verdict.worst = verdict.worst.max(distance);
+            }
+        }
+    }
+    Ok(verdict)
 }
 
-fn apply(maps: &Maps, layers: &Value, stream: Stream) -> Maps {
-    let each = layers.as_array().unwrap().iter().enumerate();
-    each.fold(maps.clone(), |maps, (i, l)| layer(&maps, l, stream.indexed(i as u64)))
+fn names(body: &[Layer]) -> String {
+    body.iter().map(Layer::name).collect::<Vec<_>>().join(" ")
+}
+
+/// 99% of all entries within four standard errors.
+fn assert_converged(bodies: &[Vec<Layer>], standard: bool, seed: u64) {
+    let verdicts: Vec<Verdict> = bodies
+        .par_iter()
+        .enumerate()
+        .map(|(i, body)| judge(body, standard, Stream::root(seed).indexed(i as u64)).unwrap())
+        .collect();
+    let (mut inside, mut entries) = (0, 0);
+    for (body, verdict) in bodies.iter().zip(&verdicts) {
+        if verdict.inside < verdict.entries {
+            println!(
+                "{}: {} of {} inside, worst {:.1}",
+                names(body),
+                verdict.inside,
+                verdict.entries,
+                verdict.worst
+            );
+        }
+        inside += verdict.inside;
+        entries += verdict.entries;
+    }
+    println!("{inside} of {entries} entries within four standard errors");
+    assert!(inside * 100 >= entries * 99, "{inside} of {entries} entries within four standard errors");
 }
 
 #[test]
-fn networks_of_every_layer_converge_to_their_kernel() {
-    let dense = r#"{"dense": {"width": 200, "w_std": 1.3, "b_std": 0.3}}"#;
-    let conv =
-        r#"{"conv": {"channels": 200, "filter": [3, 3], "padding": "same", "w_std": 1.3, "b_std": 0.3}}"#;
-    let middle = [
-        "\"relu\"".to_owned(),
-        format!("\"abs\", {conv}, \"sin\""),
-        format!("{{\"layer_norm\": {{}}}}, \"tanh\", {dense}, \"relu\""),
-        format!("{{\"residual\": [\"relu\", {conv}]}}, \"relu\""),
-        format!(
-            "{{\"parallel\": {{\"branches\": [[\"relu\", {dense}], [\"sin\", {conv}]], \"combine\": \"concat\"}}}}, {dense}, \"relu\""
-        ),
-        format!(
-            "{{\"parallel\": {{\"branches\": [[\"relu\", {dense}], [\"sin\", {conv}]], \"combine\": \"product\"}}}}"
-        ),
-        format!("{{\"parallel\": {{\"branches\": [[\"relu\", {dense}], [\"sin\", {conv}]]}}}}, \"abs\""),
-    ];
-    let shape = Shape { height: SIDE, width: SIDE, channels: 2 };
-    let x = Stream::root(3).normal_vector::<f64>(3 * SIDE * SIDE * 2, 1.0);
-    let inputs = Images::new(3, shape, x.as_slice().to_vec()).unwrap().into();
-    let maps: Maps = x
-        .as_slice()
-        .chunks(shape.pixels() * 2)
-        .map(|m| DMatrix::from_column_slice(2, shape.pixels(), m))
+fn every_activation() {
+    let bodies: Vec<_> =
+        activations().into_iter().map(|phi| vec![filter(Padding::Same), phi, flatten()]).collect();
+    assert_converged(&bodies, false, 20);
+}
+
+#[test]
+fn every_layer_under_every_head() {
+    let heads = [flatten, global_avg_pool, global_sum_pool];
+    let bodies: Vec<_> = kinds()
+        .into_iter()
+        .flat_map(|kind| heads.map(|head| vec![filter(Padding::Same), kind.clone(), head()]))
         .collect();
-    let (mut inside, mut entries) = (0, 0);
-    for (n, middle) in middle.iter().enumerate() {
-        for head in ["flatten", "global_avg_pool"] {
-            let text = format!(r#"{{"layers": [{conv}, {middle}, "{head}", {dense}]}}"#);
-            let net = Architecture::from_json(&text).unwrap();
-            let exact = Kernel::new(&net, shape).unwrap().nngp(&inputs, None).unwrap();
-            let layers = &serde_json::from_str::<Value>(&text).unwrap()["layers"];
-            let (mut sum, mut square) = (DMatrix::<f64>::zeros(3, 3), DMatrix::<f64>::zeros(3, 3));
-            for network in 0..NETWORKS {
-                let out = apply(&maps, layers, Stream::root(n as u64).named(head).indexed(network));
-                let estimate = DMatrix::from_fn(3, 3, |i, j| out[i].dot(&out[j]) / WIDTH as f64);
-                square += estimate.component_mul(&estimate);
-                sum += estimate;
-            }
-            let count = NETWORKS as f64;
-            for i in 0..9 {
-                let mean = sum[i] / count;
-                let error = ((square[i] / count - mean * mean) / (count - 1.0)).sqrt();
-                entries += 1;
-                inside += usize::from((mean - exact[i]).abs() < 4.0 * error + 0.01 * exact.amax());
-                assert!(
-                    (mean - exact[i]).abs() < 8.0 * error + 0.02 * exact.amax(),
-                    "{text}: {mean} +- {error} {}",
-                    exact[i]
-                );
-            }
+    assert_converged(&bodies, false, 21);
+}
+
+/// The kernel in standard parameterisation takes the widths from the tree, so the same networks test it.
+#[test]
+fn every_layer_in_standard_parameterisation() {
+    let bodies: Vec<_> =
+        kinds().into_iter().map(|kind| vec![filter(Padding::Same), kind, flatten()]).collect();
+    assert_converged(&bodies, true, 22);
+}
+
+/// One after the other where the pair has a kernel; with a dense layer between where it has none without.
+#[test]
+fn every_pair_of_layers() {
+    let mut bodies = Vec::new();
+    for (i, a) in kinds().into_iter().enumerate() {
+        for (j, b) in kinds().into_iter().enumerate() {
+            let head = || if (i + j) % 2 == 0 { flatten() } else { global_avg_pool() };
+            let direct = vec![filter(Padding::Same), a.clone(), b.clone(), head()];
+            let exists = Kernel::<f64>::new(&Architecture::new(direct.clone()), SHAPE).is_ok();
+            bodies.push(if exists {
+                direct
+            } else {
+                vec![filter(Padding::Same), a.clone(), wide(), b, head()]
+            });
         }
     }
-    assert!(inside * 100 >= entries * 99, "{inside} of {entries} within four standard errors");
+    assert_converged(&bodies, false, 23);
 }

@@ -31,7 +31,11 @@ pub struct Numerical {
     name: String,
     function: Function,
     derivative: Function,
+    /// Second derivative and further ones, for finite networks differentiated more than once.
+    higher: Vec<Function>,
     nodes: usize,
+    /// Whether the name is one of ours, with tensor operations of its own.
+    builtin: bool,
 }
 
 impl Numerical {
@@ -43,7 +47,46 @@ impl Numerical {
         nodes: usize,
     ) -> Self {
         let nodes = nodes.clamp(1, 500);
-        Self { name: name.into(), function: Arc::new(function), derivative: Arc::new(derivative), nodes }
+        Self {
+            name: name.into(),
+            function: Arc::new(function),
+            derivative: Arc::new(derivative),
+            higher: Vec::new(),
+            nodes,
+            builtin: false,
+        }
+    }
+
+    /// Adds the next derivative, the second at first. Kernels and tangent kernels need none of them; Taylor expansions and
+    /// Hessians of finite networks do.
+    #[must_use]
+    pub fn and_derivative(mut self, next: impl Fn(f64) -> f64 + Send + Sync + 'static) -> Self {
+        self.higher.push(Arc::new(next));
+        self
+    }
+
+    /// `phi`, `phi'`, ... for `order` 0, 1, ...
+    ///
+    /// # Panics
+    /// If that derivative was not given.
+    pub(crate) fn derivative(&self, order: usize) -> &(dyn Fn(f64) -> f64 + Send + Sync) {
+        let function = match order {
+            0 => Some(&self.function),
+            1 => Some(&self.derivative),
+            _ => self.higher.get(order - 2),
+        };
+        let Some(function) = function else {
+            panic!(
+                "activation {}: derivative {order} was not given; see Numerical::and_derivative",
+                self.name
+            )
+        };
+        &**function
+    }
+
+    /// Whether this is one of the functions that have a name in the schema.
+    pub(crate) fn is_builtin(&self) -> bool {
+        self.builtin
     }
 
     /// The name given.
@@ -79,13 +122,14 @@ fn sigmoid(x: f64) -> f64 {
 
 pub(crate) fn named(name: &str, nodes: usize) -> Option<Numerical> {
     let slope = |x: f64| sigmoid(x) * sigmoid(-x);
-    Some(match name {
+    let numerical = match name {
         "tanh" => Numerical::new(name, f64::tanh, |x| 1.0 - x.tanh().powi(2), nodes),
         "sigmoid" => Numerical::new(name, sigmoid, slope, nodes),
         "softplus" => Numerical::new(name, |x| x.max(0.0) + (-x.abs()).exp().ln_1p(), sigmoid, nodes),
         "silu" => Numerical::new(name, |x| x * sigmoid(x), move |x| sigmoid(x) + x * slope(x), nodes),
         _ => return None,
-    })
+    };
+    Some(Numerical { builtin: true, ..numerical })
 }
 
 pub(crate) fn polynomial(coefficients: Vec<f64>) -> Numerical {

@@ -1,0 +1,254 @@
+//! What each affine map contributes for one batch: matrices whose products are the kernel.
+
+use nalgebra::DMatrix;
+use overparam_tensor::linalg::{matmul, transposed};
+use overparam_tensor::{Array, Real, Tensor, Tree, jacobian, linearize, vmap};
+use rayon::prelude::*;
+
+use crate::network::{Batch, Network, Params, Site, shape_of};
+
+/// Which entries are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reduction {
+    /// Every pair of outputs: `k` rows an example.
+    Full,
+    /// The mean over outputs: one row an example, in which the outputs stand one below the other.
+    Trace,
+}
+
+impl Reduction {
+    /// Rows of the result an example takes, and outputs stacked in each.
+    fn rows(self, k: usize) -> (usize, usize) {
+        match self {
+            Self::Full => (k, 1),
+            Self::Trace => (1, k),
+        }
+    }
+}
+
+/// How one affine map contributes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// By Gram matrices of inputs and cotangents.
+    Gram,
+    /// By its Jacobian.
+    Flat,
+}
+
+/// One term of the kernel for one batch, in blocks of examples.
+pub(super) enum Term<T: Real> {
+    /// `sum_pq (weight <h(p), h'(q)> + bias) <g_a(p), g'_b(q)>`: inputs `fan_in x (i, p)`, cotangents `fan_out x (i, a, p)`.
+    Gram { inputs: Vec<DMatrix<T>>, cotangents: Vec<DMatrix<T>>, pixels: usize, weight: T, bias: T },
+    /// `<j_a, j'_b>`: Jacobians `parameters x (i, a)`.
+    Flat(Vec<DMatrix<T>>),
+}
+
+/// All terms for one batch.
+pub(super) struct Side<T: Real> {
+    pub(super) terms: Vec<Term<T>>,
+    pub(super) blocks: Blocks,
+    /// Rows of the kernel an example takes.
+    pub(super) rows: usize,
+    /// Factor of the whole kernel: `1/k` for a mean.
+    pub(super) factor: T,
+}
+
+/// Examples cut into blocks of equal length, up to the last.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Blocks {
+    pub(super) examples: usize,
+    pub(super) length: usize,
+}
+
+impl Blocks {
+    /// Blocks of about this many rows of the kernel, so that a tile stays in cache.
+    const ROWS: usize = 128;
+
+    fn new(examples: usize, rows: usize) -> Self {
+        let count = (examples * rows).div_ceil(Self::ROWS);
+        Self { examples, length: examples.div_ceil(count.max(1)).max(1) }
+    }
+
+    pub(super) fn ranges(self) -> impl IndexedParallelIterator<Item = std::ops::Range<usize>> {
+        let count = self.examples.div_ceil(self.length);
+        (0..count).into_par_iter().map(move |b| b * self.length..((b + 1) * self.length).min(self.examples))
+    }
+}
+
+/// Inputs `[n, pixels, channels]` and cotangents `[k, n, pixels, channels]` of every affine map.
+fn derivatives<T: Real>(
+    network: &Network,
+    params: &Params<T>,
+    batch: &Batch<T>,
+) -> (Vec<Array<T>>, Vec<Array<T>>) {
+    let (n, k) = (batch.count(), network.outputs());
+    let zeros: Vec<Tensor<T>> =
+        network.sites().iter().map(|site| Tensor::zeros(&shape_of(n, site.output))).collect();
+    let mut inputs = Vec::with_capacity(zeros.len());
+    let (y, derivative) = linearize(
+        |shifts: &Vec<Tensor<T>>| {
+            let mut shifts = shifts.iter();
+            let mut probe = |x: &Tensor<T>, y: Tensor<T>| {
+                inputs.push(x.array().contiguous());
+                match shifts.next() {
+                    Some(shift) => &y + shift.reshape(y.shape()),
+                    None => y,
+                }
+            };
+            network.run(params, &batch.x, &batch.masks, &mut probe)
+        },
+        &zeros,
+    );
+    // Examples do not influence one another: one cotangent a output serves all of them.
+    let pull = |u: &Tensor<T>| derivative.vjp(u);
+    let cotangents = if k == 1 {
+        pull(&Tensor::full(y.shape(), T::ONE))
+    } else {
+        let basis = Tensor::identity(k).reshape(&[k, 1, k]).broadcast_to(&[k, n, k]);
+        let mut shape = vec![k];
+        shape.extend_from_slice(y.shape());
+        vmap(pull, &basis.reshape(&shape))
+    };
+    (inputs, cotangents.into_iter().map(|c| c.into_array().contiguous()).collect())
+}
+
+/// Inputs, cotangents and Jacobians of every affine map, in the forms given.
+pub(super) fn structured<T: Real>(
+    network: &Network,
+    params: &Params<T>,
+    batch: &Batch<T>,
+    reduction: Reduction,
+    forms: &[Form],
+) -> Side<T> {
+    let k = network.outputs();
+    let (rows, depth) = reduction.rows(k);
+    let blocks = Blocks::new(batch.count(), rows);
+    let (inputs, cotangents) = derivatives(network, params, batch);
+    let each = network.sites().iter().zip(forms).zip(inputs.iter().zip(&cotangents));
+    let terms = each.map(|((site, form), (input, cotangent))| {
+        let data =
+            Data { site, input: &input.elements(), cotangent: &cotangent.elements(), n: batch.count(), k };
+        let (weight, bias) = (T::of(site.scales.weight.powi(2)), T::of(site.scales.bias.powi(2)));
+        match form {
+            Form::Gram => Term::Gram {
+                inputs: blocks.ranges().map(|block| data.windows(block)).collect(),
+                cotangents: blocks.ranges().map(|block| data.cotangents(block, depth)).collect(),
+                pixels: site.output.pixels(),
+                weight,
+                bias: if site.has_bias { bias } else { T::ZERO },
+            },
+            Form::Flat => Term::Flat(blocks.ranges().map(|block| data.jacobians(block, depth)).collect()),
+        }
+    });
+    Side { terms: terms.collect(), blocks, rows, factor: T::of(1.0 / depth as f64) }
+}
+
+/// Every parameter tensor's Jacobians, from automatic differentiation example by example.
+pub(super) fn from_jacobians<T: Real>(
+    network: &Network,
+    params: &Params<T>,
+    batch: &Batch<T>,
+    reduction: Reduction,
+) -> Side<T> {
+    let (n, k) = (batch.count(), network.outputs());
+    let (rows, depth) = reduction.rows(k);
+    let blocks = Blocks::new(n, rows);
+    let jacobians = vmap(
+        |example: &Batch<T>| {
+            let example = example.map(&mut |leaf| leaf.unsqueeze(0));
+            // One output axis: images of outputs and filters together would have more axes than an array may have.
+            jacobian(|p: &Params<T>| network.apply_batch(p, &example).reshape(&[k]), params)
+        },
+        batch,
+    );
+    let terms = jacobians.leaves().into_iter().map(|leaf| {
+        let height = depth * leaf.len() / (n * k);
+        let numbers = leaf.array().elements();
+        let block = |range: std::ops::Range<usize>| {
+            let part = &numbers[range.start * rows * height..range.end * rows * height];
+            DMatrix::from_column_slice(height, range.len() * rows, part)
+        };
+        Term::Flat(blocks.ranges().map(block).collect())
+    });
+    Side { terms: terms.collect(), blocks, rows, factor: T::of(1.0 / depth as f64) }
+}
+
+/// Inputs `(i, p)` and cotangents `(a, i, p)` of one affine map, channels innermost.
+struct Data<'a, T> {
+    site: &'a Site,
+    input: &'a [T],
+    cotangent: &'a [T],
+    n: usize,
+    k: usize,
+}
+
+impl<T: Real> Data<'_, T> {
+    /// `fan_in x (i, p)`: the windows of a block of examples.
+    fn windows(&self, block: std::ops::Range<usize>) -> DMatrix<T> {
+        let (channels, pixels) = (self.site.input.channels, self.site.output.pixels());
+        let size = self.site.input.pixels() * channels;
+        let input = &self.input[block.start * size..block.end * size];
+        let columns = block.len() * pixels;
+        let Some(window) = &self.site.window else {
+            return DMatrix::from_column_slice(channels, columns, input);
+        };
+        let mut windows = DMatrix::zeros(self.site.fan_in(), columns);
+        let mut out = windows.as_mut_slice().chunks_exact_mut(channels);
+        for image in input.chunks_exact(size) {
+            for p in 0..pixels {
+                for (source, tap) in window.sources(p).zip(&mut out) {
+                    if let Some(q) = source {
+                        tap.copy_from_slice(&image[q * channels..][..channels]);
+                    }
+                }
+            }
+        }
+        windows
+    }
+
+    fn cotangent(&self, i: usize, a: usize) -> &[T] {
+        let size = self.site.output.pixels() * self.site.output.channels;
+        &self.cotangent[(a * self.n + i) * size..][..size]
+    }
+
+    /// `fan_out x (i, a, p)`, or with outputs stacked `(a, fan_out) x (i, p)`.
+    fn cotangents(&self, block: std::ops::Range<usize>, depth: usize) -> DMatrix<T> {
+        let (channels, pixels) = (self.site.output.channels, self.site.output.pixels());
+        let mut numbers = Vec::with_capacity(block.len() * self.k * pixels * channels);
+        for i in block {
+            if depth == 1 {
+                (0..self.k).for_each(|a| numbers.extend_from_slice(self.cotangent(i, a)));
+            } else {
+                for p in 0..pixels {
+                    (0..depth).for_each(|a| {
+                        numbers.extend_from_slice(&self.cotangent(i, a)[p * channels..][..channels]);
+                    });
+                }
+            }
+        }
+        let height = depth * channels;
+        DMatrix::from_vec(height, numbers.len() / height, numbers)
+    }
+
+    /// `parameters x (i, a)`, or with outputs stacked `(a, parameters) x i`; the weights before the bias.
+    fn jacobians(&self, block: std::ops::Range<usize>, depth: usize) -> DMatrix<T> {
+        let (channels, pixels, fan_in) =
+            (self.site.output.channels, self.site.output.pixels(), self.site.fan_in());
+        let (weight, bias) = (T::of(self.site.scales.weight), T::of(self.site.scales.bias));
+        let parameters = (fan_in + usize::from(self.site.has_bias)) * channels;
+        let columns = block.len() * self.k / depth;
+        let mut numbers = Vec::with_capacity(parameters * block.len() * self.k);
+        for i in block {
+            let windows = self.windows(i..i + 1);
+            for a in 0..self.k {
+                let cotangents = DMatrix::from_column_slice(channels, pixels, self.cotangent(i, a));
+                let product = matmul(&windows, transposed(&cotangents));
+                numbers.extend(product.iter().map(|&x| weight * x));
+                if self.site.has_bias {
+                    numbers.extend(cotangents.column_sum().iter().map(|&x| bias * x));
+                }
+            }
+        }
+        DMatrix::from_vec(depth * parameters, columns, numbers)
+    }
+}
