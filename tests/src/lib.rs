@@ -8,6 +8,7 @@
 //! | `runner.rs` | interruption, panics, unusable outcomes, shared cells, thread counts, on a small claim |
 //! | `determinism.rs` | the same bytes on any number of threads, and after being killed |
 //! | `bad_input.rs` | wrong data and wrong words: one clear error each, exit status 2 |
+//! | `theory.rs` | the calculator against independent values |
 
 /// The README's code compiles and runs.
 #[cfg(doctest)]

@@ -29,6 +29,7 @@ Examples:
   cargo xtask reproduce --scale smoke                    every claim, seconds each
   cargo xtask reproduce hu-2021/low-rank-completion      one claim
   cargo xtask explain low-rank-completion                what it says and how it is tested
+  cargo xtask theory random-features --help              formulas, as a calculator
 
 Exit status: 0 all reproduced, 1 some not reproduced or inconclusive, 2 bad usage or input, 130 stopped.";
 
@@ -62,6 +63,9 @@ enum Command {
         #[command(flatten)]
         options: RunOptions,
     },
+    /// Compute what theory predicts: a calculator for checking a formula
+    #[command(subcommand)]
+    Theory(commands::Theory),
 }
 
 fn main() -> ExitCode {
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
         Command::List { options } => commands::list(options),
         Command::Explain { selection } => commands::explain(selection),
         Command::Report { options } => commands::report(options),
+        Command::Theory(theory) => commands::theory(theory),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
