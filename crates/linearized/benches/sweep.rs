@@ -1,7 +1,7 @@
 //! A double-descent sweep: `cargo bench -p overparam-linearized --bench sweep`.
 //!
-//! ReLU random features, `d = 100`, `n = 300`, 12 widths from 30 to 3,000, 4 ridges, 5 draws; one thread a draw, two at a
-//! time. With `OVERPARAM_PEERS_PYTHON` set to a Python that has NumPy, the same sweep runs there in turn, on one and on two
+//! ReLU random features, `d = 100`, `n = 300`, 12 widths from 30 to 3,000, 4 ridges, 5 draws; a draw at one width is a
+//! cell, two threads take cells, the widest first. With `OVERPARAM_PEERS_PYTHON` set to a Python that has NumPy, the same sweep runs there in turn, on one and on two
 //! threads, and the ratio to its better time is printed.
 
 use std::process::Command;
@@ -11,7 +11,7 @@ use nalgebra::{DMatrix, DVector};
 use overparam_linearized::Error;
 use overparam_linearized::activation::Standard;
 use overparam_linearized::data::sphere;
-use overparam_linearized::models::{Data, RandomFeatures, ridge_path};
+use overparam_linearized::models::{RandomFeatures, Samples};
 use overparam_tensor::random::Stream;
 
 const D: usize = 100;
@@ -19,36 +19,32 @@ const SAMPLES: usize = 300;
 const TESTS: usize = 1_000;
 const WIDTHS: [usize; 12] = [30, 90, 150, 240, 285, 300, 315, 360, 600, 1200, 2000, 3000];
 
-/// Test errors of one draw, in the order of widths and ridges.
-fn draw(seed: u64) -> Result<Vec<f64>, Error> {
+const DRAWS: u64 = 5;
+
+/// The sum of the test errors of one draw at one width, over ridges.
+fn cell(seed: u64, width: usize) -> Result<f64, Error> {
     let stream = Stream::root(seed);
     let column = |v: &DVector<f64>| DMatrix::from_column_slice(v.len(), 1, v.as_slice());
     let (x, t) = (sphere(stream.named("x"), SAMPLES, D), sphere(stream.named("t"), TESTS, D));
     let b = stream.named("b").normal_vector::<f64>(D, 1.0).normalize();
     let y = column(&(&x * &b + stream.named("noise").normal_vector::<f64>(SAMPLES, 0.3)));
     let u = column(&(&t * &b));
-    let mut errors = Vec::new();
-    for width in WIDTHS {
-        let random = RandomFeatures::on_sphere(stream.named("w").indexed(width as u64), width, D);
-        let (z, q) = (random.map(&Standard::Relu, &x), random.map(&Standard::Relu, &t));
-        let data = Data { features: &z, labels: &y, test_features: &q, test_labels: &u };
-        let ridges = [1e-8, 1e-4, 1e-2, 1.0].map(|lambda| lambda / D as f64);
-        errors.extend(ridge_path(data, &ridges)?.iter().map(|fit| fit.scores[0].test_error));
-    }
-    Ok(errors)
+    let random = RandomFeatures::on_sphere(stream.named("w").indexed(width as u64), width, D);
+    let samples = Samples { inputs: &x, labels: &y, test_inputs: &t, test_labels: &u };
+    let ridges = [1e-8, 1e-4, 1e-2, 1.0].map(|lambda| lambda / D as f64);
+    Ok(random.ridge_path(&Standard::Relu, samples, &ridges)?.iter().map(|fit| fit.scores[0].test_error).sum())
 }
 
 fn sweep() -> Result<f64, Error> {
-    let next = std::sync::atomic::AtomicU64::new(0);
+    let cells: Vec<(u64, usize)> =
+        WIDTHS.iter().rev().flat_map(|&width| (0..DRAWS).map(move |seed| (seed, width))).collect();
+    let next = std::sync::atomic::AtomicUsize::new(0);
     let worker = || -> Result<f64, Error> {
         let mut total = 0.0;
-        loop {
-            let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            if seed >= 5 {
-                return Ok(total);
-            }
-            total += draw(seed)?.iter().sum::<f64>();
+        while let Some(&(seed, width)) = cells.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
+            total += cell(seed, width)?;
         }
+        Ok(total)
     };
     std::thread::scope(|scope| {
         let other = scope.spawn(worker);
