@@ -5,6 +5,8 @@
 //! threads, and the ratio to its better time is printed.
 
 use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use nalgebra::{DMatrix, DVector};
@@ -19,30 +21,46 @@ const SAMPLES: usize = 300;
 const TESTS: usize = 1_000;
 const WIDTHS: [usize; 12] = [30, 90, 150, 240, 285, 300, 315, 360, 600, 1200, 2000, 3000];
 
-const DRAWS: u64 = 5;
+const DRAWS: usize = 5;
 
-/// The sum of the test errors of one draw at one width, over ridges.
-fn cell(seed: u64, width: usize) -> Result<f64, Error> {
-    let stream = Stream::root(seed);
-    let column = |v: &DVector<f64>| DMatrix::from_column_slice(v.len(), 1, v.as_slice());
-    let (x, t) = (sphere(stream.named("x"), SAMPLES, D), sphere(stream.named("t"), TESTS, D));
-    let b = stream.named("b").normal_vector::<f64>(D, 1.0).normalize();
-    let y = column(&(&x * &b + stream.named("noise").normal_vector::<f64>(SAMPLES, 0.3)));
-    let u = column(&(&t * &b));
-    let random = RandomFeatures::on_sphere(stream.named("w").indexed(width as u64), width, D);
-    let samples = Samples { inputs: &x, labels: &y, test_inputs: &t, test_labels: &u };
-    let ridges = [1e-8, 1e-4, 1e-2, 1.0].map(|lambda| lambda / D as f64);
-    Ok(random.ridge_path(&Standard::Relu, samples, &ridges)?.iter().map(|fit| fit.scores[0].test_error).sum())
+/// Inputs and labels of one draw, shared by all widths.
+struct Draw {
+    stream: Stream,
+    x: DMatrix<f64>,
+    y: DMatrix<f64>,
+    t: DMatrix<f64>,
+    u: DMatrix<f64>,
 }
 
-fn sweep() -> Result<f64, Error> {
-    let cells: Vec<(u64, usize)> =
-        WIDTHS.iter().rev().flat_map(|&width| (0..DRAWS).map(move |seed| (seed, width))).collect();
-    let next = std::sync::atomic::AtomicUsize::new(0);
+impl Draw {
+    fn new(seed: u64) -> Self {
+        let stream = Stream::root(seed);
+        let column = |v: &DVector<f64>| DMatrix::from_column_slice(v.len(), 1, v.as_slice());
+        let (x, t) = (sphere(stream.named("x"), SAMPLES, D), sphere(stream.named("t"), TESTS, D));
+        let b = stream.named("b").normal_vector::<f64>(D, 1.0).normalize();
+        let y = column(&(&x * &b + stream.named("noise").normal_vector::<f64>(SAMPLES, 0.3)));
+        let u = column(&(&t * &b));
+        Self { stream, x, y, t, u }
+    }
+
+    /// The sum of the test errors at one width, over ridges.
+    fn errors(&self, width: usize) -> Result<f64, Error> {
+        let random = RandomFeatures::on_sphere(self.stream.named("w").indexed(width as u64), width, D);
+        let samples =
+            Samples { inputs: &self.x, labels: &self.y, test_inputs: &self.t, test_labels: &self.u };
+        let ridges = [1e-8, 1e-4, 1e-2, 1.0].map(|lambda| lambda / D as f64);
+        let path = random.ridge_path(&Standard::Relu, samples, &ridges)?;
+        Ok(path.iter().map(|fit| fit.scores[0].test_error).sum())
+    }
+}
+
+/// Runs `work` on every item, two at a time, and sums.
+fn in_pairs<T: Sync>(items: &[T], work: impl Fn(&T) -> Result<f64, Error> + Sync) -> Result<f64, Error> {
+    let next = AtomicUsize::new(0);
     let worker = || -> Result<f64, Error> {
         let mut total = 0.0;
-        while let Some(&(seed, width)) = cells.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
-            total += cell(seed, width)?;
+        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+            total += work(item)?;
         }
         Ok(total)
     };
@@ -51,6 +69,13 @@ fn sweep() -> Result<f64, Error> {
         let mine = worker()?;
         Ok(mine + other.join().unwrap_or(Ok(f64::NAN))?)
     })
+}
+
+fn sweep() -> Result<f64, Error> {
+    let draws: Vec<OnceLock<Draw>> = (0..DRAWS).map(|_| OnceLock::new()).collect();
+    let cells: Vec<(usize, usize)> =
+        WIDTHS.iter().rev().flat_map(|&width| (0..draws.len()).map(move |draw| (draw, width))).collect();
+    in_pairs(&cells, |&(draw, width)| draws[draw].get_or_init(|| Draw::new(draw as u64)).errors(width))
 }
 
 fn median(mut seconds: Vec<f64>) -> f64 {

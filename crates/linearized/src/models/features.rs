@@ -4,6 +4,7 @@ use nalgebra::DMatrix;
 use overparam_tensor::linalg::{gemm, matmul, transposed};
 use overparam_tensor::random::Stream;
 
+use super::gram::part;
 use super::ridge::{self, Fit};
 use crate::Error;
 use crate::activation::Activation;
@@ -37,7 +38,9 @@ impl RandomFeatures {
     /// `N` weights uniform on the unit sphere, `v = theta / sqrt d`: pre-activations of variance 1 on inputs of norm
     /// `sqrt d`.
     pub fn on_sphere(stream: Stream, features: usize, dimension: usize) -> Self {
-        Self { weights: data::sphere(stream, features, dimension) / (dimension as f64).sqrt() }
+        let mut weights = data::sphere(stream, features, dimension);
+        weights.unscale_mut((dimension as f64).sqrt());
+        Self { weights }
     }
 
     /// The `n x N` matrix of features of the rows of `x` (`n x d`).
@@ -69,13 +72,14 @@ impl RandomFeatures {
             coefficients.shape()
         );
         let scale = (features as f64).sqrt().recip();
-        let part = |m: &DMatrix<f64>, start: usize| m.rows(start, TILE.min(m.nrows() - start)).into_owned();
+        let rows =
+            |m: &DMatrix<f64>, start: usize| part(m, (start, 0), (TILE.min(m.nrows() - start), m.ncols()));
         let starts = || (0..features).step_by(TILE);
         let tiles: Vec<(DMatrix<f64>, DMatrix<f64>)> =
-            starts().map(|start| (part(&self.weights, start), part(coefficients, start))).collect();
+            starts().map(|start| (rows(&self.weights, start), rows(coefficients, start))).collect();
         let mut predictions = DMatrix::zeros(x.nrows(), coefficients.ncols());
         for start in (0..x.nrows()).step_by(TILE) {
-            let inputs = part(x, start);
+            let inputs = rows(x, start);
             let mut sum = DMatrix::zeros(inputs.nrows(), coefficients.ncols());
             for (weights, coefficients) in &tiles {
                 let mut tile = matmul(&inputs, transposed(weights));

@@ -79,11 +79,10 @@ pub(super) fn gram(a: &DMatrix<f64>, of_columns: bool) -> DMatrix<f64> {
     for from in (0..inner).step_by(DEPTH) {
         let depth = DEPTH.min(inner - from);
         let block = |&start: &usize| {
-            let rows = width(start);
             if of_columns {
-                a.view((from, start), (depth, rows)).into_owned()
+                part(a, (from, start), (depth, width(start)))
             } else {
-                a.view((start, from), (rows, depth)).into_owned()
+                part(a, (start, from), (width(start), depth))
             }
         };
         let blocks: Vec<DMatrix<f64>> = starts.iter().map(block).collect();
@@ -102,6 +101,20 @@ pub(super) fn gram(a: &DMatrix<f64>, of_columns: bool) -> DMatrix<f64> {
         gram.view_mut(place, product.shape()).copy_from(product);
     }
     gram
+}
+
+/// A copy of the part of `a` at `(row, column)` with this shape, a column at a time.
+pub(super) fn part(
+    a: &DMatrix<f64>,
+    (row, column): (usize, usize),
+    (rows, columns): (usize, usize),
+) -> DMatrix<f64> {
+    let mut entries = Vec::with_capacity(rows * columns);
+    for j in column..column + columns {
+        let start = j * a.nrows() + row;
+        entries.extend_from_slice(&a.as_slice()[start..start + rows]);
+    }
+    DMatrix::from_vec(rows, columns, entries)
 }
 
 #[cfg(test)]
