@@ -20,7 +20,8 @@
 //! plateau of tangent features cannot be met at `d = 100`, where an earlier run of ours had measured 0.096 (0.089 to 0.103), and
 //! can at 200: plateaus are looked up there (at smoke, 150), while the curve through the second step is drawn at
 //! `d = 60`, where it fits in 2,400 samples. The kernel's curve used to be judged on 1,000 test inputs, whose scatter was most
-//! of its interval; its risk is exact now.
+//! of its interval; its risk is exact now. What scatters most is left: the kernel on the 12 to 22 samples of the first plateau. Four
+//! seeds at smoke could not tell (0.04, at most 0.18), hence 12 there and 16 at standard; no bound was moved.
 //!
 //! *Control.* A target of the same energy in other degrees than the prediction was given: 0.2, 0.3, 0.5.
 
@@ -199,8 +200,8 @@ type Sizing = (usize, usize, &'static [f64], &'static [f64]);
 fn grid(plan: &Plan<'_>, energies: [f64; 4]) -> Vec<Cell> {
     let (low, high, curve, beside): Sizing = plan.by_scale([
         (60, 150, &[1.0, 1.5][..], &[][..]),
-        (60, 200, &[0.5, 0.75, 1.0, 1.25, 1.5, 1.7, 1.9][..], &[0.8, 1.0, 1.2][..]),
-        (60, 400, &[0.5, 0.75, 1.0, 1.25, 1.5, 1.7, 1.9, 2.0, 2.1][..], &[0.8, 1.0, 1.2, 1.3][..]),
+        (60, 200, &[0.75, 1.0, 1.25, 1.5, 1.7, 1.9][..], &[0.8, 1.0, 1.2][..]),
+        (60, 400, &[0.75, 1.0, 1.25, 1.5, 1.7, 1.9, 2.0, 2.1][..], &[0.8, 1.0, 1.2, 1.3][..]),
     ]);
     let sized = |dimension: usize, exponents: &'static [f64]| {
         let size = move |e: &f64| (dimension as f64).powf(*e).round() as usize;
@@ -210,7 +211,7 @@ fn grid(plan: &Plan<'_>, energies: [f64; 4]) -> Vec<Cell> {
     let plateaus = [0, 1].map(|degree| (high, between(degree).round() as usize, Some(degree)));
     let sizes: Vec<_> = sized(low, curve).chain(sized(high, beside)).chain(plateaus).collect();
     let mut cells = Vec::new();
-    for seed in plan.seeds([4, 8, 10]) {
+    for seed in plan.seeds([12, 16, 16]) {
         for (model, _) in MODELS {
             for &(dimension, size, plateau) in &sizes {
                 let neurons = (size as f64 / dimension as f64).round() as usize;

@@ -40,8 +40,7 @@ pub fn random_features(
 ) -> Result<f64, Error> {
     let d = target.dimension();
     let spectrum = Spectrum::of_random_features(activation, d, DEGREE)?;
-    let mut u = spectrum.kernel_matrix(weights, weights);
-    u.fill_diagonal(spectrum.trace());
+    let u = spectrum.gram_matrix(weights);
     let lambda = funk_hecke(|x| activation.value(x), &activation.kinks(), d, target.energies().len());
     let v = target.weighted(weights, &lambda);
     Ok(target.energy() - explained(&u, &v)?)
@@ -84,13 +83,12 @@ pub fn kernel_regression(
 ) -> Result<f64, Error> {
     non_negative("the ridge", ridge)?;
     let n = inputs.nrows();
-    let mut kernel = spectrum.kernel_matrix(inputs, inputs);
-    kernel.fill_diagonal(spectrum.trace());
+    let kernel = spectrum.gram_matrix(inputs);
     let labels = DMatrix::from_columns(&[target.values(inputs)]);
     let solver = Solver::new(&kernel, 1)?;
     let alpha = solver.solve(ridge * n as f64, &labels)?;
     let squares = spectrum.eigenvalues().iter().map(|e| e * e).collect();
-    let squared = Spectrum::new(spectrum.dimension(), squares, 0.0)?.kernel_matrix(inputs, inputs);
+    let squared = Spectrum::new(spectrum.dimension(), squares, 0.0)?.gram_matrix(inputs);
     let correlations = target.weighted(inputs, spectrum.eigenvalues());
     let fit_energy = alpha.dot(&matmul(&squared, &alpha));
     Ok(target.energy() - 2.0 * alpha.column(0).dot(&correlations) + fit_energy)

@@ -5,8 +5,7 @@ use overparam_tensor::linalg::{Cholesky, LinalgError, matmul, symmetric_eigen, t
 
 use crate::Error;
 use crate::activation::Activation;
-use crate::hermite::coefficients;
-use crate::quadrature::Rule;
+use crate::hermite::Basis;
 
 /// Degree of the Hermite series; the diagonal is summed exactly.
 const DEGREE: usize = 40;
@@ -31,14 +30,22 @@ impl Moments {
         let mut unit = weights.clone();
         let mut series = DMatrix::zeros(neurons, DEGREE + 1);
         let mut power = DVector::zeros(neurons);
+        // Functions with kinks at one place share a quadrature: all of them, for a kink at 0 and no shift.
+        let mut basis = Basis::new(&[], DEGREE);
         for a in 0..neurons {
             let norm = weights.row(a).norm();
             unit.row_mut(a).scale_mut(norm.recip());
-            let scaled = Scaled { activation, norm, shift: shifts.map_or(0.0, |t| t[a]) };
-            for (k, c) in coefficients(&scaled, DEGREE).into_iter().enumerate() {
+            let shift = shifts.map_or(0.0, |t| t[a]);
+            let kinks: Vec<f64> = activation.kinks().iter().map(|k| (k - shift) / norm).collect();
+            if kinks != basis.kinks {
+                basis = Basis::new(&kinks, DEGREE);
+            }
+            let s = |x: f64| activation.value(norm * x + shift);
+            for (k, c) in basis.coefficients(s).into_iter().enumerate() {
                 series[(a, k)] = c;
             }
-            power[a] = scaled.variance();
+            let mean = series[(a, 0)];
+            power[a] = basis.rule.integrate(|x| (s(x) - mean).powi(2));
         }
         let cosines = matmul(&unit, transposed(&unit));
         let mut covariance = DMatrix::zeros(neurons, neurons);
@@ -70,35 +77,5 @@ pub(super) fn explained(u: &DMatrix<f64>, v: &DVector<f64>) -> Result<f64, Error
             Ok(kept.map(|(c, e)| c * c / e).sum())
         }
         Err(error) => Err(error.into()),
-    }
-}
-
-/// `x -> s(norm x + shift)`.
-struct Scaled<'a, A> {
-    activation: &'a A,
-    norm: f64,
-    shift: f64,
-}
-
-impl<A: Activation> Scaled<'_, A> {
-    /// `Var s(norm G + shift)`.
-    fn variance(&self) -> f64 {
-        let rule = Rule::gaussian(&self.kinks());
-        let mean = rule.integrate(|x| self.value(x));
-        rule.integrate(|x| (self.value(x) - mean).powi(2))
-    }
-}
-
-impl<A: Activation> Activation for Scaled<'_, A> {
-    fn value(&self, x: f64) -> f64 {
-        self.activation.value(self.norm * x + self.shift)
-    }
-
-    fn derivative(&self, x: f64) -> f64 {
-        self.norm * self.activation.derivative(self.norm * x + self.shift)
-    }
-
-    fn kinks(&self) -> Vec<f64> {
-        self.activation.kinks().iter().map(|k| (k - self.shift) / self.norm).collect()
     }
 }
