@@ -25,10 +25,11 @@
 //!
 //! *Control.* A target of the same energy in other degrees than the prediction was given: 0.2, 0.3, 0.5.
 
+mod picture;
+
 use overparam_eval::check::{Bound, Check};
 use overparam_eval::claim::{About, CellError, Claim, Context, Plan, Run, Source};
-use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series};
-use overparam_eval::stats;
+use overparam_eval::figure::Figure;
 use overparam_linearized::Error;
 use overparam_linearized::activation::Standard;
 use overparam_linearized::data::{Target, sphere};
@@ -176,16 +177,7 @@ impl Claim for Staircase {
     }
 
     fn figures(&self, runs: &[Run<Cell, Outcome>], control: &[Run<Cell, Outcome>]) -> Vec<Figure> {
-        vec![Figure {
-            name: "staircase".into(),
-            title: "Test error falls in steps: one degree after another".into(),
-            caption: "Risk against log n / log d, or the same of the number of features (tangent features: of parameters), \
-                      in two dimensions: the larger, the sharper. Lines: deterministic equivalents; horizontal: the \
-                      plateaus' heights. Points: means over seeds with 95% intervals. Hollow points: the control, whose \
-                      energy is in other degrees."
-                .into(),
-            panels: MODELS.into_iter().map(|(model, name)| panel(runs, control, model, name)).collect(),
-        }]
+        vec![picture::figure(runs, control)]
     }
 }
 
@@ -266,51 +258,6 @@ fn points(runs: &[Run<Cell, Outcome>], model: Model) -> Vec<(&Cell, Vec<f64>)> {
     }
     points.sort_by_key(|p| (p.0.dimension, p.0.size));
     points
-}
-
-fn panel(runs: &[Run<Cell, Outcome>], control: &[Run<Cell, Outcome>], model: Model, name: &str) -> Panel {
-    let exponent = |cell: &Cell| (cell.size as f64).ln() / (cell.dimension as f64).ln();
-    let measured = |runs: &[Run<Cell, Outcome>], dimension: usize| -> Vec<Point> {
-        let estimate = |(cell, risks): (&Cell, Vec<f64>)| {
-            Some(Point::estimate(exponent(cell), &stats::mean(&risks, 0.95).ok()?))
-        };
-        let here = points(runs, model).into_iter().filter(|p| p.0.dimension == dimension);
-        here.filter_map(estimate).collect()
-    };
-    let mut dimensions: Vec<usize> = points(runs, model).iter().map(|p| p.0.dimension).collect();
-    dimensions.dedup();
-    let mut series = Vec::new();
-    for (colour, &dimension) in dimensions.iter().enumerate() {
-        let Some((first, _)) = points(runs, model).into_iter().find(|p| p.0.dimension == dimension) else {
-            continue;
-        };
-        let d = dimension as f64;
-        let line = (30..=200).step_by(5).filter_map(|percent| {
-            let size = d.powf(f64::from(percent) / 100.0).round() as usize;
-            let cell = Cell { size, ..first.clone() };
-            Some(Point::new(exponent(&cell), theory(&cell).ok()?))
-        });
-        series.push(Series::new(
-            format!("d = {dimension}, equivalent"),
-            Role::Theory,
-            colour,
-            line.collect(),
-        ));
-        let label = format!("d = {dimension}, measured");
-        series.push(Series::new(label, Role::Experiment, colour, measured(runs, dimension)));
-        let label = format!("d = {dimension}, control");
-        series.push(Series::new(label, Role::Control, colour, measured(control, dimension)));
-    }
-    for (degree, ends) in [[0.3, 1.0], [1.0, 2.0]].into_iter().enumerate() {
-        let ends = ends.map(|x| Point::new(x, height(degree)));
-        series.push(Series::new(format!("plateau {degree}"), Role::Theory, 5 + degree, ends.to_vec()));
-    }
-    let x = match model {
-        Model::Kernel => "log n / log d",
-        Model::RandomFeatures => "log N / log d",
-        Model::Tangent => "log (N d) / log d",
-    };
-    Panel { title: name.into(), x: Axis::linear(x), y: Axis::linear("risk"), series }
 }
 
 #[cfg(test)]

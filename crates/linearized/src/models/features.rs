@@ -81,8 +81,13 @@ impl RandomFeatures {
         for start in (0..x.nrows()).step_by(TILE) {
             let inputs = rows(x, start);
             let mut sum = DMatrix::zeros(inputs.nrows(), coefficients.ncols());
+            let mut tile = DMatrix::zeros(0, 0);
             for (weights, coefficients) in &tiles {
-                let mut tile = matmul(&inputs, transposed(weights));
+                let shape = (inputs.nrows(), weights.nrows());
+                if tile.shape() != shape {
+                    tile = DMatrix::zeros(shape.0, shape.1);
+                }
+                gemm(1.0, &inputs, transposed(weights), 0.0, &mut tile);
                 activation.apply(tile.as_mut_slice(), scale);
                 gemm(1.0, &tile, coefficients, 1.0, &mut sum);
             }
