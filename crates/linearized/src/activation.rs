@@ -79,7 +79,7 @@ impl Activation for Standard {
             Self::Relu => x.max(0.0),
             Self::ShiftedRelu { shift } => (x - shift).max(0.0),
             Self::Step => f64::from(x > 0.0),
-            Self::Tanh => x.tanh(),
+            Self::Tanh => vectorised_tanh(x),
             Self::Erf => libm::erf(x),
             Self::Quadratic => x * x - 1.0,
         }

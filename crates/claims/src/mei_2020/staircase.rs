@@ -233,13 +233,17 @@ fn fit(cell: &Cell, context: &Context<'_>) -> Result<f64, Error> {
 
 /// The risk that the equivalents give for the energies of the claim, whatever those of the cell.
 fn theory(cell: &Cell) -> Result<f64, Error> {
+    theory_with_ridge(cell, RIDGE)
+}
+
+fn theory_with_ridge(cell: &Cell, ridge: f64) -> Result<f64, Error> {
     let size = cell.size as f64;
     let spectrum = match cell.model {
         Model::Tangent => Spectrum::of_tangent_features(&ACTIVATION, cell.dimension, DEGREE)?,
         _ => Spectrum::of_random_features(&ACTIVATION, cell.dimension, DEGREE)?,
     };
     let sizes = match cell.model {
-        Model::Kernel => Sizes { samples: size, features: f64::INFINITY, ridge: RIDGE },
+        Model::Kernel => Sizes { samples: size, features: f64::INFINITY, ridge },
         _ => Sizes { samples: f64::INFINITY, features: size, ridge: 0.0 },
     };
     Ok(equivalent(&spectrum, &ENERGIES, 0.0, sizes)?.risk)
