@@ -123,7 +123,7 @@ impl Claim for DoubleDescent {
                         allowance; peak at N/n = 1 +/- 0.05, the far end below the first minimum; no rise at the \
                         optimal ridge",
             control: "the formulas of another activation",
-            cpu_seconds: [3.0, 60.0, 3000.0],
+            cpu_seconds: [2.0, 60.0, 500.0],
         }
     }
 

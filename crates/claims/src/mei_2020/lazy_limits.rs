@@ -115,7 +115,7 @@ impl Claim for LazyLimits {
             must_hold: "each model within 5% of the energy at every rho, on both; trained below tangent below random \
                         features for rho < 1",
             control: "a target without a quadratic part; classes that differ in their means",
-            cpu_seconds: [3.0, 60.0, 3000.0],
+            cpu_seconds: [8.0, 120.0, 2000.0],
         }
     }
 

@@ -125,7 +125,7 @@ impl Claim for Staircase {
             must_hold: "risks within 10% of the target's energy of the prediction at every size, and of the plateaus half-way \
                         between steps",
             control: "the target's energy in other degrees than the prediction was given",
-            cpu_seconds: [3.0, 60.0, 3000.0],
+            cpu_seconds: [8.0, 80.0, 2000.0],
         }
     }
 
