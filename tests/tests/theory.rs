@@ -150,7 +150,9 @@ fn people_read_an_aligned_table() {
     assert!(table.contains("  degree  multiplicity"), "{table}");
     // Infinity is a value like any other.
     let ridgeless = ["random-features", "--psi1", "3", "--psi2", "3", "--lambda-bar", "0"];
-    assert!(text(&ridgeless).contains("risk                    inf"), "{}", text(&ridgeless));
+    let table = text(&ridgeless);
+    let risk = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    assert!(risk.into_iter().any(|words| words.starts_with(&["risk", "inf"])), "{table}");
     assert_eq!(json(&ridgeless)["results"]["risk"], Value::Null);
     assert!(
         number(
