@@ -10,6 +10,7 @@
 //! | `bad_input.rs` | wrong data and wrong words: one clear error each, exit status 2 |
 //! | `kernel.rs`, `predict.rs` | kernels and predictions from the shell against golden values |
 //! | `kernel_refusals.rs` | wrong files and options for them |
+//! | `theory.rs` | the calculator against independent values |
 
 /// The README's code compiles and runs.
 #[cfg(doctest)]

@@ -37,6 +37,7 @@ Examples:
   cargo xtask explain low-rank-completion                what it says and how it is tested
   cargo xtask kernel --help                              neural tangent kernels of your network and data
   cargo xtask predict --help                             what such a network learns, in closed form
+  cargo xtask theory random-features --help              formulas, as a calculator
 
 Exit status: 0 all reproduced, 1 some not reproduced or inconclusive, 2 bad usage or input, 130 stopped.";
 
@@ -115,6 +116,9 @@ enum Command {
     /// Gradient descent with a small learning rate r is at time r k after k steps.
     #[command(after_help = PREDICT_HELP)]
     Predict(PredictOptions),
+    /// Compute what theory predicts: a calculator for checking a formula
+    #[command(subcommand)]
+    Theory(commands::Theory),
 }
 
 fn main() -> ExitCode {
@@ -126,6 +130,7 @@ fn main() -> ExitCode {
         Command::Report { options } => commands::report(options),
         Command::Kernel(options) => commands::kernel(options),
         Command::Predict(options) => commands::predict(options),
+        Command::Theory(theory) => commands::theory(theory),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -12,6 +12,5 @@ pub static TALK: Talk = Talk {
     id: "mei-2020",
     title: "Song Mei: Generalization of linearized neural networks, staircase decay and double descent",
     fingerprint: env!("OVERPARAM_FINGERPRINT_MEI_2020"),
-    // The staircase joins when its smoke run decides: see its module comment.
-    claims: &[&double_descent::DoubleDescent, &lazy_limits::LazyLimits],
+    claims: &[&staircase::Staircase, &double_descent::DoubleDescent, &lazy_limits::LazyLimits],
 };

@@ -1,17 +1,19 @@
 //! A double-descent sweep: `cargo bench -p overparam-linearized --bench sweep`.
 //!
-//! ReLU random features, `d = 100`, `n = 300`, 12 widths from 30 to 3,000, 4 ridges, 5 draws; one thread a draw, two at a
-//! time. With `OVERPARAM_PEERS_PYTHON` set to a Python that has NumPy, the same sweep runs there in turn, on one and on two
+//! ReLU random features, `d = 100`, `n = 300`, 12 widths from 30 to 3,000, 4 ridges, 5 draws; a draw at one width is a
+//! cell, two threads take cells, the widest first. With `OVERPARAM_PEERS_PYTHON` set to a Python that has NumPy, the same sweep runs there in turn, on one and on two
 //! threads, and the ratio to its better time is printed.
 
 use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use nalgebra::{DMatrix, DVector};
 use overparam_linearized::Error;
 use overparam_linearized::activation::Standard;
 use overparam_linearized::data::sphere;
-use overparam_linearized::models::{Data, RandomFeatures, ridge_path};
+use overparam_linearized::models::{RandomFeatures, Samples};
 use overparam_tensor::random::Stream;
 
 const D: usize = 100;
@@ -19,42 +21,61 @@ const SAMPLES: usize = 300;
 const TESTS: usize = 1_000;
 const WIDTHS: [usize; 12] = [30, 90, 150, 240, 285, 300, 315, 360, 600, 1200, 2000, 3000];
 
-/// Test errors of one draw, in the order of widths and ridges.
-fn draw(seed: u64) -> Result<Vec<f64>, Error> {
-    let stream = Stream::root(seed);
-    let column = |v: &DVector<f64>| DMatrix::from_column_slice(v.len(), 1, v.as_slice());
-    let (x, t) = (sphere(stream.named("x"), SAMPLES, D), sphere(stream.named("t"), TESTS, D));
-    let b = stream.named("b").normal_vector::<f64>(D, 1.0).normalize();
-    let y = column(&(&x * &b + stream.named("noise").normal_vector::<f64>(SAMPLES, 0.3)));
-    let u = column(&(&t * &b));
-    let mut errors = Vec::new();
-    for width in WIDTHS {
-        let random = RandomFeatures::on_sphere(stream.named("w").indexed(width as u64), width, D);
-        let (z, q) = (random.map(&Standard::Relu, &x), random.map(&Standard::Relu, &t));
-        let data = Data { features: &z, labels: &y, test_features: &q, test_labels: &u };
-        let ridges = [1e-8, 1e-4, 1e-2, 1.0].map(|lambda| lambda / D as f64);
-        errors.extend(ridge_path(data, &ridges)?.iter().map(|fit| fit.scores[0].test_error));
-    }
-    Ok(errors)
+const DRAWS: usize = 5;
+
+/// Inputs and labels of one draw, shared by all widths.
+struct Draw {
+    stream: Stream,
+    x: DMatrix<f64>,
+    y: DMatrix<f64>,
+    t: DMatrix<f64>,
+    u: DMatrix<f64>,
 }
 
-fn sweep() -> Result<f64, Error> {
-    let next = std::sync::atomic::AtomicU64::new(0);
+impl Draw {
+    fn new(seed: u64) -> Self {
+        let stream = Stream::root(seed);
+        let column = |v: &DVector<f64>| DMatrix::from_column_slice(v.len(), 1, v.as_slice());
+        let (x, t) = (sphere(stream.named("x"), SAMPLES, D), sphere(stream.named("t"), TESTS, D));
+        let b = stream.named("b").normal_vector::<f64>(D, 1.0).normalize();
+        let y = column(&(&x * &b + stream.named("noise").normal_vector::<f64>(SAMPLES, 0.3)));
+        let u = column(&(&t * &b));
+        Self { stream, x, y, t, u }
+    }
+
+    /// The sum of the test errors at one width, over ridges.
+    fn errors(&self, width: usize) -> Result<f64, Error> {
+        let random = RandomFeatures::on_sphere(self.stream.named("w").indexed(width as u64), width, D);
+        let samples =
+            Samples { inputs: &self.x, labels: &self.y, test_inputs: &self.t, test_labels: &self.u };
+        let ridges = [1e-8, 1e-4, 1e-2, 1.0].map(|lambda| lambda / D as f64);
+        let path = random.ridge_path(&Standard::Relu, samples, &ridges)?;
+        Ok(path.iter().map(|fit| fit.scores[0].test_error).sum())
+    }
+}
+
+/// Runs `work` on every item, two at a time, and sums.
+fn in_pairs<T: Sync>(items: &[T], work: impl Fn(&T) -> Result<f64, Error> + Sync) -> Result<f64, Error> {
+    let next = AtomicUsize::new(0);
     let worker = || -> Result<f64, Error> {
         let mut total = 0.0;
-        loop {
-            let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            if seed >= 5 {
-                return Ok(total);
-            }
-            total += draw(seed)?.iter().sum::<f64>();
+        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+            total += work(item)?;
         }
+        Ok(total)
     };
     std::thread::scope(|scope| {
         let other = scope.spawn(worker);
         let mine = worker()?;
         Ok(mine + other.join().unwrap_or(Ok(f64::NAN))?)
     })
+}
+
+fn sweep() -> Result<f64, Error> {
+    let draws: Vec<OnceLock<Draw>> = (0..DRAWS).map(|_| OnceLock::new()).collect();
+    let cells: Vec<(usize, usize)> =
+        WIDTHS.iter().rev().flat_map(|&width| (0..draws.len()).map(move |draw| (draw, width))).collect();
+    in_pairs(&cells, |&(draw, width)| draws[draw].get_or_init(|| Draw::new(draw as u64)).errors(width))
 }
 
 fn median(mut seconds: Vec<f64>) -> f64 {

@@ -92,6 +92,32 @@ impl Recurrence {
         total
     }
 
+    /// Replaces every `t`, cut to `[-1, 1]`, by [`Recurrence::sum`]: the same bits, several at a time.
+    pub(crate) fn sum_each(&self, arguments: &mut [f64], weights: &[f64]) {
+        const LANES: usize = 8;
+        let mut blocks = arguments.chunks_exact_mut(LANES);
+        for block in &mut blocks {
+            let t: [f64; LANES] = std::array::from_fn(|i| block[i].clamp(-1.0, 1.0));
+            let (mut before, mut now, mut total) = ([0.0; LANES], [1.0; LANES], [0.0; LANES]);
+            for (k, &weight) in weights.iter().enumerate() {
+                for i in 0..LANES {
+                    total[i] += weight * now[i];
+                }
+                if let (Some(&rise), Some(&fall)) = (self.rise.get(k), self.fall.get(k)) {
+                    for i in 0..LANES {
+                        let next = rise * t[i] * now[i] - fall * before[i];
+                        before[i] = now[i];
+                        now[i] = next;
+                    }
+                }
+            }
+            block.copy_from_slice(&total);
+        }
+        for t in blocks.into_remainder() {
+            *t = self.sum(t.clamp(-1.0, 1.0), weights);
+        }
+    }
+
     /// `sum_k weights[k] Q_k'(t)`: the recurrence differentiated.
     pub(crate) fn slope(&self, t: f64, weights: &[f64]) -> f64 {
         let (mut before, mut now) = ((0.0, 0.0), (1.0, 0.0));
@@ -151,6 +177,15 @@ mod properties {
         fn dimension_two_is_chebyshev(angle in 0.0..std::f64::consts::PI, k in 0usize..30) {
             let q = gegenbauer(2, k, angle.cos());
             prop_assert!((q[k] - (k as f64 * angle).cos()).abs() < 1e-11);
+        }
+
+        #[test]
+        fn many_sums_are_single_sums(d in 2usize..100, mut t in prop::collection::vec(-1.1..1.1f64, 0..40)) {
+            let recurrence = Recurrence::new(d, 12);
+            let weights: Vec<f64> = (0..=12).map(|k| 1.0 / (1.0 + f64::from(k))).collect();
+            let single: Vec<f64> = t.iter().map(|t| recurrence.sum(t.clamp(-1.0, 1.0), &weights)).collect();
+            recurrence.sum_each(&mut t, &weights);
+            prop_assert_eq!(t, single);
         }
 
         #[test]

@@ -55,18 +55,47 @@ impl Profile {
 
 /// `c_k = E s(G) h_k(G)` for `k = 0..=degree`; `mu_k = E s(G) He_k(G) = sqrt(k!) c_k`.
 pub fn coefficients(activation: &impl Activation, degree: usize) -> Vec<f64> {
-    let rule = Rule::gaussian(&activation.kinks());
-    let mut c = vec![0.0; degree + 1];
-    for (&x, &w) in rule.nodes.iter().zip(&rule.weights) {
-        let weight = w * activation.value(x);
-        let (mut before, mut h) = (0.0, 1.0);
-        for (k, c) in c.iter_mut().enumerate() {
-            *c += weight * h;
-            let k = k as f64;
-            (before, h) = (h, (x * h - k.sqrt() * before) / (k + 1.0).sqrt());
+    Basis::new(&activation.kinks(), degree).coefficients(|x| activation.value(x))
+}
+
+/// The polynomials `h_k` at the nodes of a quadrature, for many functions with the same kinks.
+pub(crate) struct Basis {
+    pub(crate) kinks: Vec<f64>,
+    pub(crate) rule: Rule,
+    degree: usize,
+    /// `w_i h_k(x_i)`, node by node.
+    weighted: Vec<f64>,
+}
+
+impl Basis {
+    pub(crate) fn new(kinks: &[f64], degree: usize) -> Self {
+        let rule = Rule::gaussian(kinks);
+        let steps: Vec<(f64, f64)> = (0..=degree)
+            .map(|k| k as f64)
+            .map(|k| ((k + 1.0).sqrt().recip(), (k / (k + 1.0)).sqrt()))
+            .collect();
+        let mut weighted = Vec::with_capacity(rule.nodes.len() * (degree + 1));
+        for (&x, &w) in rule.nodes.iter().zip(&rule.weights) {
+            let (mut before, mut h) = (0.0, 1.0);
+            for (rise, fall) in &steps {
+                weighted.push(w * h);
+                (before, h) = (h, rise * x * h - fall * before);
+            }
         }
+        Self { kinks: kinks.to_vec(), rule, degree, weighted }
     }
-    c
+
+    /// `c_0..=c_degree` of `s`.
+    pub(crate) fn coefficients(&self, s: impl Fn(f64) -> f64) -> Vec<f64> {
+        let mut c = vec![0.0; self.degree + 1];
+        for (&x, row) in self.rule.nodes.iter().zip(self.weighted.chunks(self.degree + 1)) {
+            let value = s(x);
+            for (c, h) in c.iter_mut().zip(row) {
+                *c += value * h;
+            }
+        }
+        c
+    }
 }
 
 #[cfg(test)]

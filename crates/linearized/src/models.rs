@@ -17,6 +17,6 @@ mod kernel;
 pub mod population;
 mod ridge;
 
-pub use features::{RandomFeatures, TangentFeatures};
+pub use features::{RandomFeatures, Samples, TangentFeatures};
 pub use kernel::{KernelData, kernel_path};
 pub use ridge::{Data, Fit, Form, Score, ridge_path};

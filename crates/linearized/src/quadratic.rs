@@ -17,12 +17,16 @@
 //! |---|---|
 //! | [`random_features_risk`], [`tangent_risk`], [`trained_risk`], [`mixture_risk`] | the closed forms |
 //! | [`Polynomial`] | targets of degree at most two, with the exact risk of finite feature sets |
+//! | [`Classes`] | two classes of Gaussians, with the exact risk of finite feature sets |
 //! | [`QuadraticNet`] | the two-layer net with quadratic activation, trained by SGD on fresh samples |
 
+mod classes;
 mod closed_forms;
+mod moments;
 mod polynomial;
 mod training;
 
+pub use classes::Classes;
 pub use closed_forms::{mixture_risk, random_features_risk, tangent_risk, trained_risk};
 pub use polynomial::Polynomial;
 pub use training::{QuadraticNet, Schedule};

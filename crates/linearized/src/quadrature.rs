@@ -3,6 +3,7 @@
 //! An activation is smooth between its kinks, so panels that end at the kinks converge geometrically.
 
 use std::f64::consts::{PI, SQRT_2};
+use std::sync::OnceLock;
 
 /// Nodes a panel.
 const ORDER: usize = 32;
@@ -10,6 +11,9 @@ const ORDER: usize = 32;
 const GAUSSIAN_RANGE: f64 = 14.0;
 /// Panel width in standard deviations: activations such as tanh have poles at distance pi / 2.
 const GAUSSIAN_PANEL: f64 = 1.0;
+
+/// The rule of one panel on `[-1, 1]`, computed once.
+static LEGENDRE: OnceLock<(Vec<f64>, Vec<f64>)> = OnceLock::new();
 
 /// Nodes and weights of a positive measure.
 #[derive(Debug, Clone)]
@@ -58,7 +62,7 @@ impl Rule {
         let mut ends: Vec<f64> = kinks.iter().copied().filter(|&k| from < k && k < to).collect();
         ends.extend([from, to]);
         ends.sort_by(f64::total_cmp);
-        let (x, w) = legendre(ORDER);
+        let (x, w) = LEGENDRE.get_or_init(|| legendre(ORDER));
         let mut rule = Self { nodes: Vec::new(), weights: Vec::new() };
         for pair in ends.windows(2) {
             let pieces = ((pair[1] - pair[0]) / width).ceil().max(1.0);

@@ -106,20 +106,32 @@ fn infinite_limits_and_the_optimal_ridge() {
     assert!(wide_optimal_lambda_bar(3.0, relu.zeta(), at(0.999 * threshold)).unwrap() > 0.0);
 }
 
+/// Test and training errors along `N / n`. Where the fit nearly interpolates, the reference's training error is a difference of
+/// numbers near the labels' variance, good to a rounding of those.
 #[test]
-fn the_double_descent_curve() {
+fn the_double_descent_curves() {
     let golden = golden();
     let relu = Profile::of(&Standard::Relu).unwrap();
-    let curves = &golden["double_descent_curves"];
-    for (name, psi2, lambda, noise) in [
+    let curves = [
         ("relu_psi2_3_lam1e8_noiseless", 3.0, 1e-8, 0.0),
         ("relu_psi2_3_lam1e3_noiseless", 3.0, 1e-3, 0.0),
         ("relu_psi2_10_lam1e8_snr5", 10.0, 1e-8, 0.2),
-    ] {
-        for row in curves[name].as_array().unwrap() {
-            let features = row[0].as_f64().unwrap();
-            let p = predict(features * psi2, psi2, &relu, lambda, Energies { noise, ..CLEAN }).unwrap();
-            close(p.risk, row[1].as_f64().unwrap(), 1e-6, name);
+        ("relu_psi2_10_lam1e8_snr01", 10.0, 1e-8, 10.0),
+        ("relu_psi2_10_lam1e1_snr01", 10.0, 1e-1, 10.0),
+    ];
+    let reference = golden["double_descent_curves"].as_object().unwrap();
+    assert_eq!(reference.len(), curves.len() + 1, "every curve is checked, \"columns\" aside");
+    for (name, psi2, lambda, noise) in curves {
+        let rows = rows(&golden["double_descent_curves"], name);
+        assert!(rows.len() > 10);
+        for row in rows {
+            let column = |i: usize| row[i].as_f64().unwrap();
+            let energies = Energies { noise, ..CLEAN };
+            let p = predict(column(0) * psi2, psi2, &relu, lambda, energies).unwrap();
+            close(p.risk, column(1), 1e-9, name);
+            let training = column(2);
+            let rounding = 1e-15 * (1.0 + noise) + 1e-9 * training;
+            assert!((p.training_error - training).abs() < rounding, "{name}: {row} {}", p.training_error);
         }
     }
 }
@@ -146,8 +158,8 @@ fn spherical_spectra() {
     }
 }
 
-/// Random features and tangent neurons with unlimited samples, pure degrees; the reference cuts its spectra at degrees 6
-/// and 8.
+/// Random features and tangent neurons with unlimited samples, and the two-layer tangent kernel `t k0 + k1` on `n` samples,
+/// pure degrees; the reference cuts its spectra at degrees 6, 8 and 6.
 #[test]
 fn staircase_curves() {
     let golden = golden();
@@ -157,19 +169,33 @@ fn staircase_curves() {
         let random = Spectrum::of_random_features(&Standard::Relu, d, 6).unwrap();
         let tangent = Spectrum::of_tangent_features(&Standard::Relu, d, 8).unwrap();
         let infinite = f64::INFINITY;
+        let kernel = two_layer_kernel(d, 6);
         for k in [1usize, 2, 4] {
             let mut energies = vec![0.0; k + 1];
             energies[k] = 1.0;
-            let risk = |spectrum: &Spectrum, features: f64| {
-                let sizes = Sizes { samples: infinite, features, ridge: 0.0 };
+            let risk = |spectrum: &Spectrum, samples: f64, features: f64| {
+                let sizes = Sizes { samples, features, ridge: 0.0 };
                 equivalent(spectrum, &energies, 0.0, sizes).unwrap().risk
             };
-            for (ours, key) in [(risk(&random, size), "rfN"), (risk(&tangent, size * d as f64), "ntN")] {
+            for (ours, key) in [
+                (risk(&random, infinite, size), "rfN"),
+                (risk(&tangent, infinite, size * d as f64), "ntN"),
+                (risk(&kernel, size, infinite), "krr_ntk"),
+            ] {
                 let theirs = number(row, &format!("{key}_f{k}"));
                 assert!((ours - theirs).abs() < 1e-8, "{key} d {d} size {size} degree {k}: {ours} {theirs}");
             }
         }
     }
+}
+
+/// `t k0 + k1`, twice the kernels of ReLU tangent and random features.
+fn two_layer_kernel(d: usize, degree: usize) -> Spectrum {
+    let random = Spectrum::of_random_features(&Standard::Relu, d, degree).unwrap();
+    let tangent = Spectrum::of_tangent_features(&Standard::Relu, d, degree).unwrap();
+    let pairs = random.eigenvalues().iter().zip(tangent.eigenvalues());
+    let eigenvalues = pairs.map(|(a, b)| 2.0 * (a + b)).collect();
+    Spectrum::new(d, eigenvalues, 2.0 * (random.tail() + tangent.tail())).unwrap()
 }
 
 #[test]

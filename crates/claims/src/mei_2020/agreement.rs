@@ -83,3 +83,65 @@ pub(super) fn worst_rise(paths: &[Vec<Vec<f64>>]) -> Option<Estimate> {
 fn exact(value: f64) -> Estimate {
     Estimate { value, interval: Interval { low: value, high: value }, level: LEVEL }
 }
+
+#[cfg(test)]
+mod tests {
+    use overparam_tensor::random::Stream;
+
+    use super::{Measured, share_within, worst_gap, worst_ratio, worst_rise};
+
+    fn point(values: &[f64], theory: f64) -> Measured {
+        Measured { values: values.to_vec(), theory }
+    }
+
+    /// Mean 2, standard error 1; the quantile of Student's t for two points at 5% two-sided is that of 1.25% in a tail:
+    /// 6.2053 with two degrees of freedom.
+    #[test]
+    fn distances_are_measured_in_standard_errors_or_in_percent() {
+        let root = 3f64.sqrt();
+        let points = [point(&[2.0 - root, 2.0, 2.0 + root], 4.0), point(&[1.0, 1.0, 1.0], 1.01)];
+        let ratio = worst_ratio(&points, 0.02).unwrap().value;
+        assert!((ratio - 0.01 / 0.0202).abs() < 1e-9, "{ratio}");
+        let ratio = worst_ratio(&points[..1], 0.02).unwrap().value;
+        assert!((ratio - 2.0 / 4.30265).abs() < 1e-4, "{ratio}");
+        assert_eq!(share_within(&points, 0.02).unwrap().value, 1.0);
+        assert_eq!(share_within(&points, 0.001).unwrap().value, 0.5);
+        let gap = worst_gap(&points).unwrap();
+        assert_eq!(gap.value, 2.0);
+        assert!((gap.interval.high - 8.2053).abs() < 1e-3, "{gap:?}");
+        assert!(gap.interval.low > 0.0 && gap.interval.low < 0.0101, "{gap:?}");
+    }
+
+    #[test]
+    fn nothing_measured_is_no_number() {
+        assert!(worst_ratio(&[], 0.1).is_none() && share_within(&[], 0.1).is_none());
+        assert!(worst_gap(&[]).is_none() && worst_rise(&[]).is_none());
+        assert!(worst_gap(&[point(&[1.0], 1.0)]).is_none(), "one seed has no scatter");
+        assert!(worst_rise(&[vec![vec![1.0, 2.0, 3.0]]]).is_none(), "one N has no steps");
+    }
+
+    #[test]
+    fn rises_are_paired() {
+        let falling = vec![vec![3.0, 2.0, 1.0], vec![2.5, 1.6, 0.3]];
+        assert!(worst_rise(&[falling]).unwrap().value < 0.0);
+        // The seeds differ more than they rise, but each rises.
+        let rising = vec![vec![3.0, 2.0, 1.0], vec![3.2, 2.21, 1.19]];
+        assert!(worst_rise(&[rising]).unwrap().value > 1.0);
+    }
+
+    /// If theory is right at each of 60 points, the worst stays within the allowance in about 95 of 100 experiments; without
+    /// the count of points it would in a handful.
+    #[test]
+    fn the_allowance_covers_all_points_at_once() {
+        let (experiments, points) = (400, 60);
+        let mut within = 0;
+        for experiment in 0..experiments {
+            let draws = Stream::root(3).indexed(experiment).normal_matrix::<f64>(6, points, 1.0);
+            let measured: Vec<Measured> =
+                draws.column_iter().map(|c| point(c.clone_owned().as_slice(), 0.0)).collect();
+            within += usize::from(worst_ratio(&measured, 0.0).unwrap().value <= 1.0);
+        }
+        // 380 expected, standard deviation 4.4.
+        assert!((362..=396).contains(&within), "{within}");
+    }
+}

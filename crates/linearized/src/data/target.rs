@@ -105,13 +105,12 @@ impl Target {
     /// # Panics
     /// If `x` has not `d` columns.
     pub fn weighted(&self, x: &DMatrix<f64>, weights: &[f64]) -> DVector<f64> {
-        let (cosines, recurrence) = self.cosines(x);
+        let (mut cosines, recurrence) = self.cosines(x);
         let mut values = DVector::zeros(x.nrows());
         for m in 0..self.centres.nrows() {
-            let mass = self.mass(m, weights);
-            for (value, &t) in values.iter_mut().zip(cosines.column(m).iter()) {
-                *value += recurrence.sum(t.clamp(-1.0, 1.0), &mass);
-            }
+            let mut terms = cosines.column_mut(m);
+            recurrence.sum_each(terms.as_mut_slice(), &self.mass(m, weights));
+            values += terms;
         }
         values
     }

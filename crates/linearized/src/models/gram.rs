@@ -58,36 +58,63 @@ pub(super) fn shifted_inverse(eigen: &SymmetricEigen<f64>, kappa: f64, b: &DMatr
     matmul(&eigen.vectors, &coordinates)
 }
 
-/// Rows of a block of [`gram`]: large enough for the product's kernel to run at speed.
-const BLOCK: usize = 96;
+/// Rows of a block of [`gram`], and how much of the inner dimension is taken at a time: a block is 256 KiB, and what a product
+/// touches stays in cache.
+const BLOCK: usize = 128;
+const DEPTH: usize = 256;
 
 /// The lower triangle (by blocks) of `A A^T`, or of `A^T A` if `of_columns`: about half of a full product's work. What stands
 /// above the blocks of the diagonal is zero, and not read by the factorisations.
 pub(super) fn gram(a: &DMatrix<f64>, of_columns: bool) -> DMatrix<f64> {
-    let size = if of_columns { a.ncols() } else { a.nrows() };
+    let (size, inner) = if of_columns { (a.ncols(), a.nrows()) } else { a.shape() };
     let starts: Vec<usize> = (0..size).step_by(BLOCK).collect();
-    let blocks: Vec<DMatrix<f64>> = starts
+    let width = |start: usize| BLOCK.min(size - start);
+    let mut products: Vec<DMatrix<f64>> = starts
         .iter()
-        .map(|&start| {
-            let rows = BLOCK.min(size - start);
-            if of_columns { a.columns(start, rows).into_owned() } else { a.rows(start, rows).into_owned() }
+        .enumerate()
+        .flat_map(|(i, &row)| {
+            starts[..=i].iter().map(move |&column| DMatrix::zeros(width(row), width(column)))
         })
         .collect();
-    let mut gram = DMatrix::zeros(size, size);
-    for (i, left) in blocks.iter().enumerate() {
-        for (j, right) in blocks[..=i].iter().enumerate() {
-            let (rows, columns) =
-                if of_columns { (left.ncols(), right.ncols()) } else { (left.nrows(), right.nrows()) };
-            let mut block = DMatrix::zeros(rows, columns);
+    for from in (0..inner).step_by(DEPTH) {
+        let depth = DEPTH.min(inner - from);
+        let block = |&start: &usize| {
             if of_columns {
-                gemm(1.0, transposed(left), right, 0.0, &mut block);
+                part(a, (from, start), (depth, width(start)))
             } else {
-                gemm(1.0, left, transposed(right), 0.0, &mut block);
+                part(a, (start, from), (width(start), depth))
             }
-            gram.view_mut((starts[i], starts[j]), (rows, columns)).copy_from(&block);
+        };
+        let blocks: Vec<DMatrix<f64>> = starts.iter().map(block).collect();
+        let pairs = blocks.iter().enumerate().flat_map(|(i, l)| blocks[..=i].iter().map(move |r| (l, r)));
+        for ((left, right), product) in pairs.zip(&mut products) {
+            if of_columns {
+                gemm(1.0, transposed(left), right, 1.0, product);
+            } else {
+                gemm(1.0, left, transposed(right), 1.0, product);
+            }
         }
     }
+    let mut gram = DMatrix::zeros(size, size);
+    let places = starts.iter().enumerate().flat_map(|(i, &row)| starts[..=i].iter().map(move |&c| (row, c)));
+    for (place, product) in places.zip(&products) {
+        gram.view_mut(place, product.shape()).copy_from(product);
+    }
     gram
+}
+
+/// A copy of the part of `a` at `(row, column)` with this shape, a column at a time.
+pub(super) fn part(
+    a: &DMatrix<f64>,
+    (row, column): (usize, usize),
+    (rows, columns): (usize, usize),
+) -> DMatrix<f64> {
+    let mut entries = Vec::with_capacity(rows * columns);
+    for j in column..column + columns {
+        let start = j * a.nrows() + row;
+        entries.extend_from_slice(&a.as_slice()[start..start + rows]);
+    }
+    DMatrix::from_vec(rows, columns, entries)
 }
 
 #[cfg(test)]
@@ -102,7 +129,7 @@ mod properties {
         #![proptest_config(ProptestConfig::with_cases(20))]
 
         #[test]
-        fn gram_is_the_product(seed in any::<u64>(), m in 1usize..250, n in 1usize..250) {
+        fn gram_is_the_product(seed in any::<u64>(), m in 1usize..300, n in 1usize..300) {
             let a: DMatrix<f64> = Stream::root(seed).normal_matrix(m, n, 1.0);
             for (ours, full) in [(gram(&a, false), &a * a.transpose()), (gram(&a, true), a.transpose() * &a)] {
                 prop_assert!((ours.lower_triangle() - full.lower_triangle()).amax() < 1e-10);

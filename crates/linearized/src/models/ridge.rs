@@ -72,14 +72,30 @@ pub struct Fit {
 /// If the shapes in `data` do not fit.
 pub fn ridge_path(data: Data<'_>, ridges: &[f64]) -> Result<Vec<Fit>, Error> {
     let Data { features, labels, test_features, test_labels } = data;
+    let p = features.ncols();
+    assert!(
+        test_features.ncols() == p && test_features.nrows() == test_labels.nrows(),
+        "ridge_path: features {:?}, test features {:?}, test labels {:?}",
+        features.shape(),
+        test_features.shape(),
+        test_labels.shape()
+    );
+    path(features, labels, |w| matmul(test_features, w), test_labels, ridges)
+}
+
+/// [`ridge_path`] with the predictions on the test set computed from coefficients (`p x k`) by `predict`.
+pub(super) fn path(
+    features: &DMatrix<f64>,
+    labels: &DMatrix<f64>,
+    predict: impl Fn(&DMatrix<f64>) -> DMatrix<f64>,
+    test_labels: &DMatrix<f64>,
+    ridges: &[f64],
+) -> Result<Vec<Fit>, Error> {
     let (n, p) = features.shape();
     assert!(
-        labels.nrows() == n
-            && test_features.ncols() == p
-            && test_labels.shape() == (test_features.nrows(), labels.ncols()),
-        "ridge_path: features {n} x {p}, labels {:?}, test features {:?}, test labels {:?}",
+        labels.nrows() == n && test_labels.ncols() == labels.ncols(),
+        "ridge path: features {n} x {p}, labels {:?}, test labels {:?}",
         labels.shape(),
-        test_features.shape(),
         test_labels.shape()
     );
     for &ridge in ridges {
@@ -104,7 +120,7 @@ pub fn ridge_path(data: Data<'_>, ridges: &[f64]) -> Result<Vec<Fit>, Error> {
     for (i, _) in ridges.iter().enumerate().filter(|(_, r)| **r == 0.0) {
         coefficients.columns_mut(i * k, k).copy_from(&least_squares(features, labels)?);
     }
-    let predictions = matmul(test_features, &coefficients);
+    let predictions = predict(&coefficients);
     let fitted = if form == Form::Primal || positive < ridges.len() {
         matmul(features, &coefficients)
     } else {

@@ -1,14 +1,11 @@
 //! Targets of degree at most two on Gaussian inputs, and what finite feature sets leave of them.
 
 use nalgebra::{DMatrix, DVector};
-use overparam_tensor::linalg::{Cholesky, LinalgError, Svd, matmul, svd, symmetric_eigen, transposed};
+use overparam_tensor::linalg::{Svd, matmul, svd, transposed};
 
+use super::moments::{Moments, explained};
 use crate::Error;
 use crate::activation::Activation;
-use crate::hermite::coefficients;
-
-/// Degree of the Hermite series of the features' moments; the diagonal is summed exactly.
-const DEGREE: usize = 40;
 
 /// `f(x) = <b, x> + <x, B x> - tr B` for `x ~ N(0, I_d)`: mean zero, energy `||b||^2 + 2 ||B||_F^2`.
 #[derive(Debug, Clone)]
@@ -77,36 +74,10 @@ impl Polynomial {
         activation: &impl Activation,
         weights: &DMatrix<f64>,
     ) -> Result<f64, Error> {
-        let neurons = weights.nrows();
-        let mut unit = weights.clone();
-        let mut series = DMatrix::zeros(neurons, DEGREE + 1);
-        let mut power = DVector::zeros(neurons);
-        for a in 0..neurons {
-            let norm = weights.row(a).norm();
-            unit.row_mut(a).scale_mut(norm.recip());
-            let scaled = Scaled { activation, norm };
-            for (k, c) in coefficients(&scaled, DEGREE).into_iter().enumerate() {
-                series[(a, k)] = c;
-            }
-            power[a] = scaled.variance();
-        }
-        let cosines = matmul(&unit, transposed(&unit));
-        let mut u = DMatrix::zeros(neurons, neurons);
-        for b in 0..neurons {
-            for a in b..neurons {
-                let r = cosines[(a, b)].clamp(-1.0, 1.0);
-                // Horner's rule; degree 0 is the free offset's.
-                let sum = (1..=DEGREE).rev().fold(0.0, |sum, k| r * (series[(a, k)] * series[(b, k)] + sum));
-                u[(a, b)] = if a == b { power[a] } else { sum };
-            }
-        }
+        let Moments { unit, series, covariance } = Moments::of(activation, weights, None);
         let v = series.column(1).component_mul(&(&unit * &self.linear))
             + series.column(2).component_mul(&quadratic_form(&unit, &self.quadratic)) * 2f64.sqrt();
-        let explained = match Cholesky::factor(&u) {
-            Ok(cholesky) => v.dot(&cholesky.solve_vector(&v)),
-            Err(LinalgError::NotPositiveDefinite { .. }) => pseudo_inverse_form(&u, &v)?,
-            Err(error) => return Err(error.into()),
-        };
+        let explained = explained(&covariance, &v)?;
         Ok(1.0 - explained / self.energy())
     }
 
@@ -119,58 +90,24 @@ impl Polynomial {
     /// # Panics
     /// If the weights have not `d` columns.
     pub fn tangent_risk(&self, weights: &DMatrix<f64>) -> Result<f64, Error> {
-        let Svd { v, singular_values, .. } = svd(weights)?;
-        let cutoff = 1e-12 * singular_values.amax();
-        let rank = singular_values.iter().filter(|&&s| s > cutoff).count();
-        let basis = v.columns(0, rank).into_owned();
-        let d = self.dimension();
-        let outside = DMatrix::identity(d, d) - matmul(&basis, transposed(&basis));
+        let outside = complement(weights)?;
         let left = matmul(&matmul(&outside, &self.quadratic), &outside);
         Ok((self.linear.norm_squared() + 2.0 * left.norm_squared()) / self.energy())
     }
 }
 
+/// The projector on the orthogonal complement of the rows of `weights` (`N x d`).
+pub(super) fn complement(weights: &DMatrix<f64>) -> Result<DMatrix<f64>, Error> {
+    let Svd { v, singular_values, .. } = svd(weights)?;
+    let cutoff = 1e-12 * singular_values.amax();
+    let rank = singular_values.iter().filter(|&&s| s > cutoff).count();
+    let basis = v.columns(0, rank).into_owned();
+    Ok(DMatrix::identity(weights.ncols(), weights.ncols()) - matmul(&basis, transposed(&basis)))
+}
+
 /// `<x_i, M x_i>` for the rows of `x`.
 pub(super) fn quadratic_form(x: &DMatrix<f64>, m: &DMatrix<f64>) -> DVector<f64> {
     matmul(x, m).component_mul(x).column_sum()
-}
-
-/// `V^T U^+ V`, reading the lower triangle of `U`.
-fn pseudo_inverse_form(u: &DMatrix<f64>, v: &DVector<f64>) -> Result<f64, Error> {
-    let eigen = symmetric_eigen(u)?;
-    let cutoff = v.len() as f64 * f64::EPSILON * eigen.values.amax();
-    let coordinates = eigen.vectors.tr_mul(v);
-    let kept = coordinates.iter().zip(eigen.values.iter()).filter(|(_, e)| **e > cutoff);
-    Ok(kept.map(|(c, e)| c * c / e).sum())
-}
-
-/// `x -> s(norm x)`.
-struct Scaled<'a, A> {
-    activation: &'a A,
-    norm: f64,
-}
-
-impl<A: Activation> Scaled<'_, A> {
-    /// `Var s(norm G)`.
-    fn variance(&self) -> f64 {
-        let rule = crate::quadrature::Rule::gaussian(&self.kinks());
-        let mean = rule.integrate(|x| self.value(x));
-        rule.integrate(|x| (self.value(x) - mean).powi(2))
-    }
-}
-
-impl<A: Activation> Activation for Scaled<'_, A> {
-    fn value(&self, x: f64) -> f64 {
-        self.activation.value(self.norm * x)
-    }
-
-    fn derivative(&self, x: f64) -> f64 {
-        self.norm * self.activation.derivative(self.norm * x)
-    }
-
-    fn kinks(&self) -> Vec<f64> {
-        self.activation.kinks().iter().map(|k| k / self.norm).collect()
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The claim's figure: risk, training error and norm against `N / n`.
+//! The claim's figures: risk and its parts, training error and norm against `N / n`.
 
 use overparam_eval::figure::{self, Axis, Figure, Panel, Role, Series};
 use overparam_eval::stats;
@@ -6,44 +6,74 @@ use overparam_eval::table::number;
 
 use super::{Fit, INTERPOLATES, LAMBDAS, NOISES, Of, Point, theory};
 
-/// Columns of the picture: one a quantity.
+const ACTIVATIONS: [&str; 2] = ["relu", "tanh"];
+
+/// Risk, training error and norm of each activation; bias and variance; the control.
 pub(super) fn figures(points: &[Point<'_>], control: &[Point<'_>]) -> Vec<Figure> {
-    let mut figures: Vec<Figure> = ["relu", "tanh"]
+    let measured = |activation, noise, title: &str, of| {
+        panel(points, &Curves { activation, noise, title, of, role: Role::Experiment })
+    };
+    let mut figures: Vec<Figure> = ACTIVATIONS
         .into_iter()
         .map(|activation| Figure {
             name: format!("double-descent-{activation}"),
             title: format!("Double descent with {activation} features, label noise {}", NOISES[1]),
-            caption: "Against features per sample, one colour a ridge. Lines: exact asymptotics. Points: means over \
-                      seeds with 95% intervals. The ridgeless risk peaks at N/n = 1 and falls below its first minimum; \
-                      at the optimal ridge the risk only falls."
+            caption: "Against features per sample, one colour a ridge; the vertical line is N = n. Lines: exact \
+                      asymptotics. Points: means over seeds with 95% intervals. The ridgeless risk is a U for N < n, peaks \
+                      at N = n and falls again; at the optimal ridge the risk only falls."
                 .into(),
             panels: vec![
-                panel(points, activation, "Test risk", |f| f.risk, Role::Experiment),
-                panel(points, activation, "Training error", |f| f.training_error, Role::Experiment),
-                panel(points, activation, "(N/d) ||a||^2", |f| f.norm_squared, Role::Experiment),
+                measured(activation, NOISES[1], "Test risk", |f| f.risk),
+                measured(activation, NOISES[1], "Training error", |f| f.training_error),
+                measured(activation, NOISES[1], "Norm (N/d) ||a||^2", |f| f.norm_squared),
             ],
         })
         .collect();
+    let split = ACTIVATIONS.into_iter().flat_map(|activation| {
+        [
+            measured(activation, NOISES[0], &format!("Bias B, {activation}"), |f| f.risk),
+            measured(activation, NOISES[1], &format!("Variance V, {activation}"), |f| f.variance),
+        ]
+    });
+    figures.push(Figure {
+        name: "bias-and-variance".into(),
+        title: "What a linear signal leaves and what noise adds".into(),
+        caption: "risk = F1^2 B + tau^2 V. B is the risk without noise, V the mean square of the fit to unit noise alone. \
+                  Without ridge both peak at N = n; past it the variance falls for good. (The optimal ridge of the left \
+                  panels is that without noise.)"
+            .into(),
+        panels: split.collect(),
+    });
+    let mistaken = |title: &str, of| {
+        panel(control, &Curves { activation: "relu", noise: NOISES[1], title, of, role: Role::Control })
+    };
     figures.push(Figure {
         name: "double-descent-control".into(),
         title: "Control: the formulas of tanh for features of the ReLU".into(),
         caption: "As above; hollow points: ReLU features, lines: the asymptotics of tanh.".into(),
-        panels: vec![
-            panel(control, "relu", "Test risk", |f| f.risk, Role::Control),
-            panel(control, "relu", "(N/d) ||a||^2", |f| f.norm_squared, Role::Control),
-        ],
+        panels: vec![mistaken("Test risk", |f| f.risk), mistaken("Norm (N/d) ||a||^2", |f| f.norm_squared)],
     });
     figures
 }
 
-fn panel(points: &[Point<'_>], activation: &str, title: &str, of: Of, role: Role) -> Panel {
+/// What a panel shows.
+struct Curves<'a> {
+    activation: &'a str,
+    noise: f64,
+    title: &'a str,
+    of: Of,
+    role: Role,
+}
+
+fn panel(points: &[Point<'_>], curves: &Curves<'_>) -> Panel {
+    let &Curves { activation, noise, title, of, role } = curves;
     let mut series = Vec::new();
-    let noisy = |p: &&Point<'_>| p.cell.activation == activation && p.theory.noise == NOISES[1];
+    let shown = |p: &&Point<'_>| p.cell.activation == activation && p.theory.noise == noise;
     for colour in 0..=LAMBDAS.len() {
         let lambda = LAMBDAS.get(colour);
         let chosen: Vec<&Point<'_>> = points
             .iter()
-            .filter(noisy)
+            .filter(shown)
             .filter(|p| p.theory.optimal == lambda.is_none() && lambda.is_none_or(|&l| l == p.theory.lambda))
             // A training error of zero has no place on a logarithmic axis.
             .filter(|p| of(&p.theory) > INTERPOLATES)
@@ -60,6 +90,9 @@ fn panel(points: &[Point<'_>], activation: &str, title: &str, of: Of, role: Role
         });
         series.push(Series::new(label, role, colour, measured.collect()));
     }
+    let heights = || series.iter().flat_map(|s| &s.points).map(|p| p.y);
+    let ends = [heights().fold(f64::INFINITY, f64::min), heights().fold(0.0, f64::max)];
+    series.push(Series::new("N = n", Role::Theory, 6, ends.map(|y| figure::Point::new(1.0, y)).to_vec()));
     Panel { title: title.into(), x: Axis::log("features per sample, N/n"), y: Axis::log(title), series }
 }
 
