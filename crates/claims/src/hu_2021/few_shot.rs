@@ -156,12 +156,12 @@ pub struct Risks {
     pub oracle: f64,
     /// Least squares on the method-of-moments representation.
     pub moments: f64,
-    /// Least squares in all directions, a task alone.
-    pub alone: f64,
+    /// Least squares in all directions, a task alone; in the sweep over `n2` only.
+    pub alone: Option<f64>,
     /// What theory says of that.
     pub predicted_alone: Option<f64>,
-    /// Ridge regression in all directions with the Bayes-optimal ridge.
-    pub ridge: f64,
+    /// Ridge regression in all directions with the Bayes-optimal ridge; in the sweep over `n2` only.
+    pub ridge: Option<f64>,
 }
 
 /// The claim.

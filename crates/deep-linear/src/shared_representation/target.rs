@@ -75,12 +75,19 @@ impl TargetTask {
     }
 }
 
-/// Least squares: normal equations where they are well posed, the pseudo-inverse otherwise.
+/// Least squares of minimum norm: normal equations on the shorter side where they are well posed, the pseudo-inverse
+/// otherwise.
 fn solve(x: &DMatrix<f64>, y: &DVector<f64>) -> Result<DVector<f64>, DeepLinearError> {
     if x.nrows() > x.ncols()
         && let Ok(factor) = Cholesky::factor(&matmul(transposed(x), x))
     {
         return Ok(factor.solve_vector(&x.tr_mul(y)));
+    }
+    // X^T (X X^T)^-1 y is shortest; a square X is too nearly singular to be squared.
+    if x.nrows() < x.ncols()
+        && let Ok(factor) = Cholesky::factor(&matmul(x, transposed(x)))
+    {
+        return Ok(x.tr_mul(&factor.solve_vector(y)));
     }
     let solution = least_squares(x, &DMatrix::from_column_slice(y.len(), 1, y.as_slice()))?;
     Ok(solution.column(0).into_owned())

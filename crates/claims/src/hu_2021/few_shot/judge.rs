@@ -130,7 +130,7 @@ fn gain(name: &str, points: &[Point]) -> Check {
     let measured = by_seed(points, |points| {
         let risks = points.iter().max_by_key(|p| p.risks.target_examples)?.risks;
         let predicted = risks.predicted_alone? / risks.predicted?;
-        Some(risks.alone / risks.shared / predicted)
+        Some(risks.alone? / risks.shared / predicted)
     });
     Check::new(
         format!("{name}: single-task risk / shared risk at the largest n2, over the predicted factor"),

@@ -25,8 +25,8 @@ pub(super) fn figures(runs: &Runs<'_>, control: &Runs<'_>) -> Vec<Figure> {
         title: "Source tasks pay for the dimension together".into(),
         caption: "Medians over seeds; bars are the order-statistic interval (five seeds: their range). Lines are the formulas, \
                   constants included; the signal's variance is 1, the noise's 1/4. Left: against the examples of a source \
-                  task; the thin horizontal line is the 1/T limit of analyses of i.i.d. tasks (smallest T). Middle: against \
-                  the number of source tasks. Right: against the target's examples; a single task (squares) pays for all d \
+                  task; the dashed line is the 1/T limit of analyses of i.i.d. tasks. Middle: against \
+                  the number of source tasks. Right: against the target's examples; a single task (diamonds) pays for all d \
                   directions. Hollow points: source tasks that span k - 1 directions."
             .into(),
         panels: vec![
@@ -50,7 +50,7 @@ fn swept(runs: &Runs<'_>, control: &Runs<'_>, vary: Vary) -> Vec<Series> {
         let dots = dots(&points, vary, |r| Some(r.shared));
         series.push(Series::new("k - 1 directions (control)", Role::Control, colour, dots));
     }
-    // Where several T ran, the limit that is hardest to pass is the one of the smallest risk bound; draw the first pair's.
+    // The limit of the first pair; the sweep over n1 has one T a pair.
     let first = pairs(runs).first().map(|&pair| of_pair(sweep(runs, vary), pair)).unwrap_or_default();
     let mut limit: Vec<Dot> = first.iter().map(|p| Dot::new(p.x(vary), 1.0 / p.tasks as f64)).collect();
     limit.sort_by(|a, b| a.x.total_cmp(&b.x));
@@ -76,8 +76,8 @@ fn against_target_examples(runs: &Runs<'_>, control: &Runs<'_>) -> Vec<Series> {
         measured("oracle", 2, |r| Some(r.oracle)),
         measured("method of moments", 4, |r| Some(r.moments)),
         line("theory", 3, |r| r.predicted_alone),
-        measured("single task", 3, |r| Some(r.alone)),
-        measured("single task, best ridge", 5, |r| Some(r.ridge)),
+        measured("single task", 3, |r| r.alone),
+        measured("single task, best ridge", 5, |r| r.ridge),
     ];
     let lost = of_pair(sweep(control, vary), pair);
     series.push(Series::new(
@@ -215,9 +215,9 @@ fn baselines(runs: &Runs<'_>) -> Table {
                 median(|r| r.predicted),
                 median(|r| Some(r.oracle)),
                 median(|r| Some(r.moments)),
-                median(|r| Some(r.alone)),
+                median(|r| r.alone),
                 median(|r| r.predicted_alone),
-                median(|r| Some(r.ridge)),
+                median(|r| r.ridge),
             ]);
         }
     }
