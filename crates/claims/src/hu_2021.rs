@@ -1,5 +1,6 @@
 //! Wei Hu, "Opening the Black Box: Towards Theoretical Understanding of Deep Learning", 2021.
 
+pub mod few_shot;
 pub mod low_rank_completion;
 pub mod rank_not_norm;
 pub mod singular_value_dynamics;
@@ -15,6 +16,7 @@ pub static TALK: Talk = Talk {
         &low_rank_completion::LowRankCompletion,
         &singular_value_dynamics::SingularValueDynamics,
         &rank_not_norm::RankNotNorm,
+        &few_shot::FewShot,
     ],
 };
 

@@ -83,6 +83,7 @@
 //! | [`rank_not_norm`] | the 2 x 2 completion task and its bounds, derived |
 //! | [`measures`] | effective rank, stable rank, Schatten norms |
 //! | [`nuclear_norm`] | the convex baseline: certified minimum-nuclear-norm completion |
+//! | [`shared_representation`] | few-shot learning: many tasks that share a linear representation |
 //! | [`error`] | [`DeepLinearError`] |
 //!
 //! # Precision
@@ -103,6 +104,7 @@ pub mod objective;
 pub mod ode;
 pub mod optimizer;
 pub mod rank_not_norm;
+pub mod shared_representation;
 pub mod singular_values;
 #[cfg(test)]
 mod testing;

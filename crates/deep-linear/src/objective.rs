@@ -60,7 +60,7 @@ impl Convention {
     }
 }
 
-fn check_shapes<T: Real>(expected: (usize, usize), end: &DMatrix<T>, gradient: &DMatrix<T>) {
+pub(crate) fn check_shapes<T: Real>(expected: (usize, usize), end: &DMatrix<T>, gradient: &DMatrix<T>) {
     assert!(
         end.shape() == expected && gradient.shape() == expected,
         "objective of a {} x {} end matrix: got W {} x {}, gradient {} x {}",
