@@ -4,10 +4,13 @@
 //! one, and judges all. [`TALKS`] is the registry that the command line reads. A talk joins it when its claims have been
 //! judged at standard scale, controls included; [`mei_2020`] is written and waits for that (issue 6).
 
+pub mod fang_2022;
 pub mod hu_2021;
 pub mod mei_2020;
+mod summary;
+pub mod zou_2023;
 
 use overparam_eval::claim::Talk;
 
 /// Every talk with its claims, in the order of the talks.
-pub static TALKS: &[Talk] = &[hu_2021::TALK];
+pub static TALKS: &[Talk] = &[hu_2021::TALK, zou_2023::TALK, fang_2022::TALK];

@@ -1,1 +1,6 @@
-//! A crate of the design; a later issue fills it.
+//! Beyond the kernel: networks whose features move.
+pub mod activation;
+mod error;
+pub mod two_level;
+
+pub use error::Error;
