@@ -1,5 +1,9 @@
 //! Difan Zou, "Over-parameterization in Deep Learning: Kernel Regime and Beyond", 2023.
 
+pub mod adam_versus_gd;
+pub mod benign_overfitting_cnn;
+pub mod mixup_rare_features;
+
 use overparam_eval::claim::Talk;
 
 /// The talk's claims.
@@ -7,5 +11,9 @@ pub static TALK: Talk = Talk {
     id: "zou-2023",
     title: "Difan Zou: Over-parameterization in deep learning, kernel regime and beyond",
     fingerprint: env!("OVERPARAM_FINGERPRINT_ZOU_2023"),
-    claims: &[],
+    claims: &[
+        &benign_overfitting_cnn::BenignOverfittingCnn,
+        &adam_versus_gd::AdamVersusGd,
+        &mixup_rare_features::MixupRareFeatures,
+    ],
 };

@@ -56,7 +56,7 @@ impl Activation {
                 #[inline(always)]
                 |h, o| {
                     if h <= T::ZERO {
-                        *o = T::ZERO
+                        *o = T::ZERO;
                     }
                 },
             ),

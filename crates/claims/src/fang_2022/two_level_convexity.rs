@@ -14,6 +14,9 @@
 //! *Tolerances.* 1% of `F*` at the largest `m`; slope -1 within 0.3, both from CLAIMS.md. `F` is a sum of non-negative terms
 //! that vanishes for nobody, so a share of `F*` is a strict unit.
 //!
+//! *Size.* The temperature is 0.02. At 0.01, the first choice, the computed `C / F*` is 2.1 instead of 1.1 and features relax
+//! half as fast, so that `smoke` could not decide.
+//!
 //! *Control.* One to three features, fewer than the optimum needs: no residual of theirs stands for the optimal population.
 
 use nalgebra::{DMatrix, DVector};
@@ -58,9 +61,9 @@ pub struct Outcome {
 /// Slices of the first coordinate from -3 to 3 standard deviations of the reference population.
 const BINS: usize = 30;
 const EVERY: usize = 20;
-/// Five times the slowest relaxation time seen, that of the reference population: `s^2 / (tau eta)` = 800 steps.
-const BURN_IN: usize = 4000;
-const LEARNING_RATE: f64 = 0.5;
+/// Ten relaxation times of the reference population, `s^2 / (tau eta)` = 200 steps each.
+const BURN_IN: usize = 2000;
+const LEARNING_RATE: f64 = 1.0;
 const EXAMPLES: usize = 20;
 const SPREAD: f64 = 2.0;
 
@@ -175,7 +178,7 @@ impl Claim for TwoLevelConvexity {
 }
 
 fn grid(plan: &Plan<'_>, widths: &[usize]) -> Vec<Cell> {
-    let steps = plan.by_scale([2_000, 10_000, 40_000]);
+    let steps = plan.by_scale([4_000, 10_000, 40_000]);
     let seeds = plan.seeds([3, 5, 10]);
     seeds.flat_map(|seed| widths.iter().map(move |&features| Cell { features, steps, seed })).collect()
 }
@@ -187,7 +190,7 @@ fn problem() -> Result<TwoLevel, Error> {
         targets: DVector::from_fn(EXAMPLES, |i, _| (3.0 * x(i)).sin() + 0.3 * (5.0 * x(i)).cos()),
         activation: Activation::Tanh,
         ridge: 0.02,
-        temperature: 0.01,
+        temperature: 0.02,
         spread: SPREAD,
     }
     .checked()
