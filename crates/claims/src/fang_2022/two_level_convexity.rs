@@ -60,9 +60,9 @@ pub struct Outcome {
 
 /// Slices of the first coordinate from -3 to 3 standard deviations of the reference population.
 const BINS: usize = 30;
-const EVERY: usize = 20;
-/// Ten relaxation times of the reference population, `s^2 / (tau eta)` = 200 steps each.
-const BURN_IN: usize = 2000;
+const EVERY: usize = 40;
+/// Five relaxation times of the reference population, `s^2 / (tau eta)` = 200 steps each.
+const BURN_IN: usize = 1000;
 const LEARNING_RATE: f64 = 1.0;
 const EXAMPLES: usize = 20;
 const SPREAD: f64 = 2.0;

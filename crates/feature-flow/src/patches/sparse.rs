@@ -15,6 +15,7 @@ use nalgebra::DMatrix;
 use overparam_tensor::random::Stream;
 
 use super::logistic;
+use crate::adam::Adam;
 use crate::error::{Error, finite_loss, positive};
 
 /// Sizes and scales of the data.
@@ -123,22 +124,41 @@ fn draw(data: &Data, count: usize, stream: &Stream) -> Vec<Example> {
     (0..count).map(example).collect()
 }
 
-/// Inner products of a filter with the two patches.
-fn products(data: &Data, filter: &[f64], example: &Example) -> (f64, f64) {
-    let noise: f64 = example.noise.iter().map(|&(place, value)| value * filter[place]).sum();
-    (example.label * filter[0], noise - data.feature_noise * example.label * filter[0])
+/// Inner products of every filter with an example's two patches.
+struct Products {
+    feature: Vec<f64>,
+    noise: Vec<f64>,
 }
 
-/// `F_y - F_-y`. Filters are the columns of a `d x 2m` matrix, the first `m` of class +1.
-fn margin(data: &Data, response: Response, filters: &DMatrix<f64>, example: &Example) -> f64 {
-    let d = data.dimension;
-    let half = filters.ncols() / 2;
-    let outputs = filters.as_slice().chunks_exact(d).enumerate().map(|(k, filter)| {
-        let (first, second) = products(data, filter, example);
-        let output = response.at(first).0 + response.at(second).0;
-        if (k < half) == (example.label > 0.0) { output } else { -output }
-    });
-    outputs.sum()
+impl Products {
+    fn new(filters: usize) -> Self {
+        Self { feature: vec![0.0; filters], noise: vec![0.0; filters] }
+    }
+
+    /// Filters are the rows of a `2m x d` matrix, the first `m` of class +1: a coordinate of all filters is contiguous.
+    fn fill(&mut self, data: &Data, filters: &DMatrix<f64>, example: &Example) {
+        let column = |place: usize| filters.column(place).into_slice();
+        for ((feature, noise), w) in self.feature.iter_mut().zip(&mut self.noise).zip(column(0)) {
+            *feature = example.label * w;
+            *noise = -data.feature_noise * example.label * w;
+        }
+        for &(place, value) in &example.noise {
+            self.noise.iter_mut().zip(column(place)).for_each(|(noise, w)| *noise += value * w);
+        }
+    }
+
+    /// `F_y - F_-y`.
+    fn margin(&self, response: Response, example: &Example) -> f64 {
+        let outputs =
+            self.feature.iter().zip(&self.noise).map(|(a, b)| response.at(*a).0 + response.at(*b).0);
+        let sign = |k: usize| if self.own(k, example) { 1.0 } else { -1.0 };
+        outputs.enumerate().map(|(k, output)| sign(k) * output).sum()
+    }
+
+    /// Whether a filter is of the example's class.
+    fn own(&self, filter: usize, example: &Example) -> bool {
+        (filter < self.feature.len() / 2) == (example.label > 0.0)
+    }
 }
 
 /// Adds the gradient of the mean loss; returns the mean loss without weight decay.
@@ -149,21 +169,26 @@ fn gradient(
     examples: &[Example],
     out: &mut DMatrix<f64>,
 ) -> f64 {
-    let (d, half) = (data.dimension, filters.ncols() / 2);
+    let mut products = Products::new(filters.nrows());
+    let n = examples.len() as f64;
     let mut loss = 0.0;
     for example in examples {
-        let (value, slope) = logistic(margin(data, response, filters, example));
-        loss += value / examples.len() as f64;
-        let columns = filters.as_slice().chunks_exact(d).zip(out.as_mut_slice().chunks_exact_mut(d));
-        for (k, (filter, gradient)) in columns.enumerate() {
-            let own = (k < half) == (example.label > 0.0);
-            let scale = if own { slope } else { -slope } / examples.len() as f64;
-            let (first, second) = products(data, filter, example);
-            let (first, second) = (scale * response.at(first).1, scale * response.at(second).1);
-            gradient[0] += example.label * (first - data.feature_noise * second);
-            for &(place, value) in &example.noise {
-                gradient[place] += second * value;
-            }
+        products.fill(data, filters, example);
+        let (value, slope) = logistic(products.margin(response, example));
+        loss += value / n;
+        // From products to derivatives by products, in place.
+        for k in 0..filters.nrows() {
+            let scale = if products.own(k, example) { slope / n } else { -slope / n };
+            products.feature[k] = scale * response.at(products.feature[k]).1;
+            products.noise[k] = scale * response.at(products.noise[k]).1;
+        }
+        let both = products.feature.iter().zip(&products.noise);
+        for (g, (feature, noise)) in out.column_mut(0).iter_mut().zip(both) {
+            *g += example.label * (feature - data.feature_noise * noise);
+        }
+        for &(place, value) in &example.noise {
+            let column = out.column_mut(place);
+            column.into_slice().iter_mut().zip(&products.noise).for_each(|(g, noise)| *g += value * noise);
         }
     }
     loss
@@ -187,10 +212,10 @@ pub fn train(data: &Data, training: &Training, test: usize, stream: &Stream) -> 
         });
     }
     let examples = draw(data, data.examples, &stream.named("train"));
-    let shape = (data.dimension, 2 * training.filters);
+    let shape = (2 * training.filters, data.dimension);
     let mut filters = stream.named("filters").normal_matrix(shape.0, shape.1, training.start);
     let mut slopes: DMatrix<f64> = DMatrix::zeros(shape.0, shape.1);
-    let mut moments = (slopes.clone(), slopes.clone());
+    let mut adam = Adam::new(shape);
     let mut losses = [0.0; Trained::CURVE];
     for step in 0..training.steps {
         slopes.zip_apply(&filters, |g, w| *g = training.weight_decay * w);
@@ -203,59 +228,41 @@ pub fn train(data: &Data, training: &Training, test: usize, stream: &Stream) -> 
         }
         match training.update {
             Update::Descent => filters.zip_apply(&slopes, |w, g| *w -= training.learning_rate * g),
-            Update::Adam => adam(&mut filters, &slopes, &mut moments, step, training.learning_rate),
+            Update::Adam => adam.step(&mut filters, &slopes, training.learning_rate),
         }
     }
+    let of = |example: &Example| {
+        let mut products = Products::new(filters.nrows());
+        products.fill(data, &filters, example);
+        products
+    };
     let wrong = |examples: &[Example]| {
-        let count = examples.iter().filter(|e| margin(data, training.response, &filters, e) <= 0.0).count();
+        let count = examples.iter().filter(|e| of(e).margin(training.response, e) <= 0.0).count();
         count as f64 / examples.len() as f64
     };
-    let strongest = |product: fn(&Data, &[f64], &Example) -> f64| {
-        let of = |e: &Example| {
-            let own = if e.label > 0.0 { 0 } else { training.filters };
-            let filters = filters.as_slice().chunks_exact(data.dimension).skip(own).take(training.filters);
-            filters.map(|w| product(data, w, e)).fold(f64::NEG_INFINITY, f64::max)
+    let strongest = |product: fn(&Data, &Products, usize) -> f64| {
+        let largest = |e: &Example| {
+            let products = of(e);
+            let own = (0..filters.nrows()).filter(|&k| products.own(k, e));
+            own.map(|k| product(data, &products, k)).fold(f64::NEG_INFINITY, f64::max)
         };
-        examples.iter().map(of).sum::<f64>() / examples.len() as f64
+        examples.iter().map(largest).sum::<f64>() / examples.len() as f64
     };
     Ok(Trained {
         train_error: wrong(&examples),
         test_error: wrong(&draw(data, test, &stream.named("test"))),
-        feature_product: strongest(|data, w, e| products(data, w, e).0),
-        noise_product: strongest(|data, w, e| {
-            let (first, second) = products(data, w, e);
-            second + data.feature_noise * first
-        }),
+        feature_product: strongest(|_, products, k| products.feature[k]),
+        noise_product: strongest(|data, p, k| p.noise[k] + data.feature_noise * p.feature[k]),
         losses,
     })
-}
-
-fn adam(
-    filters: &mut DMatrix<f64>,
-    slopes: &DMatrix<f64>,
-    (first, second): &mut (DMatrix<f64>, DMatrix<f64>),
-    step: usize,
-    rate: f64,
-) {
-    const BETA: (f64, f64) = (0.9, 0.999);
-    let steps = i32::try_from(step + 1).unwrap_or(i32::MAX);
-    let unbiased = ((1.0 - BETA.0.powi(steps)).recip(), (1.0 - BETA.1.powi(steps)).recip());
-    let state = first.as_mut_slice().iter_mut().zip(second.as_mut_slice());
-    for ((w, g), (m, v)) in filters.iter_mut().zip(slopes.as_slice()).zip(state) {
-        *m = BETA.0 * *m + (1.0 - BETA.0) * g;
-        *v = BETA.1 * *v + (1.0 - BETA.1) * g * g;
-        *w -= rate * unbiased.0 * *m / ((unbiased.1 * *v).sqrt() + 1e-8);
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use nalgebra::DMatrix;
-    use overparam_tensor::Tensor;
-    use overparam_tensor::optim::{Method, Optimizer};
     use overparam_tensor::random::Stream;
 
-    use super::{Data, Response, adam, draw, gradient};
+    use super::{Data, Response, draw, gradient};
 
     const DATA: Data = Data { dimension: 12, examples: 5, sparsity: 4, noise: 0.7, feature_noise: 0.3 };
 
@@ -263,35 +270,18 @@ mod tests {
     fn the_gradient_agrees_with_finite_differences() {
         for response in [Response::Power(3), Response::Linear] {
             let examples = draw(&DATA, 5, &Stream::root(0));
-            let filters: DMatrix<f64> = Stream::root(1).normal_matrix(12, 6, 0.5);
-            let mut slopes = DMatrix::zeros(12, 6);
+            let filters: DMatrix<f64> = Stream::root(1).normal_matrix(6, 12, 0.5);
+            let mut slopes = DMatrix::zeros(6, 12);
             gradient(&DATA, response, &filters, &examples, &mut slopes);
             for k in 0..filters.len() {
                 let at = |shift: f64| {
                     let mut moved = filters.clone();
                     moved[k] += shift;
-                    gradient(&DATA, response, &moved, &examples, &mut DMatrix::zeros(12, 6))
+                    gradient(&DATA, response, &moved, &examples, &mut DMatrix::zeros(6, 12))
                 };
                 let slope = (at(1e-5) - at(-1e-5)) / 2e-5;
                 assert!((slope - slopes[k]).abs() < 1e-8, "{response:?} {k}: {slope} {}", slopes[k]);
             }
         }
-    }
-
-    /// The independent implementation is overparam-tensor's.
-    #[test]
-    fn adam_is_adam() {
-        let stream = Stream::root(2);
-        let start: DMatrix<f64> = stream.named("w").normal_matrix(3, 2, 1.0);
-        let (mut ours, mut theirs) = (start.clone(), Tensor::from_fn(&[6], |i| start[i[0]]));
-        let mut moments = (DMatrix::zeros(3, 2), DMatrix::zeros(3, 2));
-        let mut optimizer = Optimizer::new(Method::ADAM, 0.01);
-        for step in 0..5 {
-            let g: DMatrix<f64> = stream.indexed(step as u64).normal_matrix(3, 2, 1.0);
-            adam(&mut ours, &g, &mut moments, step, 0.01);
-            optimizer.step(&mut theirs, &Tensor::from_fn(&[6], |i| g[i[0]]));
-        }
-        let difference = theirs - Tensor::from_fn(&[6], |i| ours[i[0]]);
-        assert!(difference.square().sum().item() < 1e-28);
     }
 }
