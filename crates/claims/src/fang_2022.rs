@@ -2,6 +2,7 @@
 
 pub mod convex_reparametrisation;
 pub mod neural_feature_flow;
+pub mod nfr_learns_features;
 
 pub mod resnet_global_minimum;
 pub mod two_level_convexity;
@@ -16,6 +17,7 @@ pub static TALK: Talk = Talk {
     claims: &[
         &two_level_convexity::TwoLevelConvexity,
         &convex_reparametrisation::ConvexReparametrisation,
+        &nfr_learns_features::NfrLearnsFeatures,
         &neural_feature_flow::NeuralFeatureFlow,
         &resnet_global_minimum::ResnetGlobalMinimum,
     ],

@@ -21,6 +21,7 @@
 //! is stored and nothing is allocated after the first step.
 
 mod features;
+mod integrate;
 mod step;
 
 pub use features::{Displacement, displacement, feature_spectrum};

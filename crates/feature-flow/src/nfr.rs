@@ -24,6 +24,7 @@
 mod descent;
 mod masses;
 mod problem;
+mod tangent;
 
 pub use descent::{Descent, Trains};
 pub use problem::Problem;

@@ -12,12 +12,13 @@
 //! ```
 
 use nalgebra::DMatrix;
-use overparam_tensor::linalg::{gemm, matmul, transposed};
+use overparam_tensor::linalg::{Real, gemm, matmul, transposed};
 use overparam_tensor::random::Stream;
 use rand_distr::{Distribution, StandardUniform};
 
 use super::logistic;
 use super::span::SpanDescent;
+use crate::activation::zip;
 use crate::error::{Error, finite_loss, positive};
 
 /// Sizes and scales of the data.
@@ -140,27 +141,38 @@ impl Examples {
     }
 }
 
-/// Fills the derivatives of the mean loss over all pairs by the products; returns the loss.
-fn mixed_gradient(examples: &Examples, products: &DMatrix<f64>, mixing: f64, out: &mut DMatrix<f64>) -> f64 {
+/// `F_+ - F_-` of every pair, mixed, a pair `(i, j)` an entry; `difference` is that of the classes' Gram matrices `<a_i, a_j>`.
+fn mixed_outputs(difference: &DMatrix<f64>, mixing: f64) -> DMatrix<f64> {
+    let (own, other) = (mixing, 1.0 - mixing);
+    let diagonal = difference.diagonal();
+    let mut outputs = difference * (2.0 * own * other);
+    for (j, mut column) in outputs.column_iter_mut().enumerate() {
+        column.axpy(own * own, &diagonal, 1.0);
+        column.add_scalar_mut(other * other * diagonal[j]);
+    }
+    outputs
+}
+
+/// Fills the derivatives of the mean loss over all pairs by the products.
+///
+/// The loss of a pair is the cross-entropy with target `t = lambda [y_i = 1] + (1 - lambda) [y_j = 1]`, so its derivative by
+/// the output `f` is `sigma(f) - t`.
+fn mixed_gradient(examples: &Examples, products: &DMatrix<f64>, mixing: f64, out: &mut DMatrix<f64>) {
     let n = examples.len();
     let (own, other) = (mixing, 1.0 - mixing);
     let responses = [0, 1].map(|class| examples.responses(products, class));
     let grams = responses.each_ref().map(|a| matmul(transposed(a), a));
-    let difference = &grams[0] - &grams[1];
-    let (mut loss, mut slopes) = (0.0, DMatrix::zeros(n, n));
-    for j in 0..n {
-        for i in 0..n {
-            let f = own * own * difference[(i, i)]
-                + other * other * difference[(j, j)]
-                + 2.0 * own * other * difference[(i, j)];
-            let (yi, yj) = (examples.labels[i], examples.labels[j]);
-            let (loss_i, slope_i) = logistic(yi * f);
-            let (loss_j, slope_j) = if yi == yj { (loss_i, slope_i) } else { logistic(yj * f) };
-            loss += own * loss_i + other * loss_j;
-            slopes[(i, j)] = own * yi * slope_i + other * yj * slope_j;
-        }
+    let mut slopes = mixed_outputs(&(&grams[0] - &grams[1]), mixing);
+    let targets: Vec<f64> = examples.labels.iter().map(|y| f64::from(u8::from(*y > 0.0))).collect();
+    for (column, target) in slopes.as_mut_slice().chunks_exact_mut(n).zip(&targets) {
+        let offset = other * target;
+        zip(
+            &targets,
+            column,
+            #[inline(always)]
+            |t, f| *f = sigmoid(*f) - own * t - offset,
+        );
     }
-    let pairs = (n * n) as f64;
     // By the Gram matrix: symmetrised off the diagonal, rows and columns collected on it.
     let mut by_gram: DMatrix<f64> = (&slopes + slopes.transpose()) * (2.0 * own * other);
     for i in 0..n {
@@ -170,22 +182,22 @@ fn mixed_gradient(examples: &Examples, products: &DMatrix<f64>, mixing: f64, out
     for (class, a) in responses.iter().enumerate() {
         let mut by_response = DMatrix::zeros(a.nrows(), n);
         let sign = if class == 0 { 1.0 } else { -1.0 };
-        gemm(sign / pairs, a, &by_gram, 0.0, &mut by_response);
+        gemm(sign / (n * n) as f64, a, &by_gram, 0.0, &mut by_response);
         examples.collect(&by_response, class, out);
     }
-    loss / pairs
+}
+
+#[inline(always)]
+fn sigmoid<T: Real>(x: T) -> T {
+    T::ONE / (T::ONE + (-x).fast_exp())
 }
 
 /// As [`mixed_gradient`], of the examples themselves.
-fn standard_gradient(examples: &Examples, products: &DMatrix<f64>, out: &mut DMatrix<f64>) -> f64 {
+fn standard_gradient(examples: &Examples, products: &DMatrix<f64>, out: &mut DMatrix<f64>) {
     let n = examples.len() as f64;
     let outputs = examples.outputs(products);
-    let pairs = outputs.iter().zip(&examples.labels).map(|(f, y)| (*y, logistic(y * f)));
-    let (mut loss, mut slopes) = (0.0, Vec::with_capacity(outputs.len()));
-    for (y, (value, slope)) in pairs {
-        loss += value / n;
-        slopes.push(2.0 * y * slope / n);
-    }
+    let slope = |(f, y): (&f64, &f64)| 2.0 * y * logistic(y * f).1 / n;
+    let slopes: Vec<f64> = outputs.iter().zip(&examples.labels).map(slope).collect();
     out.fill(0.0);
     for (class, sign) in [(0, 1.0), (1, -1.0)] {
         let mut by_response = examples.responses(products, class);
@@ -194,7 +206,6 @@ fn standard_gradient(examples: &Examples, products: &DMatrix<f64>, out: &mut DMa
         }
         examples.collect(&by_response, class, out);
     }
-    loss
 }
 
 /// Draws data and filters, descends on all examples or all their pairs, and tests on `test` fresh examples of each kind.
@@ -227,12 +238,12 @@ pub fn train(data: &Data, training: &Training, test: usize, stream: &Stream) -> 
     let mut net = SpanDescent::new(atoms, start);
     let mut slopes = DMatrix::zeros(2 * training.filters, net.products().ncols());
     for step in 0..training.steps {
-        let loss = if step < training.mixup_steps {
-            mixed_gradient(&examples, net.products(), training.mixing, &mut slopes)
+        if step < training.mixup_steps {
+            mixed_gradient(&examples, net.products(), training.mixing, &mut slopes);
         } else {
-            standard_gradient(&examples, net.products(), &mut slopes)
-        };
-        finite_loss(step, loss, training.learning_rate)?;
+            standard_gradient(&examples, net.products(), &mut slopes);
+        }
+        finite_loss(step, slopes.sum(), training.learning_rate)?;
         net.step(training.learning_rate, &slopes);
     }
     let filters = net.filters();
@@ -256,7 +267,7 @@ mod tests {
     use nalgebra::DMatrix;
     use overparam_tensor::random::Stream;
 
-    use super::{Data, draw, mixed_gradient, standard_gradient};
+    use super::{Data, Examples, draw, mixed_gradient, standard_gradient};
     use crate::patches::logistic;
 
     const DATA: Data = Data {
@@ -269,56 +280,49 @@ mod tests {
         noise: 0.5,
     };
 
-    #[test]
-    fn gradients_agree_with_finite_differences() {
-        let examples = draw(&DATA, 6, 0.4, &Stream::root(0));
-        let products: DMatrix<f64> = Stream::root(1).normal_matrix(6, 4 + examples.noise.nrows(), 0.5);
-        let loss = |products: &DMatrix<f64>, mixed: bool, out: &mut DMatrix<f64>| {
-            if mixed {
-                mixed_gradient(&examples, products, 0.6, out)
-            } else {
-                standard_gradient(&examples, products, out)
-            }
-        };
-        for mixed in [false, true] {
-            let mut slopes = DMatrix::zeros(products.nrows(), products.ncols());
-            loss(&products, mixed, &mut slopes);
-            for k in 0..products.len() {
-                let at = |shift: f64| {
-                    let mut moved = products.clone();
-                    moved[k] += shift;
-                    loss(&moved, mixed, &mut slopes.clone())
-                };
-                let slope = (at(1e-5) - at(-1e-5)) / 2e-5;
-                assert!((slope - slopes[k]).abs() < 1e-8, "mixed {mixed} {k}: {slope} {}", slopes[k]);
-            }
-        }
-    }
-
-    /// Against the definition: mixed patches, one pair at a time.
-    #[test]
-    fn the_mixed_loss_is_that_of_mixed_patches() {
-        let examples = draw(&DATA, 6, 0.4, &Stream::root(2));
-        let products: DMatrix<f64> = Stream::root(3).normal_matrix(6, 4 + examples.noise.nrows(), 0.5);
+    /// By the definition: mixed patches, one pair at a time; of the examples themselves if the mixing is 1.
+    fn loss(examples: &Examples, products: &DMatrix<f64>, mixing: f64) -> f64 {
         let response = |i: usize, p: usize, r: usize| {
             let (atom, multiple) = examples.patches[i * DATA.patches + p];
             multiple * products[(r, atom)]
         };
-        let mut expected = 0.0;
+        let mut sum = 0.0;
         for i in 0..6 {
             for j in 0..6 {
                 let mut f = 0.0;
                 for r in 0..6 {
                     for p in 0..DATA.patches {
-                        let a: f64 = 0.6 * response(i, p, r) + 0.4 * response(j, p, r);
+                        let a = mixing * response(i, p, r) + (1.0 - mixing) * response(j, p, r);
                         f += if r < 3 { a * a } else { -a * a };
                     }
                 }
-                expected +=
-                    0.6 * logistic(examples.labels[i] * f).0 + 0.4 * logistic(examples.labels[j] * f).0;
+                let own = mixing * logistic(examples.labels[i] * f).0;
+                sum += own + (1.0 - mixing) * logistic(examples.labels[j] * f).0;
             }
         }
-        let loss = mixed_gradient(&examples, &products, 0.6, &mut DMatrix::zeros(6, products.ncols()));
-        assert!((loss - expected / 36.0).abs() < 1e-13);
+        sum / 36.0
+    }
+
+    #[test]
+    fn gradients_agree_with_finite_differences_of_the_definition() {
+        let examples = draw(&DATA, 6, 0.4, &Stream::root(0));
+        let products: DMatrix<f64> = Stream::root(1).normal_matrix(6, 4 + examples.noise.nrows(), 0.5);
+        for mixing in [0.6, 1.0] {
+            let mut slopes = DMatrix::zeros(products.nrows(), products.ncols());
+            if mixing < 1.0 {
+                mixed_gradient(&examples, &products, mixing, &mut slopes);
+            } else {
+                standard_gradient(&examples, &products, &mut slopes);
+            }
+            for k in 0..products.len() {
+                let at = |shift: f64| {
+                    let mut moved = products.clone();
+                    moved[k] += shift;
+                    loss(&examples, &moved, mixing)
+                };
+                let slope = (at(1e-5) - at(-1e-5)) / 2e-5;
+                assert!((slope - slopes[k]).abs() < 1e-8, "mixing {mixing}, {k}: {slope} {}", slopes[k]);
+            }
+        }
     }
 }

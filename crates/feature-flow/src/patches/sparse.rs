@@ -137,7 +137,8 @@ impl Products {
 
     /// Filters are the rows of a `2m x d` matrix, the first `m` of class +1: a coordinate of all filters is contiguous.
     fn fill(&mut self, data: &Data, filters: &DMatrix<f64>, example: &Example) {
-        let column = |place: usize| filters.column(place).into_slice();
+        let m = filters.nrows();
+        let column = |place: usize| &filters.as_slice()[place * m..(place + 1) * m];
         for ((feature, noise), w) in self.feature.iter_mut().zip(&mut self.noise).zip(column(0)) {
             *feature = example.label * w;
             *noise = -data.feature_noise * example.label * w;
@@ -187,8 +188,9 @@ fn gradient(
             *g += example.label * (feature - data.feature_noise * noise);
         }
         for &(place, value) in &example.noise {
-            let column = out.column_mut(place);
-            column.into_slice().iter_mut().zip(&products.noise).for_each(|(g, noise)| *g += value * noise);
+            let m = products.noise.len();
+            let column = &mut out.as_mut_slice()[place * m..(place + 1) * m];
+            column.iter_mut().zip(&products.noise).for_each(|(g, noise)| *g += value * noise);
         }
     }
     loss
