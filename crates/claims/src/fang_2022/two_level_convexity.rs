@@ -54,8 +54,8 @@ pub struct Outcome {
     pub reference_gap: f64,
     /// Share of the features in each of [`BINS`] slices of their first coordinate, over the observed steps.
     pub population: Vec<f64>,
-    /// The optimal population's shares.
-    pub optimum: Vec<f64>,
+    /// First coordinate, and the share that the optimal population has in a slice of that width there.
+    pub optimum: Vec<(f64, f64)>,
 }
 
 /// Slices of the first coordinate from -3 to 3 standard deviations of the reference population.
@@ -226,12 +226,19 @@ fn descend(cell: &Cell, context: &Context<'_>) -> Result<Outcome, Error> {
     })
 }
 
-fn optimal_population(dictionary: &Dictionary<'_>, optimum: &Optimum) -> Vec<f64> {
-    let mut shares = vec![0.0; BINS];
+/// The grid's own spacing differs from the slices': its masses become a density first.
+fn optimal_population(dictionary: &Dictionary<'_>, optimum: &Optimum) -> Vec<(f64, f64)> {
+    let mut masses: Vec<(f64, f64)> = Vec::new();
     for (w, mass) in dictionary.features().column(0).iter().zip(optimum.masses.iter()) {
-        count(&mut shares, *w, *mass);
+        match masses.iter_mut().find(|m| m.0 == *w) {
+            Some(total) => total.1 += mass,
+            None => masses.push((*w, *mass)),
+        }
     }
-    shares
+    let spacing = masses.get(1).map_or(1.0, |second| second.0 - masses[0].0);
+    let slice = 6.0 * SPREAD / BINS as f64;
+    let inside = masses.into_iter().filter(|m| m.0.abs() <= 3.0 * SPREAD);
+    inside.map(|(w, mass)| (w, mass * slice / spacing)).collect()
 }
 
 /// Adds a mass to the slice that `w` lies in, if any.
@@ -275,9 +282,9 @@ fn population(runs: &[Run<Cell, Outcome>]) -> Panel {
         let shares: Vec<f64> = widest.iter().map(|o| o.population[k]).collect();
         Some(Point::estimate(centre(k), &median(&shares)?))
     });
-    let theory = widest.first().map_or_else(Vec::new, |o| {
-        o.optimum.iter().enumerate().map(|(k, share)| Point::new(centre(k), *share)).collect()
-    });
+    let theory = widest
+        .first()
+        .map_or_else(Vec::new, |o| o.optimum.iter().map(|(w, share)| Point::new(*w, *share)).collect());
     Panel {
         title: "The features' population".into(),
         x: Axis::linear("first coordinate of a feature, w_1"),
