@@ -2,7 +2,7 @@
 //! benign is decided by `n SNR^q`.
 //!
 //! *Source.* Cao, Chen, Belkin, Gu 2022, theorems 4.3 (benign) and 4.4 (harmful). *Experiment.* The paper's model
-//! ([`overparam_feature_flow::patches::benign`]), `q = 3`, 10 filters of each sign, noise of unit variance in `d` dimensions,
+//! ([`overparam_feature_flow::patches::benign`]), `q = 3`, 20 filters of each sign, noise of unit variance in `d` dimensions,
 //! descent to training loss 0.01. The grid is `n` by `n SNR^q`, from 1/40 to 40 times its middle.
 //!
 //! *Predicted.* Test error changes from near 0 to a constant across `n SNR^q = const`. The theory leaves the constant open
@@ -14,7 +14,8 @@
 //! *Size.* An independent simulation (numpy) showed the place of the boundary to vary by a factor of two from draw to draw, and
 //! with it a single seed's slope by 0.1. So the slope is fitted to all crossings of all seeds, with the regression's 95%
 //! interval, and there are 12 seeds. It also showed rate 0.1 to reach the target within ten steps where the signal is strong;
-//! the theory is about small rates, hence 0.02.
+//! the theory is about small rates, hence 0.02 (less for `SNR > 1`, where 0.02 diverged once in the control). There are 20
+//! filters, not 10: the theory asks for `log n`, and of 10 none sees an example, which then is never fitted, once in a thousand.
 //!
 //! *Control.* Shuffled training labels: they are fitted as well, and nothing about the signal is learned.
 
@@ -55,6 +56,8 @@ pub struct Outcome {
 
 const POWER: i32 = 3;
 const TARGET: f64 = 0.01;
+/// `m`, of each sign.
+const FILTERS: usize = 20;
 
 /// The claim.
 pub struct BenignOverfittingCnn;
@@ -100,12 +103,14 @@ impl Claim for BenignOverfittingCnn {
             dimension: cell.dimension,
             examples: cell.examples,
             snr: (cell.strength / cell.examples as f64).powf(f64::from(POWER).recip()),
-            filters: 10,
+            filters: FILTERS,
             power: POWER,
             start: 0.01,
             shuffled: if cell.shuffled { 1.0 } else { 0.0 },
         };
-        let training = Training { learning_rate: 0.02, target: TARGET, steps: 20_000 };
+        // The theory's rates are small against 1 / |mu|^2 and 1 / (s_p^2 d).
+        let learning_rate = 0.02 * setting.snr.powi(-2).min(1.0);
+        let training = Training { learning_rate, target: TARGET, steps: 20_000 };
         let trained =
             train(&setting, &training, 1000, &context.shared("run", cell.seed)).map_err(CellError::new)?;
         Ok(Outcome { train_loss: trained.train_loss, test_error: trained.test_error, steps: trained.steps })
@@ -166,7 +171,7 @@ impl Claim for BenignOverfittingCnn {
 
 fn grid(plan: &Plan<'_>, shuffled: bool) -> Vec<Cell> {
     let examples: &[usize] =
-        plan.by_scale([&[10, 30, 90][..], &[10, 20, 40, 80, 160], &[10, 20, 40, 80, 160, 320]]);
+        plan.by_scale([&[10, 40, 160][..], &[10, 20, 40, 80, 160], &[10, 20, 40, 80, 160, 320]]);
     let strengths: &[f64] = plan.by_scale([
         &[0.05, 0.2, 1.0, 2.0, 4.0, 8.0, 40.0, 80.0][..],
         &[0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 40.0, 80.0],
