@@ -4,7 +4,7 @@
 //! *Source.* Fang, Lee, Yang, Zhang 2021, theorems 2 to 5. *Experiment.* 8 Gaussian inputs in 8 dimensions, a smooth target,
 //! `tanh`, mean-field scaling ([`overparam_feature_flow::flow`]), three layers of features: a DNN started by regression (the
 //! paper's start, without which middle layers collapse) and a ResNet whose branches start at zero. Widths 64 to 512 against a
-//! reference, the mean of 4 nets of width 1,024, all drawn independently; each width 24 times, because the distance to the flow
+//! reference, the mean of 4 nets of width 1,024, all drawn independently; each width 16 times (24 at `smoke`), because the distance to the flow
 //! is a random function of which one draw shows little.
 //!
 //! *Size.* An independent simulation (numpy, one seed) with 16 inputs and widths from 32 gave the DNN slopes of -0.32 and
@@ -161,7 +161,7 @@ impl Claim for NeuralFeatureFlow {
 fn grid(plan: &Plan<'_>, scaling: Scaling) -> Vec<Cell> {
     let widths: &[usize] =
         plan.by_scale([&[64, 128, 256][..], &[64, 128, 256, 512], &[64, 128, 256, 512, 1024]]);
-    let (reference, draws, steps) = plan.by_scale([(512, 24, 30), (1024, 24, 80), (4096, 24, 400)]);
+    let (reference, draws, steps) = plan.by_scale([(512, 24, 30), (1024, 16, 40), (4096, 24, 400)]);
     let seeds = plan.seeds([2, 5, 10]);
     seeds
         .flat_map(|seed| {

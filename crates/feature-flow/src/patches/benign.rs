@@ -174,26 +174,27 @@ mod tests {
     use super::{Setting, Training, gradient, labels, train};
 
     const SETTING: Setting =
-        Setting { dimension: 200, examples: 20, snr: 0.5, filters: 5, power: 3, start: 0.01, shuffled: 0.0 };
+        Setting { dimension: 200, examples: 20, snr: 1.0, filters: 10, power: 3, start: 0.01, shuffled: 0.0 };
     const TRAINING: Training = Training { learning_rate: 0.1, target: 0.01, steps: 20_000 };
 
     #[test]
     fn the_gradient_agrees_with_finite_differences() {
         let labels = labels(&Setting { shuffled: 0.5, ..SETTING }, &Stream::root(1));
-        let products: DMatrix<f64> = Stream::root(2).normal_matrix(10, 21, 1.0);
-        let mut slopes = DMatrix::zeros(10, 21);
+        let products: DMatrix<f64> = Stream::root(2).normal_matrix(20, 21, 1.0);
+        let mut slopes = DMatrix::zeros(20, 21);
         gradient(&SETTING, &labels, &products, &mut slopes);
         for k in 0..products.len() {
             let at = |shift: f64| {
                 let mut moved = products.clone();
                 moved[k] += shift;
-                gradient(&SETTING, &labels, &moved, &mut DMatrix::zeros(10, 21)).0
+                gradient(&SETTING, &labels, &moved, &mut DMatrix::zeros(20, 21)).0
             };
             let slope = (at(1e-5) - at(-1e-5)) / 2e-5;
             assert!((slope - slopes[k]).abs() < 1e-8, "{k}: {slope} {}", slopes[k]);
         }
     }
 
+    /// At `n SNR^q` of 20 and of 2e-4, far from the boundary near 2.
     #[test]
     fn a_strong_signal_is_learned_and_a_weak_one_is_not() {
         let strong = train(&SETTING, &TRAINING, 1000, &Stream::root(3)).unwrap();
