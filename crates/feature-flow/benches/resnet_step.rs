@@ -82,7 +82,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("step {:.1} ms, its products {:.1} ms, ratio {:.2}", ours * 1e3, floor * 1e3, ours / floor);
     match std::env::var("OVERPARAM_PEERS_PYTHON").ok().and_then(|python| torch(&python)) {
         Some(peer) => {
-            println!("torch {:.1} ms (best of 1 and 2 threads), ratio {:.2}", peer * 1e3, peer / ours)
+            println!("torch {:.1} ms (best of 1 and 2 threads), ratio {:.2}", peer * 1e3, peer / ours);
         }
         None => println!("set OVERPARAM_PEERS_PYTHON to a Python with torch to run the same step there"),
     }
