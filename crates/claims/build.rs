@@ -20,7 +20,7 @@ const SHARED: [&str; 9] = [
     "../../Cargo.lock",
 ];
 
-const TALKS: [&str; 2] = ["hu_2021", "mei_2020"];
+const TALKS: [&str; 4] = ["hu_2021", "mei_2020", "zou_2023", "fang_2022"];
 
 fn main() {
     let root = PathBuf::from(variable("CARGO_MANIFEST_DIR"));

@@ -1,1 +1,63 @@
-//! A crate of the design; a later issue fills it.
+//! Beyond the kernel: networks whose features move.
+//!
+//! A wide network close to its start is a kernel method, and its features stay where they are. This crate is about the other
+//! limits, in which they do not:
+//!
+//! * **Two levels.** With the top layer at its optimum, training is convex in the *distribution* of features. [`two_level`] has
+//!   noisy particles, an independent convex solver with a duality gap, and the constant of the `1/m` that separates them.
+//! * **Convex representation.** A deep net as densities over the units of another one: in these, regularised training is
+//!   convex, exactly. [`nfr`] maps nets there and back, and repopulates.
+//! * **Feature flow.** A deep net as the trajectory of its features on the training set, a deterministic flow as the width
+//!   grows; for a ResNet it can only end at a global minimum. [`flow`] steps at the cost of its matrix products.
+//! * **Signal and noise.** Two-layer convolutional nets on patches, in which one can follow what descent, Adam and mixup learn
+//!   and what they memorise: [`patches`].
+//!
+//! # The smallest example
+//!
+//! A ResNet of five layers fits eight random numbers; the features have moved:
+//!
+//! ```
+//! use overparam_feature_flow::activation::Activation;
+//! use overparam_feature_flow::flow::{Architecture, Flow, Network, Scaling, Start, displacement};
+//! use overparam_tensor::random::Stream;
+//!
+//! let stream = Stream::root(0);
+//! let inputs = stream.named("inputs").normal_matrix::<f64>(8, 5, 1.0);
+//! let targets = stream.named("targets").normal_matrix(8, 1, 0.5);
+//! let kind = (Architecture::ResNet, Scaling::MeanField, Activation::Tanh);
+//! let network = Network::new(kind, (5, 100), Start::Zero, &inputs, &stream.named("weights"))?;
+//! let mut flow = Flow::new(network, inputs, targets)?;
+//! let start = flow.features().to_vec();
+//! while flow.loss() > 1e-3 {
+//!     flow.step(0.5)?;
+//! }
+//! assert!(displacement(&start, flow.features()).all > 0.1);
+//! # Ok::<(), overparam_feature_flow::Error>(())
+//! ```
+//!
+//! # Modules
+//!
+//! | module | what it owns | source |
+//! |---|---|---|
+//! | [`two_level`] | particles with noise; the convex problem over a dictionary of features | Fang, Dong, Zhang 2019; Mei, Montanari, Nguyen 2018 |
+//! | [`nfr`] | densities over features, costs, repopulation | Fang, Gu, Zhang, Zhang 2019 |
+//! | [`flow`] | DNNs and ResNets in mean-field and NTK scaling | Fang, Lee, Yang, Zhang 2021 |
+//! | [`patches`] | signal and noise: benign overfitting, Adam, mixup | Cao et al. 2022; Zou et al. 2021, 2023 |
+//! | [`kernel_ridge`] | kernel baselines, the ridge chosen by validation | |
+//! | [`activation`] | `tanh` and ReLU, vectorised | |
+//!
+//! # Conventions
+//!
+//! Rows are examples, columns units. Losses are averaged over examples, squared losses have the factor 1/2. Sums over units are
+//! means unless a scaling says otherwise. Everything runs on the calling thread: the same call gives the same bits.
+
+pub mod activation;
+mod adam;
+mod error;
+pub mod flow;
+pub mod kernel_ridge;
+pub mod nfr;
+pub mod patches;
+pub mod two_level;
+
+pub use error::Error;

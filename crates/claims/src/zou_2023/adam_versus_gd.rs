@@ -1,0 +1,230 @@
+//! **zou-2023/adam-versus-gd.** On data with sparse noise, Adam and gradient descent both fit everything; descent generalises,
+//! Adam does not.
+//!
+//! *Source.* Zou, Cao, Li, Gu 2021, theorem 4.2 (and 4.3 for the convex case). *Experiment.* The paper's model
+//! ([`overparam_feature_flow::patches::sparse`]): 100 examples in 1,000 dimensions, 20 noise coordinates an example of standard
+//! deviation 0.2, feature noise 0.3, 20 filters a class with `relu^3`, weight decay 1e-5, 4,000 full-batch steps at rate 0.05
+//! (descent) and 1e-4 (Adam). The setting is one of two known from an independent simulation on one seed (THEORY.md,
+//! section 9), there with test errors 0 and 0.85; in the other one Adam's was 0.46, too close to 0.4 to be told from it.
+//!
+//! *Predicted.* Descent grows the feature, which all examples share; Adam moves every coordinate at one speed, so an example's
+//! 20 noise coordinates outrun the one of the feature, and the feature noise turns the feature's own weight round.
+//!
+//! *Tolerances.* CLAIMS.md: in every seed both training errors 0, test error below 0.05 and above 0.4. Dominated by noise means
+//! that of a filter's products with an example the one with its noise is larger.
+//!
+//! *Control.* The convex model, linear responses: Adam and descent then agree about what to learn.
+
+use overparam_eval::check::{Bound, Check};
+use overparam_eval::claim::{About, CellError, Claim, Context, Plan, Run, Source};
+use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series};
+use overparam_feature_flow::patches::sparse::{Data, Response, Trained, Training, Update, train};
+use serde::{Deserialize, Serialize};
+
+use crate::summary::{every, median};
+
+/// The rule by which filters move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// Gradient descent.
+    Descent,
+    /// Adam.
+    Adam,
+}
+
+const RULES: [(Rule, &str); 2] = [(Rule::Descent, "gradient descent"), (Rule::Adam, "Adam")];
+
+/// One training run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// How filters move.
+    pub rule: Rule,
+    /// Whether the responses are linear, which makes the problem convex.
+    pub convex: bool,
+    /// Filters a class.
+    pub filters: usize,
+    /// Full-batch steps.
+    pub steps: usize,
+    /// Index of data and start, shared by both rules.
+    pub seed: u64,
+}
+
+/// What training led to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Share of training examples on the wrong side.
+    pub train_error: f64,
+    /// Share of fresh examples on the wrong side.
+    pub test_error: f64,
+    /// Mean over training examples of the largest product of their class's filters with the feature.
+    pub feature_product: f64,
+    /// The same with the example's noise.
+    pub noise_product: f64,
+    /// Training loss along the way.
+    pub losses: Vec<f64>,
+}
+
+/// The claim.
+pub struct AdamVersusGd;
+
+impl Claim for AdamVersusGd {
+    type Cell = Cell;
+    type Outcome = Outcome;
+
+    fn about(&self) -> About {
+        About {
+            id: "zou-2023/adam-versus-gd",
+            statement: "On patches with sparse noise Adam and gradient descent both reach zero training error; descent \
+                        generalises and Adam does not.",
+            formula: "F_k = sum_r sum_p relu^q(<w_kr, x_p>), x_1 = y v, x_2 = xi - alpha y v, xi sparse",
+            sources: &[Source {
+                citation: "Zou, Cao, Li, Gu: Understanding the Generalization of Adam in Learning Neural Networks with \
+                           Proper Regularization (ICLR 2023)",
+                place: "theorems 4.2 and 4.3",
+                url: "https://arxiv.org/abs/2108.11371",
+            }],
+            prediction: "test error near 0 for descent, constant for Adam, whose filters align with noise",
+            must_hold: "in every seed both training errors 0, test error below 0.05 (descent) and above 0.4 (Adam), Adam's \
+                        products dominated by noise and descent's by the feature",
+            control: "a convex model, where the two must agree",
+            cpu_seconds: [12.0, 30.0, 2000.0],
+        }
+    }
+
+    fn cells(&self, plan: &Plan<'_>) -> Vec<Cell> {
+        grid(plan, false)
+    }
+
+    fn control(&self, plan: &Plan<'_>) -> Vec<Cell> {
+        grid(plan, true)
+    }
+
+    fn cost(&self, cell: &Cell) -> f64 {
+        5e-6 * (cell.steps * cell.filters) as f64
+    }
+
+    fn run(&self, cell: &Cell, context: &Context<'_>) -> Result<Outcome, CellError> {
+        let data = Data { dimension: 1000, examples: 100, sparsity: 20, noise: 0.2, feature_noise: 0.3 };
+        let (update, learning_rate) = match cell.rule {
+            Rule::Descent => (Update::Descent, 0.05),
+            Rule::Adam => (Update::Adam, 1e-4),
+        };
+        let training = Training {
+            update,
+            filters: cell.filters,
+            response: if cell.convex { Response::Linear } else { Response::Power(3) },
+            start: 0.01,
+            weight_decay: 1e-5,
+            learning_rate,
+            steps: cell.steps,
+        };
+        let trained =
+            train(&data, &training, 2000, &context.shared("run", cell.seed)).map_err(CellError::new)?;
+        let Trained { train_error, test_error, feature_product, noise_product, losses } = trained;
+        Ok(Outcome { train_error, test_error, feature_product, noise_product, losses: losses.to_vec() })
+    }
+
+    fn judge(&self, runs: &[Run<Cell, Outcome>]) -> Vec<Check> {
+        let of = |rule: Rule, f: fn(&Outcome) -> f64| {
+            let runs = runs.iter().filter(|r| r.cell.rule == rule);
+            every(&runs.map(|r| f(&r.outcome)).collect::<Vec<_>>())
+        };
+        let all: Vec<f64> = runs.iter().map(|r| r.outcome.train_error).collect();
+        let share = |o: &Outcome| (o.noise_product / o.feature_product.abs()).min(1e6);
+        vec![
+            Check::new(
+                "training error of both",
+                "0",
+                every(&all),
+                Bound::AtMost(0.0),
+                "the range over all runs",
+            ),
+            Check::new(
+                "test error of gradient descent",
+                "near 0",
+                of(Rule::Descent, |o| o.test_error),
+                Bound::AtMost(0.05),
+                "in every seed: the range",
+            ),
+            Check::new(
+                "test error of Adam",
+                "at least a constant",
+                of(Rule::Adam, |o| o.test_error),
+                Bound::AtLeast(0.4),
+                "in every seed: the range",
+            ),
+            Check::new(
+                "Adam: product with an example's noise, in units of that with the feature",
+                "above 1",
+                of(Rule::Adam, share),
+                Bound::AtLeast(1.0),
+                "noise dominates",
+            ),
+            Check::new(
+                "gradient descent: product with an example's noise, in units of that with the feature",
+                "below 1",
+                of(Rule::Descent, share),
+                Bound::AtMost(1.0),
+                "the feature dominates",
+            ),
+        ]
+    }
+
+    fn figures(&self, runs: &[Run<Cell, Outcome>], control: &[Run<Cell, Outcome>]) -> Vec<Figure> {
+        let names = RULES.map(|r| r.1);
+        let errors =
+            |runs: &[Run<Cell, Outcome>], label: &str, role: Role, colour, f: fn(&Outcome) -> f64| {
+                let points = RULES.iter().enumerate().filter_map(|(k, (rule, _))| {
+                    let of_rule = runs.iter().filter(|r| r.cell.rule == *rule);
+                    let values: Vec<f64> = of_rule.map(|r| f(&r.outcome)).collect();
+                    Some(Point::estimate(k as f64, &median(&values)?))
+                });
+                Series::new(label, role, colour, points.collect())
+            };
+        let panel = |title: &str, y: Axis, series| Panel {
+            title: title.into(),
+            x: Axis::named("", &names),
+            y,
+            series,
+        };
+        let limit = |y: f64, label: &str, colour| {
+            Series::new(label, Role::Theory, colour, vec![Point::new(-0.5, y), Point::new(1.5, y)])
+        };
+        vec![Figure {
+            name: "adam-versus-gd".into(),
+            title: "The same training error, another solution".into(),
+            caption: "Medians over seeds with ranges. Left: test errors, with the bounds of the check; hollow: the convex \
+                      model. Right: what the filters align with."
+                .into(),
+            panels: vec![
+                panel(
+                    "Test error",
+                    Axis::linear("share of fresh examples").within(-0.03, 1.03),
+                    vec![
+                        limit(0.4, "Adam: at least", 1),
+                        limit(0.05, "descent: at most", 0),
+                        errors(runs, "relu^3", Role::Experiment, 2, |o| o.test_error),
+                        errors(control, "convex", Role::Control, 2, |o| o.test_error),
+                    ],
+                ),
+                panel(
+                    "Largest product of a filter with",
+                    Axis::linear("inner product, mean over training examples"),
+                    vec![
+                        errors(runs, "the feature", Role::Experiment, 0, |o| o.feature_product),
+                        errors(runs, "the example's noise", Role::Experiment, 1, |o| o.noise_product),
+                    ],
+                ),
+            ],
+        }]
+    }
+}
+
+fn grid(plan: &Plan<'_>, convex: bool) -> Vec<Cell> {
+    let filters = plan.by_scale([20, 20, 50]);
+    let steps = plan.by_scale([4_000, 4_000, 20_000]);
+    plan.seeds([2, 5, 10])
+        .flat_map(|seed| RULES.map(|(rule, _)| Cell { rule, convex, filters, steps, seed }))
+        .collect()
+}
