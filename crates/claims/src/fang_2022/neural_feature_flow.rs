@@ -41,11 +41,11 @@ pub struct Cell {
     pub scaling: Scaling,
     /// `m`.
     pub widths: Vec<usize>,
-    /// Width of the reference's [`REFERENCES`] nets.
+    /// Width of the reference's `REFERENCES` nets.
     pub reference: usize,
     /// Networks of each width.
     pub draws: u64,
-    /// Steps of rate [`RATE`].
+    /// Steps of rate `RATE`.
     pub steps: usize,
     /// Index of data and starts.
     pub seed: u64,
@@ -56,7 +56,7 @@ pub struct Cell {
 pub struct Outcome {
     /// In the order of the cell's widths.
     pub widths: Vec<Width>,
-    /// Training loss of the reference at [`CURVE`] equally spaced times.
+    /// Training loss of the reference at `CURVE` equally spaced times.
     pub reference_losses: Vec<f64>,
 }
 
@@ -67,7 +67,7 @@ pub struct Width {
     pub gap: f64,
     /// Root mean square displacement of the features, all layers, at the end.
     pub moved: f64,
-    /// Training loss of the first draw at [`CURVE`] equally spaced times.
+    /// Training loss of the first draw at `CURVE` equally spaced times.
     pub losses: Vec<f64>,
 }
 
@@ -223,7 +223,7 @@ fn compare(cell: &Cell, context: &Context<'_>) -> Result<Outcome, Error> {
 struct Trajectory {
     /// At every step.
     outputs: Vec<DMatrix<f64>>,
-    /// At [`CURVE`] times.
+    /// At `CURVE` times.
     losses: Vec<f64>,
     /// Of the features, at the end.
     displacement: f64,

@@ -51,7 +51,7 @@ pub struct Outcome {
     pub steps: usize,
     /// Smallest over largest eigenvalue of the first layer's Gram matrix, at the end.
     pub conditioning: f64,
-    /// Training loss every [`EVERY`] steps.
+    /// Training loss every `EVERY` steps.
     pub losses: Vec<f64>,
 }
 

@@ -35,7 +35,7 @@ use crate::summary::{distinct, exponents, median};
 pub struct Cell {
     /// `m`.
     pub features: usize,
-    /// Steps after the burn-in, over which the residual is observed every [`EVERY`] steps.
+    /// Steps after the burn-in, over which the residual is observed every `EVERY` steps.
     pub steps: usize,
     /// Index of start and noise.
     pub seed: u64,
@@ -52,7 +52,7 @@ pub struct Outcome {
     pub energy_gap: f64,
     /// Duality gap of the reference solution.
     pub reference_gap: f64,
-    /// Share of the features in each of [`BINS`] slices of their first coordinate, over the observed steps.
+    /// Share of the features in each of `BINS` slices of their first coordinate, over the observed steps.
     pub population: Vec<f64>,
     /// First coordinate, and the share that the optimal population has in a slice of that width there.
     pub optimum: Vec<(f64, f64)>,
