@@ -191,7 +191,9 @@ fn the_curve_starts_at_zero_and_ends_at_the_prediction() {
         let end = &table[rows - 5..];
         assert!(end.iter().all(|row| row[0] == t.parse::<f64>().unwrap()));
         for (i, row) in end.iter().enumerate() {
-            assert_eq!((row[3], row[4], row[5]), (i as f64, 0.0, ours["test_mean"][i]));
+            assert_eq!((row[3], row[4]), (i as f64, 0.0));
+            // The curve takes many times in one product, whose order of additions is another.
+            assert!((row[5] - ours["test_mean"][i]).abs() < 1e-14);
         }
     }
 }

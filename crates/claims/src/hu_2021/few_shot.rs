@@ -256,11 +256,11 @@ struct Grid {
 }
 
 const SMALL: Grid = Grid {
-    dimension: 60,
+    dimension: 40,
     rank: 5,
-    source_examples: &[180, 360, 720, 1440],
+    source_examples: &[120, 240, 480, 960],
     tasks: &[20, 40, 80, 160],
-    plenty: (720, 80),
+    plenty: (480, 80),
 };
 const MEDIUM: Grid = Grid {
     dimension: 100,
