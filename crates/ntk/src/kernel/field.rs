@@ -182,7 +182,7 @@ impl<T: Real> Scratch<T> {
         // The smallest buffer that is large enough, else any: sizes differ between layers and must not all grow to the largest.
         let best =
             (0..self.0.len()).filter(|&i| self.0[i].capacity() >= n).min_by_key(|&i| self.0[i].capacity());
-        let mut buffer = best.map_or_else(|| Vec::with_capacity(n + 72), |i| self.0.swap_remove(i));
+        let mut buffer = best.map_or_else(Vec::new, |i| self.0.swap_remove(i));
         buffer.resize(n, T::of(0.0));
         buffer
     }

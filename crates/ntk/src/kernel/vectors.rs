@@ -167,7 +167,7 @@ impl<T: Real> Job<'_, T> {
 }
 
 /// `1 - |c|` for nearly parallel `x` and `sign y`: `||x/||x|| - sign y/||y|| ||^2 / 2`.
-pub(super) fn versine<T: Real>(x: &[T], y: &[T], sign: f64) -> f64 {
+fn versine<T: Real>(x: &[T], y: &[T], sign: f64) -> f64 {
     let (a, b) = (dot(x, x).sqrt(), sign * dot(y, y).sqrt());
     let mut lanes = [0.0; 8];
     let (xs, ys) = (x.chunks(8), y.chunks(8));

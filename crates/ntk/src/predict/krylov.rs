@@ -105,13 +105,13 @@ impl Krylov {
         if let Schedule::Flow { time, .. } | Schedule::MomentumFlow { time, .. } = schedule
             && time.is_infinite()
         {
-            if self.converged.is_none() {
-                let residual = DMatrix::from_columns(
-                    &self.bases.iter().map(|basis| basis.start.clone()).collect::<Vec<_>>(),
-                );
-                self.converged = Some(Cholesky::factor(&self.kernel)?.solve(&residual));
+            if let Some(dual) = &self.converged {
+                return Ok(dual.clone());
             }
-            return Ok(self.converged.clone().unwrap_or_else(|| self.start.clone()));
+            let residuals: Vec<_> = self.bases.iter().map(|basis| basis.start.clone()).collect();
+            let dual = Cholesky::factor(&self.kernel)?.solve(&DMatrix::from_columns(&residuals));
+            self.converged = Some(dual.clone());
+            return Ok(dual);
         }
         let size = self.start.len() as f64;
         let phi = |lambda: f64| schedule.learned(lambda / size) / lambda;
@@ -143,14 +143,12 @@ impl Basis {
 
     /// `phi(kernel) start`.
     fn apply(&mut self, kernel: &DMatrix<f64>, phi: impl Fn(f64) -> f64) -> Result<DVector<f64>, NtkError> {
-        let mut before: Option<DVector<f64>> = None;
+        let mut before = self.coefficients(self.diagonal.len().saturating_sub(BLOCK), &phi)?;
         loop {
-            let now = self.coefficients(&phi)?;
-            let settled = before.is_some_and(|before| {
-                let change = (now.rows(0, before.len()) - &before).norm_squared()
-                    + now.rows(before.len(), now.len() - before.len()).norm_squared();
-                change.sqrt() <= SETTLED * now.norm()
-            });
+            let now = self.coefficients(self.diagonal.len(), &phi)?;
+            let change = (now.rows(0, before.len()) - &before).norm_squared()
+                + now.rows(before.len(), now.len() - before.len()).norm_squared();
+            let settled = !before.is_empty() && change.sqrt() <= SETTLED * now.norm();
             if settled || self.complete {
                 let mut sum = DVector::zeros(self.start.len());
                 for (vector, &coefficient) in self.vectors.iter().zip(now.iter()) {
@@ -158,14 +156,13 @@ impl Basis {
                 }
                 return Ok(sum);
             }
-            before = Some(now);
+            before = now;
             (0..BLOCK).for_each(|_| self.extend(kernel));
         }
     }
 
-    /// `||start|| phi(T) e_1`.
-    fn coefficients(&self, phi: impl Fn(f64) -> f64) -> Result<DVector<f64>, NtkError> {
-        let m = self.diagonal.len();
+    /// `||start|| phi(T) e_1` on the first `m` vectors.
+    fn coefficients(&self, m: usize, phi: impl Fn(f64) -> f64) -> Result<DVector<f64>, NtkError> {
         if m == 0 {
             return Ok(DVector::zeros(0));
         }
