@@ -11,6 +11,9 @@ pub static TALK: Talk = Talk {
     id: "zou-2023",
     title: "Difan Zou: Over-parameterization in deep learning, kernel regime and beyond",
     fingerprint: env!("OVERPARAM_FINGERPRINT_ZOU_2023"),
-    // mixup_rare_features joins when it holds in every seed: see its module comment.
-    claims: &[&benign_overfitting_cnn::BenignOverfittingCnn, &adam_versus_gd::AdamVersusGd],
+    claims: &[
+        &benign_overfitting_cnn::BenignOverfittingCnn,
+        &adam_versus_gd::AdamVersusGd,
+        &mixup_rare_features::MixupRareFeatures,
+    ],
 };
