@@ -214,7 +214,6 @@ impl Claim for MixupRareFeatures {
                     limit(0.2, "standard: at least", 0),
                     limit(0.05, "mixup: at most", 1),
                     series(runs, "rare feature", Role::Experiment, 2, |o| o.error),
-                    series(runs, "common feature", Role::Experiment, 3, |o| o.common_error),
                     series(control, "no rare features", Role::Control, 2, |o| o.error),
                 ],
             }],
