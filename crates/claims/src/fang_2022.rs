@@ -13,10 +13,10 @@ pub static TALK: Talk = Talk {
     id: "fang-2022",
     title: "Cong Fang: Convex formulation of overparameterized deep neural networks",
     fingerprint: env!("OVERPARAM_FINGERPRINT_FANG_2022"),
-    // nfr_learns_features joins when it holds: see its module comment.
     claims: &[
         &two_level_convexity::TwoLevelConvexity,
         &convex_reparametrisation::ConvexReparametrisation,
+        &nfr_learns_features::NfrLearnsFeatures,
         &neural_feature_flow::NeuralFeatureFlow,
         &resnet_global_minimum::ResnetGlobalMinimum,
     ],

@@ -2,6 +2,7 @@
 
 pub mod adam_versus_gd;
 pub mod benign_overfitting_cnn;
+pub mod beyond_kernel_sample_complexity;
 pub mod mixup_rare_features;
 
 use overparam_eval::claim::Talk;
@@ -11,6 +12,10 @@ pub static TALK: Talk = Talk {
     id: "zou-2023",
     title: "Difan Zou: Over-parameterization in deep learning, kernel regime and beyond",
     fingerprint: env!("OVERPARAM_FINGERPRINT_ZOU_2023"),
-    // mixup_rare_features joins when it holds in every seed: see its module comment.
-    claims: &[&benign_overfitting_cnn::BenignOverfittingCnn, &adam_versus_gd::AdamVersusGd],
+    claims: &[
+        &beyond_kernel_sample_complexity::BeyondKernelSampleComplexity,
+        &benign_overfitting_cnn::BenignOverfittingCnn,
+        &adam_versus_gd::AdamVersusGd,
+        &mixup_rare_features::MixupRareFeatures,
+    ],
 };

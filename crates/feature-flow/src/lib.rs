@@ -43,6 +43,7 @@
 //! | [`nfr`] | densities over features, costs, repopulation | Fang, Gu, Zhang, Zhang 2019 |
 //! | [`flow`] | DNNs and ResNets in mean-field and NTK scaling | Fang, Lee, Yang, Zhang 2021 |
 //! | [`patches`] | signal and noise: benign overfitting, Adam, mixup | Cao et al. 2022; Zou et al. 2021, 2023 |
+//! | [`quadratic`] | targets of degree two and a net with square responses that learns their directions | Li, Ma, Zhang 2018 |
 //! | [`kernel_ridge`] | kernel baselines, the ridge chosen by validation | |
 //! | [`activation`] | `tanh` and ReLU, vectorised | |
 //!
@@ -58,6 +59,7 @@ pub mod flow;
 pub mod kernel_ridge;
 pub mod nfr;
 pub mod patches;
+pub mod quadratic;
 pub mod two_level;
 
 pub use error::Error;

@@ -25,11 +25,11 @@ use overparam_deep_linear::{DeepLinearError, DeepLinearNetwork, GradientFlow, In
 use overparam_eval::check::{Bound, Check};
 use overparam_eval::claim::{About, CellError, Claim, Context, Plan, Run, Source};
 use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series};
-use overparam_eval::stats;
 use overparam_eval::table::number;
 use serde::{Deserialize, Serialize};
 
 use super::ARORA_COHEN_HU_LUO;
+use crate::summary::every;
 
 /// One trajectory of the flow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -123,7 +123,7 @@ impl Claim for RankNotNorm {
     fn judge(&self, runs: &[Run<Cell, Outcome>]) -> Vec<Check> {
         let worst = |f: fn(&[Sample]) -> f64| {
             let values: Vec<f64> = runs.iter().map(|r| f(&r.outcome.samples)).collect();
-            stats::median_interval(&values, 0.95).ok().map(|median| range(&values, &median))
+            every(&values)
         };
         vec![
             Check::new(
@@ -223,16 +223,6 @@ fn sample(flow: &GradientFlow<'_, impl Objective<f64>>) -> Result<Resolved, Deep
     let effective_rank = spectrum.effective_rank();
     let sample = Sample { time: flow.time(), loss: flow.loss(), norms, effective_rank };
     Ok(Resolved { sample, second: spectrum.values()[1] / spectrum.spectral_norm() })
-}
-
-/// The median with the range of all trajectories: an inequality must hold on each, not on most.
-fn range(values: &[f64], median: &stats::Estimate) -> stats::Estimate {
-    let fold = |f: fn(f64, f64) -> f64| values.iter().copied().fold(median.value, f);
-    stats::Estimate {
-        value: median.value,
-        interval: stats::Interval { low: fold(f64::min), high: fold(f64::max) },
-        level: 1.0,
-    }
 }
 
 fn settled(samples: &[Sample]) -> impl Iterator<Item = &Sample> + Clone {

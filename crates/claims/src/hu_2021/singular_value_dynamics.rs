@@ -28,11 +28,11 @@ use overparam_deep_linear::{
 use overparam_eval::check::{Bound, Check};
 use overparam_eval::claim::{About, CellError, Claim, Context, Plan, Run, Source};
 use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series};
-use overparam_eval::stats;
 use overparam_tensor::linalg::{matmul, transposed};
 use serde::{Deserialize, Serialize};
 
 use super::ARORA_COHEN_HU_LUO;
+use crate::summary::{distinct, median};
 
 /// One trajectory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -209,10 +209,7 @@ fn spectral_norm(a: &nalgebra::DMatrix<f64>) -> Result<f64, DeepLinearError> {
 }
 
 fn depths(runs: &[Run<Cell, Outcome>]) -> Vec<usize> {
-    let mut depths: Vec<usize> = runs.iter().map(|r| r.cell.depth).collect();
-    depths.sort_unstable();
-    depths.dedup();
-    depths
+    distinct(runs, |r| r.cell.depth)
 }
 
 /// Per seed, the relative errors at the larger and at the smaller step size.
@@ -232,7 +229,7 @@ fn error(runs: &[Run<Cell, Outcome>], depth: usize) -> Check {
     Check::new(
         format!("depth {depth}: largest relative error of the predicted singular values"),
         "0 up to descent's distance from the flow",
-        stats::median_interval(&larger, 0.95).ok(),
+        median(&larger),
         Bound::AtMost(0.02),
         "small enough to see a wrong power or factor, which would cost tens of percent",
     )
@@ -243,7 +240,7 @@ fn halving(runs: &[Run<Cell, Outcome>], depth: usize) -> Check {
     Check::new(
         format!("depth {depth}: relative error at step eta / at eta/2"),
         "2: what remains is descent's own error, O(eta)",
-        stats::median_interval(&ratios, 0.95).ok(),
+        median(&ratios),
         Bound::Within { target: 2.0, tolerance: 0.3 },
         "the next order in eta changes the ratio by less",
     )

@@ -1,20 +1,25 @@
 //! **zou-2023/mixup-rare-features.** Standard training misses rare features, mixup learns them, and its benefit comes early.
 //!
 //! *Source.* Zou, Cao, Li, Gu 2023, theorems 4.1, 4.2 and section 5 (early stopping of mixup). *Experiment.* The paper's model
-//! ([`overparam_feature_flow::patches::mixup`]) at the setting known from an independent simulation (THEORY.md, section 9): 200
-//! examples of 5 patches in 400 dimensions, two of them feature noise of strength 0.1, noise 0.15, mixing 0.6, rate 0.05, 3,000
-//! full-batch steps, mixup over all pairs. Rare features have probability 0.1 (`standard` and `smoke`).
+//! ([`overparam_feature_flow::patches::mixup`]): 200 examples of 5 patches in 400 dimensions, two of them feature noise of
+//! strength 0.1, noise 0.17, rare features with probability 0.1, mixing 0.6, 10 filters a class from scale 0.01, full-batch
+//! descent for a time (steps times rate) of 2,400, mixup over all pairs.
 //!
-//! *Predicted.* Feature noise is made of common features, so standard training can fit the examples with a rare feature by
-//! their noise and never needs the feature; mixing an example with others attenuates its noise, not what it shares.
+//! *Predicted.* Noise that belongs to one example lets standard training fit the examples with a rare feature without it:
+//! early on, a filter grows along a rare feature at a rate proportional to the `rho n / 2 = 10` examples that share it, along
+//! an example's own noise patch at one proportional to `s_p^2 d = 12`. Whichever is first takes the loss away from the other.
+//! Mixing an example with others attenuates its noise, not what it shares.
 //!
 //! *Tolerances.* CLAIMS.md: in every seed the error on examples with a rare feature is at most 0.05 with mixup, at least 0.2
 //! and 5 times as large without, and at most 0.05 if mixup stops after half of the steps.
 //!
-//! *Not registered.* An independent simulation (numpy, the same model, 10 filters a class from scale 0.01) gave errors on rare
-//! examples of 0.34, 0.26, 0.22 (standard, early mixup, mixup) on one seed and 0.23, 0.001, 0.001 on another: at this setting
-//! mixup learns both rare features within 3,000 steps on some draws only, so "in every seed" fails. Whether more steps or
-//! filters repair it, or 20 rare examples are too few, is open.
+//! *Changed after looking.* THEORY.md's setting, noise 0.15 and time 150, does not hold in every seed, here or in an
+//! independent simulation (numpy): there the two rates are 10 and 9, and standard training finds a rare feature on some draws
+//! (error 0.09 to 0.47 on four); and on some draws mixup needs longer (0.07 at time 150, 0.014 at 300). Hence more noise and a
+//! longer time, chosen on eight other draws; bounds as they were. (At noise 0.18 mixup in the first half left 0.06 on one of
+//! five.) The feature is in the first patch of every example; with features and noise in random
+//! order mixing adds features to noise more often, and at that setting mixup's errors on three draws were 0.19 to 0.32, not
+//! 0.001 to 0.07.
 //!
 //! *Control.* No rare features in the test: nothing to miss. The same errors are measured on common examples.
 
@@ -65,6 +70,9 @@ pub struct Outcome {
     pub error: f64,
 }
 
+/// Steps times learning rate.
+const TIME: f64 = 2400.0;
+
 /// The claim.
 pub struct MixupRareFeatures;
 
@@ -86,7 +94,7 @@ impl Claim for MixupRareFeatures {
             must_hold: "in every seed: error on rare examples at most 0.05 with mixup and with early mixup, at least 0.2 and \
                         5 times that of mixup without",
             control: "no rare features",
-            cpu_seconds: [10.0, 60.0, 1000.0],
+            cpu_seconds: [4.0, 10.0, 200.0],
         }
     }
 
@@ -99,7 +107,7 @@ impl Claim for MixupRareFeatures {
     }
 
     fn cost(&self, cell: &Cell) -> f64 {
-        cell.steps as f64 * if cell.method == Method::Standard { 3e-4 } else { 1.5e-3 }
+        cell.steps as f64 * if cell.method == Method::Standard { 1e-4 } else { 1e-3 }
     }
 
     fn run(&self, cell: &Cell, context: &Context<'_>) -> Result<Outcome, CellError> {
@@ -110,7 +118,7 @@ impl Claim for MixupRareFeatures {
             feature_noise_patches: 2,
             rare: if cell.rare { 0.1 } else { 0.0 },
             feature_noise: 0.1,
-            noise: 0.15,
+            noise: 0.17,
         };
         let mixup_steps = match cell.method {
             Method::Standard => 0,
@@ -120,7 +128,7 @@ impl Claim for MixupRareFeatures {
         let training = Training {
             filters: 10,
             start: 0.01,
-            learning_rate: 0.05,
+            learning_rate: TIME / cell.steps as f64,
             steps: cell.steps,
             mixup_steps,
             mixing: 0.6,
@@ -206,7 +214,6 @@ impl Claim for MixupRareFeatures {
                     limit(0.2, "standard: at least", 0),
                     limit(0.05, "mixup: at most", 1),
                     series(runs, "rare feature", Role::Experiment, 2, |o| o.error),
-                    series(runs, "common feature", Role::Experiment, 3, |o| o.common_error),
                     series(control, "no rare features", Role::Control, 2, |o| o.error),
                 ],
             }],
@@ -219,7 +226,7 @@ fn errors(runs: &[Run<Cell, Outcome>], method: Method) -> Vec<f64> {
 }
 
 fn grid(plan: &Plan<'_>, rare: bool) -> Vec<Cell> {
-    let steps = plan.by_scale([3_000, 3_000, 10_000]);
+    let steps = plan.by_scale([600, 600, 6_000]);
     plan.seeds([2, 5, 10])
         .flat_map(|seed| METHODS.map(|(method, _)| Cell { method, rare, steps, seed }))
         .collect()

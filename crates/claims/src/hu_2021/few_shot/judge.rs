@@ -5,6 +5,7 @@ use overparam_eval::claim::Run;
 use overparam_eval::stats::{self, Estimate};
 
 use super::{Cell, Experiment, Outcome, Risks, Vary};
+use crate::summary::{distinct, median};
 
 type Runs<'a> = [Run<Cell, Outcome>];
 
@@ -53,11 +54,8 @@ pub(super) fn sweep(runs: &Runs<'_>, vary: Vary) -> Vec<Point> {
 /// The distinct `(d, k)`, ascending.
 pub(super) fn pairs(runs: &Runs<'_>) -> Vec<(usize, usize)> {
     let all = [Vary::SourceExamples, Vary::Tasks, Vary::TargetExamples, Vary::Shift];
-    let points = all.into_iter().flat_map(|vary| sweep(runs, vary));
-    let mut pairs: Vec<(usize, usize)> = points.map(|p| (p.dimension, p.rank)).collect();
-    pairs.sort_unstable();
-    pairs.dedup();
-    pairs
+    let points: Vec<Point> = all.into_iter().flat_map(|vary| sweep(runs, vary)).collect();
+    distinct(&points, |p| (p.dimension, p.rank))
 }
 
 /// All checks.
@@ -87,12 +85,9 @@ pub(super) fn judge(runs: &Runs<'_>) -> Vec<Check> {
 
 /// One number a seed, by the points of that seed.
 fn by_seed(points: &[Point], of: impl Fn(&[&Point]) -> Option<f64>) -> Option<Estimate> {
-    let mut seeds: Vec<u64> = points.iter().map(|p| p.seed).collect();
-    seeds.sort_unstable();
-    seeds.dedup();
-    let value = |&seed: &u64| of(&points.iter().filter(|p| p.seed == seed).collect::<Vec<_>>());
-    let values: Option<Vec<f64>> = seeds.iter().map(value).collect();
-    stats::median_interval(&values?, 0.95).ok()
+    let value = |seed: u64| of(&points.iter().filter(|p| p.seed == seed).collect::<Vec<_>>());
+    let values: Option<Vec<f64>> = distinct(points, |p| p.seed).into_iter().map(value).collect();
+    median(&values?)
 }
 
 fn slope(name: &str, points: &[Point], vary: Vary, symbol: &str) -> Check {
@@ -167,7 +162,7 @@ fn one_objective(runs: &Runs<'_>) -> Option<Check> {
         Check::new(
             "objective of 20 random starts of alternation and 20 of descent: largest relative distance from the spectral start's",
             "0: one minimum",
-            stats::median_interval(&farthest, 0.95).ok(),
+            median(&farthest),
             Bound::AtMost(1e-8),
             "both methods stop at a relative gradient of 1e-9, where objectives agree to its square",
         )

@@ -2,11 +2,12 @@
 
 use overparam_eval::claim::Run;
 use overparam_eval::figure::{Axis, Figure, Panel, Point as Dot, Role, Series};
-use overparam_eval::stats::{self, Estimate};
+use overparam_eval::stats;
 use overparam_eval::table::{Table, number};
 
 use super::judge::{Point, pairs, sweep};
 use super::{Cell, Experiment, Outcome, Risks, Vary};
+use crate::summary::{distinct, median};
 
 type Runs<'a> = [Run<Cell, Outcome>];
 
@@ -110,10 +111,6 @@ fn dots(points: &[Point], vary: Vary, of: impl Fn(&Risks) -> Option<f64>) -> Vec
     xs.iter().filter_map(at).collect()
 }
 
-fn median(sample: &[f64]) -> Option<Estimate> {
-    stats::median_interval(sample, 0.95).ok()
-}
-
 fn interval(sample: &[f64]) -> String {
     median(sample).map_or_else(
         || "none".into(),
@@ -200,10 +197,7 @@ fn baselines(runs: &Runs<'_>) -> Table {
     let mut rows = Vec::new();
     for (d, k) in pairs(runs) {
         let points: Vec<&Point> = points.iter().filter(|p| (p.dimension, p.rank) == (d, k)).collect();
-        let mut counts: Vec<usize> = points.iter().map(|p| p.risks.target_examples).collect();
-        counts.sort_unstable();
-        counts.dedup();
-        for n2 in counts {
+        for n2 in distinct(&points, |p| p.risks.target_examples) {
             let median = |of: fn(&Risks) -> Option<f64>| {
                 let at = points.iter().filter(|p| p.risks.target_examples == n2);
                 let sample: Option<Vec<f64>> = at.map(|p| of(&p.risks)).collect();

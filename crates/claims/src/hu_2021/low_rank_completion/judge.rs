@@ -2,10 +2,10 @@
 
 use overparam_eval::check::{Bound, Check};
 use overparam_eval::claim::Run;
-use overparam_eval::stats;
 use overparam_eval::table::number;
 
 use super::{Cell, Method, Outcome, Problem};
+use crate::summary::{distinct, median};
 
 type Runs<'a> = [Run<Cell, Outcome>];
 
@@ -42,10 +42,7 @@ pub(super) fn observation_counts(runs: &Runs<'_>) -> Vec<usize> {
         Problem::Synthetic { observed, .. } => Some(observed),
         _ => None,
     };
-    let mut counts: Vec<usize> = runs.iter().filter_map(count).collect();
-    counts.sort_unstable();
-    counts.dedup();
-    counts
+    distinct(runs, count).into_iter().flatten().collect()
 }
 
 /// The initial scales at which depth 3 ran, largest first.
@@ -91,10 +88,6 @@ pub(super) fn by_seed<'a>(
 fn ratios(numerator: &[(u64, f64)], denominator: &[(u64, f64)]) -> Vec<f64> {
     let partner = |seed: u64| denominator.iter().find(|d| d.0 == seed).map(|d| d.1);
     numerator.iter().filter_map(|&(seed, a)| partner(seed).map(|b| a / b)).collect()
-}
-
-fn median(sample: &[f64]) -> Option<stats::Estimate> {
-    stats::median_interval(sample, 0.95).ok()
 }
 
 fn depth_two_over_three(runs: &Runs<'_>, few: usize, scale: f64, factor: f64) -> Check {

@@ -7,6 +7,7 @@ use overparam_eval::table::{Table, number};
 
 use super::judge::{by_seed, descent, observation_counts, scales, synthetic};
 use super::{Cell, Method, Outcome, Problem};
+use crate::summary::median;
 
 type Runs<'a> = [Run<Cell, Outcome>];
 
@@ -108,7 +109,7 @@ fn point(x: f64, values: &[(u64, f64)]) -> Option<Point> {
     let sample: Vec<f64> = values.iter().map(|v| v.1).collect();
     match sample[..] {
         [only] => Some(Point::new(x, only)),
-        _ => Some(Point::estimate(x, &stats::median_interval(&sample, 0.95).ok()?)),
+        _ => Some(Point::estimate(x, &median(&sample)?)),
     }
 }
 
