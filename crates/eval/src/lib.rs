@@ -14,7 +14,7 @@
 //! | [`stats`] | estimates with intervals, slopes, rank correlation, paired comparison |
 //! | [`data`] | embedded digits; ratings and IDX readers |
 //! | [`inputs`] | data sets that the user brings |
-//! | [`figure`] | figures as data, drawn as SVG |
+//! | [`figure`] | figures as data, drawn as SVG and PNG |
 //! | [`table`] | small tables and readable numbers |
 //! | [`report`] | the page, the JSON, the CSV files |
 //!
@@ -82,6 +82,7 @@ pub mod claim;
 pub mod data;
 pub mod figure;
 pub mod inputs;
+mod notation;
 pub mod registry;
 pub mod report;
 pub mod runner;
