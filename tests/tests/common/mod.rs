@@ -1,6 +1,7 @@
 //! The real binary, built once a test process, and files for it.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod browser;
 pub(crate) mod npy;
 
 use std::path::{Path, PathBuf};
