@@ -51,6 +51,8 @@ struct Item {
     bare: Option<Markup>,
     /// The words, while they are words alone.
     words: Option<String>,
+    /// A letter and the digits that index it, where a power may still follow.
+    indexed: Option<(Markup, Markup)>,
     /// The single letter that it is, `dt` being `d`.
     letter: Option<char>,
     space: bool,
@@ -58,7 +60,7 @@ struct Item {
 
 impl Item {
     fn new(kind: Kind, markup: Markup, space: bool) -> Self {
-        Self { kind, markup, bare: None, words: None, letter: None, space }
+        Self { kind, markup, bare: None, words: None, indexed: None, letter: None, space }
     }
 
     fn operator(text: impl AsRef<str>, space: bool) -> Self {
@@ -136,7 +138,7 @@ impl Parser<'_> {
         let closed = self.takes(close);
         let inside = join(&items);
         let markup = html! { mrow {
-            mo stretchy="false" { (open) } (inside) @if closed { mo stretchy="false" { (shown) } }
+            mo { (open) } (inside) @if closed { mo { (shown) } }
         } };
         let bare = (open == "(").then(|| html! { mrow { (inside) } });
         Item { bare, ..Item::new(Kind::Factor, markup, token.space) }
@@ -170,12 +172,12 @@ impl Parser<'_> {
             _ if limits && scripted => factor(html! { mi { (text) } }),
             _ if symbol.chars().count() == 1 && !self.is_article(token) => {
                 let letter = symbol.chars().next();
-                let markup = if index.is_empty() {
-                    html! { mi { (symbol) } }
-                } else {
-                    html! { msub { mi { (symbol) } mn { (index) } } }
-                };
-                Item { letter, ..factor(markup) }
+                if index.is_empty() {
+                    return Item { letter, ..factor(html! { mi { (symbol) } }) };
+                }
+                let (base, low) = (html! { mi { (symbol) } }, html! { mn { (index) } });
+                let markup = html! { msub { (base) (low) } };
+                Item { letter, indexed: Some((base, low)), ..factor(markup) }
             }
             // Names in capitals and names that scripts or arguments follow are symbols too.
             _ if scripted || self.peek().is_some_and(|t| t.text == "(" && !t.space) || capitals(text) => {
@@ -215,6 +217,9 @@ impl Parser<'_> {
         }
         if low.is_none() && high.is_none() {
             return;
+        }
+        if let (None, Some(_), Some((letter, index))) = (&low, &high, item.indexed.take()) {
+            (item.markup, low) = (letter, Some(index));
         }
         let base = &item.markup;
         // A differential has two symbols; the script belongs to the second, and one row keeps them together.
@@ -307,7 +312,7 @@ fn join(items: &[Item]) -> Markup {
         let wordy = before.kind == Kind::Words || item.kind == Kind::Words;
         let factors = before.kind != Kind::Operator && item.kind != Kind::Operator;
         match (item.space, wordy) {
-            (true, true) => Some("0.4em"),
+            (true, true) if factors => Some("0.4em"),
             (true, false) if factors => Some("0.17em"),
             _ => None,
         }

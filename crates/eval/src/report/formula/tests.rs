@@ -23,10 +23,7 @@ fn short(text: &str) -> String {
     ] {
         short = short.replace(&format!("<{tag}>"), open).replace(&format!("</{tag}>"), close);
     }
-    short = short
-        .replace("<mo stretchy=\"false\">", "")
-        .replace("<mover accent=\"true\">", "over{")
-        .replace("</mover>", "}");
+    short = short.replace("<mover accent=\"true\">", "over{").replace("</mover>", "}");
     for width in ["0.4em", "0.17em"] {
         short = short.replace(&format!("<mspace width=\"{width}\"></mspace>"), "");
     }
@@ -38,6 +35,7 @@ fn scripts_fractions_and_roots() {
     let cases = [
         ("x_i^2", "subsup{x {i}2}"),
         ("n1", "sub{n 1}"),
+        ("F1^2", "subsup{F 1 2}"),
         ("m^(-1/2)", "sup{m {\u{2212} 1 / 2}}"),
         ("a b / (c d)", "frac{{a b}{c d}}"),
         ("1/m x", "frac{1 m}x"),
