@@ -10,19 +10,23 @@
 //! | `bad_input.rs` | wrong data and wrong words: one clear error each, exit status 2 |
 //! | `kernel.rs`, `predict.rs` | kernels and predictions from the shell against golden values |
 //! | `kernel_refusals.rs` | wrong files and options for them |
+//! | `outside.rs` | the report's JSON against its schema, CSV and NPZ against NumPy and pandas, events, completions |
+//! | `browser.rs` | the page in a headless Chromium |
+//! | `book.rs` | the book's shell and Python code, its links |
 //! | `theory.rs` | the calculator against independent values |
 
-/// The README's code compiles and runs.
+/// The book's Rust code compiles and runs.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-pub struct Readme;
+mod book {
+    #[doc = include_str!("../../docs/one-crate.md")]
+    pub struct OneCrate;
 
-/// The code of the chapter for users of neural-tangents compiles and runs.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/from-neural-tangents.md")]
-pub struct FromNeuralTangents;
+    #[doc = include_str!("../../docs/your-own-claim.md")]
+    pub struct YourOwnClaim;
 
-/// The code of the reference of architectures compiles and runs.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/architectures.md")]
-pub struct Architectures;
+    #[doc = include_str!("../../docs/from-neural-tangents.md")]
+    pub struct FromNeuralTangents;
+
+    #[doc = include_str!("../../docs/architectures.md")]
+    pub struct Architectures;
+}

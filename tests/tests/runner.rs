@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use overparam_eval::changes::Changes;
 use overparam_eval::check::{Bound, Check, Verdict};
 use overparam_eval::claim::{About, CellError, Claim, Context, Plan, Run, Scale, Source};
 use overparam_eval::figure::Figure;
@@ -94,6 +95,7 @@ fn request(claim: &'static dyn AnyClaim, threads: usize) -> Request {
         threads,
         fresh: false,
         inputs: Arc::new(Inputs::none()),
+        changes: Changes::none(),
     }
 }
 

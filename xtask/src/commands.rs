@@ -1,5 +1,6 @@
 //! One function a subcommand.
 
+mod completions;
 mod explain;
 mod kernel;
 mod list;
@@ -7,6 +8,7 @@ mod predict;
 mod reproduce;
 mod theory;
 
+pub(crate) use completions::{CompletionOptions, completions};
 pub(crate) use explain::explain;
 pub(crate) use kernel::{KernelOptions, kernel};
 pub(crate) use list::list;

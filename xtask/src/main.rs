@@ -7,6 +7,7 @@ mod commands;
 mod curve;
 mod evaluate;
 mod files;
+mod machine;
 mod meter;
 mod options;
 mod progress;
@@ -15,9 +16,9 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use commands::{KernelOptions, PredictOptions};
+use commands::{CompletionOptions, KernelOptions, PredictOptions};
 use options::{RunOptions, Selection};
 
 /// Run the claims of five talks on over-parameterised networks, and see with numbers and pictures which hold; compute
@@ -34,6 +35,7 @@ Examples:
   cargo xtask reproduce                                  every claim, a few minutes
   cargo xtask reproduce --scale smoke                    every claim, seconds each
   cargo xtask reproduce hu-2021/low-rank-completion      one claim
+  cargo xtask reproduce resnet-global-minimum --set width=256    the same with another width
   cargo xtask explain low-rank-completion                what it says and how it is tested
   cargo xtask kernel --help                              neural tangent kernels of your network and data
   cargo xtask predict --help                             what such a network learns, in closed form
@@ -72,6 +74,11 @@ Curve: a row for each time, test input and output (both counted from 0), with co
   time,train_loss,test_loss,input,output,test_mean    (test_loss with --test-y)
   Losses are those of the mean outputs. Times: 0, then 100 in geometric progression
   up to --time; if that is inf, up to ten times the time of the slowest mode, then inf.";
+
+const COMPLETIONS_HELP: &str = "\
+Cargo's aliases cannot be completed, a shell's can:
+  alias overparam='cargo xtask'
+  source <(cargo xtask completions bash)";
 
 #[derive(Subcommand)]
 enum Command {
@@ -119,6 +126,9 @@ enum Command {
     /// Compute what theory predicts: a calculator for checking a formula
     #[command(subcommand)]
     Theory(commands::Theory),
+    /// Print a script that completes commands, options, talks and claims in your shell
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions(CompletionOptions),
 }
 
 fn main() -> ExitCode {
@@ -131,6 +141,7 @@ fn main() -> ExitCode {
         Command::Kernel(options) => commands::kernel(options),
         Command::Predict(options) => commands::predict(options),
         Command::Theory(theory) => commands::theory(theory),
+        Command::Completions(options) => commands::completions(Cli::command(), options),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

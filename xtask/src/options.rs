@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use overparam_eval::changes::Changes;
 use overparam_eval::claim::Scale;
 use overparam_eval::inputs::Inputs;
+use overparam_eval::registry::Task;
+use overparam_eval::report::Command;
 use overparam_eval::runner::Request;
 use overparam_eval::store::Store;
 
@@ -40,9 +43,26 @@ pub(crate) struct RunOptions {
     /// Folder for the report and the store of finished cells
     #[arg(long, value_name = "DIR", default_value = "out")]
     pub(crate) out: PathBuf,
+    /// Another value for a field of every cell: width=256 (`explain` lists a claim's fields); may be given again
+    #[arg(long, value_name = "FIELD=VALUE")]
+    pub(crate) set: Vec<String>,
     /// A data set of your own: movielens-100k, mnist or fashion-mnist, and its folder
     #[arg(long, value_name = "NAME=PATH")]
     pub(crate) data: Vec<String>,
+    /// Print nothing but warnings; the exit status says whether all claims are reproduced
+    #[arg(long, conflicts_with = "json")]
+    quiet: bool,
+    /// Print a JSON object a line on standard output instead: progress, verdicts, where the report is
+    #[arg(long)]
+    json: bool,
+}
+
+/// Who listens.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Voice {
+    Person,
+    Json,
+    Quiet,
 }
 
 /// [`Scale`] on the command line.
@@ -69,7 +89,7 @@ impl From<ScaleOption> for Scale {
 impl RunOptions {
     /// Checks every argument and reads the data sets.
     pub(crate) fn request(&self, fresh: bool) -> Result<Request> {
-        Ok(Request {
+        let request = Request {
             claims: select::claims(&self.selection.names)?,
             scale: self.scale.into(),
             seeds: self.seeds,
@@ -77,7 +97,22 @@ impl RunOptions {
             threads: self.threads.map_or_else(available_threads, usize::from),
             fresh,
             inputs: Arc::new(Inputs::load(&self.data).with_context(|| self.data_hint())?),
-        })
+            changes: Changes::parse(&self.set)?,
+        };
+        // Against the claims' own cells: a field that none of them has would change nothing.
+        let own = Request { changes: Changes::none(), ..request.clone() };
+        let tasks: Vec<Task> = (0..own.claims.len()).flat_map(|claim| own.tasks(claim)).flatten().collect();
+        request.changes.check(tasks.iter().map(|task| &task.cell))?;
+        Ok(request)
+    }
+
+    /// How to talk.
+    pub(crate) fn voice(&self) -> Voice {
+        match (self.json, self.quiet) {
+            (true, _) => Voice::Json,
+            (_, true) => Voice::Quiet,
+            _ => Voice::Person,
+        }
     }
 
     /// The store of this output folder.
@@ -86,13 +121,14 @@ impl RunOptions {
     }
 
     /// The command that repeats the run: what determines the results, nothing else.
-    pub(crate) fn command(&self) -> String {
-        let mut words = vec!["cargo xtask reproduce".to_owned()];
-        words.extend(self.selection.names.iter().cloned());
-        words.push(format!("--scale {} --seed {}", Scale::from(self.scale), self.seed));
-        words.extend(self.seeds.map(|n| format!("--seeds {n}")));
-        words.extend(self.data.iter().map(|d| format!("--data {d}")));
-        words.join(" ")
+    pub(crate) fn command(&self) -> Command {
+        let mut options = ["--scale", Scale::from(self.scale).name(), "--seed"].map(str::to_owned).to_vec();
+        options.push(self.seed.to_string());
+        let seeds = self.seeds.map(|n| n.to_string());
+        for (name, values) in [("--seeds", seeds.as_slice()), ("--set", &self.set), ("--data", &self.data)] {
+            options.extend(values.iter().flat_map(|value| [name.to_owned(), value.clone()]));
+        }
+        Command { program: "cargo xtask reproduce".to_owned(), names: self.selection.names.clone(), options }
     }
 
     fn data_hint(&self) -> String {

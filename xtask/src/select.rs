@@ -12,7 +12,7 @@ pub(crate) type Entry = (&'static dyn AnyClaim, &'static str);
 pub(crate) fn claims(names: &[String]) -> Result<Vec<Entry>> {
     for name in names {
         if !entries().any(|(claim, _)| matches(name, claim)) {
-            match nearest(name, known_names()) {
+            match nearest(name, known_names().map(str::to_owned)) {
                 Some(known) => bail!("no talk or claim is called {name:?}; did you mean {known}?"),
                 None => bail!("no talk or claim is called {name:?}; `cargo xtask list` shows them all"),
             }
@@ -37,11 +37,14 @@ fn matches(name: &str, claim: &dyn AnyClaim) -> bool {
     [about.id, about.talk(), about.name()].contains(&name)
 }
 
-fn known_names() -> impl Iterator<Item = String> {
-    entries().flat_map(|(claim, _)| {
-        let about = claim.about();
-        [about.id, about.talk(), about.name()].map(str::to_owned)
-    })
+/// Every name of a talk or claim, each once.
+pub(crate) fn known_names() -> impl Iterator<Item = &'static str> {
+    let names = |(claim, _): Entry| {
+        let id = claim.about().id;
+        let (talk, name) = id.split_once('/').unwrap_or((id, id));
+        [id, talk, name]
+    };
+    entries().flat_map(names).collect::<std::collections::BTreeSet<_>>().into_iter()
 }
 
 fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {

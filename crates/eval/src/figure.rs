@@ -1,17 +1,22 @@
 //! Figures as data: panels of series, theory drawn as lines and experiment as points with error bars.
 //!
-//! A figure is built from outcomes, drawn by [`Figure::svg`], and saved as tidy rows by [`Figure::rows`]: the picture
-//! and the numbers behind it are the same object.
+//! A figure is built from outcomes, drawn by [`Figure::svg`] and [`Figure::png`], and saved as tidy rows by
+//! [`Figure::rows`]: the picture and the numbers behind it are the same object.
 
 mod axis;
+mod letters;
+mod png;
+mod style;
 mod svg;
 
 use serde::Serialize;
 
 use crate::stats::Estimate;
+use svg::Medium;
 
 pub use axis::{Axis, Spacing};
-pub use svg::STYLE;
+pub use png::PngError;
+pub(crate) use style::screen as style_sheet;
 
 /// What a series stands for, which decides how it is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -101,24 +106,38 @@ pub struct Figure {
 /// One row of a figure's tidy data.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row<'a> {
-    panel: &'a str,
-    series: &'a str,
+    pub(crate) panel: &'a str,
+    pub(crate) series: &'a str,
     role: Role,
-    x: f64,
-    y: f64,
-    low: f64,
-    high: f64,
+    pub(crate) x: f64,
+    pub(crate) y: f64,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
 }
 
 impl Figure {
-    /// The figure as a stand-alone SVG document.
+    /// The figure as a stand-alone SVG document, light or dark as the reader's system is. Its rules are plain enough for
+    /// drawing programs and typesetters, which show it in light.
     pub fn svg(&self) -> String {
-        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}\n", svg::draw(self, true).into_string())
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}\n",
+            svg::document(self, Medium::Screen).into_string()
+        )
     }
 
-    /// The figure as an `<svg>` element for a page that carries [`STYLE`].
-    pub fn markup(&self) -> maud::Markup {
-        svg::draw(self, false)
+    /// The figure as PNG on white, 1200 pixels a panel. The fonts come with this crate.
+    ///
+    /// # Errors
+    /// If the pixels do not fit in memory.
+    pub fn png(&self) -> Result<Vec<u8>, PngError> {
+        let drawing = svg::document(self, Medium::Paper).into_string();
+        png::render(&drawing).map_err(|reason| PngError { figure: self.name.clone(), reason })
+    }
+
+    /// Every panel as an `<svg>` element for a page that carries the style sheet. `id` is unique on the page.
+    pub(crate) fn panels(&self, id: &str) -> Vec<maud::Markup> {
+        let panels = self.panels.iter().enumerate();
+        panels.map(|(i, panel)| svg::panel(self, panel, &format!("{id}-{i}"))).collect()
     }
 
     /// The numbers behind the figure, a point a row.

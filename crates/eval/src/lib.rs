@@ -13,8 +13,9 @@
 //! | [`store`] | one file a finished cell: atomic, keyed, checksummed |
 //! | [`stats`] | estimates with intervals, slopes, rank correlation, paired comparison |
 //! | [`data`] | embedded digits; ratings and IDX readers |
+//! | [`changes`] | another value for a field of every cell |
 //! | [`inputs`] | data sets that the user brings |
-//! | [`figure`] | figures as data, drawn as SVG |
+//! | [`figure`] | figures as data, drawn as SVG and PNG |
 //! | [`table`] | small tables and readable numbers |
 //! | [`report`] | the page, the JSON, the CSV files |
 //!
@@ -25,8 +26,8 @@
 //! ```
 //! use std::sync::{Arc, atomic::AtomicBool};
 //! use overparam_eval::{
-//!     check::{Bound, Check, Verdict}, claim::*, figure::Figure, inputs::Inputs, report::ClaimReport, runner, stats,
-//!     store::Store,
+//!     changes::Changes, check::{Bound, Check, Verdict}, claim::*, figure::Figure, inputs::Inputs,
+//!     report::ClaimReport, runner, stats, store::Store,
 //! };
 //! use serde::{Deserialize, Serialize};
 //!
@@ -67,7 +68,7 @@
 //! let directory = std::env::temp_dir().join("overparam-eval-example");
 //! let request = runner::Request {
 //!     claims: vec![(&MeanConcentrates, "version of the code")], scale: Scale::Smoke, seeds: None, master_seed: 0,
-//!     threads: 2, fresh: true, inputs: Arc::new(Inputs::none()),
+//!     threads: 2, fresh: true, inputs: Arc::new(Inputs::none()), changes: Changes::none(),
 //! };
 //! let stop = Arc::new(AtomicBool::new(false));
 //! let runs = runner::run(&request, &Store::at(&directory), &runner::Silent, &stop)?;
@@ -77,11 +78,13 @@
 //! # Ok::<(), runner::RunError>(())
 //! ```
 
+pub mod changes;
 pub mod check;
 pub mod claim;
 pub mod data;
 pub mod figure;
 pub mod inputs;
+mod notation;
 pub mod registry;
 pub mod report;
 pub mod runner;

@@ -1,27 +1,70 @@
-//! What a run leaves behind: `report.html` for people, `report.json` and CSV for programs, an SVG a figure.
+//! What a run leaves behind: `report.html` for people, `report.json`, CSV and NPZ for programs, an SVG and a PNG a figure.
 //!
-//! `report.json` holds results only and is byte-identical for the same request, whatever the number of threads, the
-//! order of the cells or the number of interruptions. Times and machine facts stand in `run.json`.
+//! Everything but `run.json` and the last section of the page holds results only and is byte-identical for the same
+//! request, whatever the number of threads, the order of the cells or the number of interruptions. Times and machine
+//! facts stand in those two places.
 
+mod formula;
 mod html;
 mod tidy;
 
 use std::fs;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use overparam_tensor::array::NpyError;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::check::{Check, Holds, Verdict};
-use crate::claim::{About, Scale};
-use crate::figure::Figure;
+use crate::claim::{About, CellError, Scale, Talk};
+use crate::figure::{Figure, PngError};
 use crate::registry::{AnyClaim, RawRun};
 use crate::runner::ClaimRuns;
 use crate::table::Table;
 
-/// Version of the schema of `report.json`.
-pub const FORMAT: &str = "overparam-report 1";
+/// Version of the schema of `report.json`, which `docs/report.schema.json` describes. A field more keeps the number; a
+/// field less or with another meaning raises it.
+pub const FORMAT: &str = "overparam-report 2";
+
+/// The command that repeats a run, in three parts so that the one that repeats a single claim follows.
+#[derive(Debug, Clone, Default)]
+pub struct Command {
+    /// For example `cargo xtask reproduce`.
+    pub program: String,
+    /// Talks and claims as the user named them.
+    pub names: Vec<String>,
+    /// Whatever else determines the results.
+    pub options: Vec<String>,
+}
+
+impl Command {
+    /// The words as a shell takes them.
+    fn line(&self, names: &[&str]) -> String {
+        let words = names.iter().copied().chain(self.options.iter().map(String::as_str)).map(quoted);
+        std::iter::once(self.program.clone()).chain(words).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// In single quotes if a shell would read more than a word into it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./=,:+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+/// A talk whose claims are in the report.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct TalkTitle {
+    /// For example `hu-2021`.
+    pub id: &'static str,
+    /// Speaker and title.
+    pub title: &'static str,
+}
 
 /// Everything that a run found out.
 #[derive(Debug, Clone, Serialize)]
@@ -34,6 +77,8 @@ pub struct Report {
     pub master_seed: u64,
     /// The command that repeats the run.
     pub command: String,
+    /// The talks, in order.
+    pub talks: Vec<TalkTitle>,
     /// One entry a claim.
     pub claims: Vec<ClaimReport>,
 }
@@ -43,6 +88,8 @@ pub struct Report {
 pub struct ClaimReport {
     /// The claim.
     pub about: About,
+    /// The command that repeats this claim alone.
+    pub command: String,
     /// The verdict.
     pub verdict: Verdict,
     /// The verdict's reason in one line.
@@ -89,7 +136,10 @@ impl ClaimReport {
             .iter()
             .map(|(cell, error)| Failure { cell: cell.clone(), error: error.to_string() })
             .collect();
-        let (checks, control, figures, tables) = match claim.judge(&runs.runs, &runs.control) {
+        // A judge meets cells here that its author did not foresee: whatever the user changed.
+        let judgement = catch_unwind(AssertUnwindSafe(|| claim.judge(&runs.runs, &runs.control)))
+            .unwrap_or_else(|_| Err(CellError("these cells cannot be judged".to_owned())));
+        let (checks, control, figures, tables) = match judgement {
             Ok(j) => (j.checks, j.control, j.figures, j.tables),
             Err(error) => {
                 failures.push(Failure { cell: Value::Null, error: error.to_string() });
@@ -107,6 +157,7 @@ impl ClaimReport {
         };
         Self {
             about: runs.about,
+            command: String::new(),
             verdict,
             reason,
             checks,
@@ -117,6 +168,11 @@ impl ClaimReport {
             runs: cells(&runs.runs),
             control_runs: cells(&runs.control),
         }
+    }
+
+    /// The beginning of the names of its files and of its place on the page.
+    fn stem(&self) -> String {
+        self.about.id.replace('/', "--")
     }
 }
 
@@ -164,35 +220,78 @@ pub struct ClaimFacts {
 
 /// A file of the report that could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write the report at {path}: {source}", path = .path.display())]
-pub struct ReportError {
-    path: PathBuf,
-    source: io::Error,
+pub enum ReportError {
+    /// The file system refused.
+    #[error("cannot write the report at {path}: {source}", path = .path.display())]
+    File {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A figure is too large.
+    #[error(transparent)]
+    Png(#[from] PngError),
+    /// Arrays could not be packed.
+    #[error("cannot pack the arrays of {claim}: {source}")]
+    Arrays {
+        /// Whose.
+        claim: &'static str,
+        /// Why.
+        source: NpyError,
+    },
 }
 
 impl Report {
-    /// The report of these claims.
-    pub fn new(scale: Scale, master_seed: u64, command: String, claims: Vec<ClaimReport>) -> Self {
-        Self { format: FORMAT, version: env!("CARGO_PKG_VERSION"), scale, master_seed, command, claims }
+    /// The report of these claims, told by talk.
+    pub fn new(
+        scale: Scale,
+        master_seed: u64,
+        command: &Command,
+        talks: &[Talk],
+        mut claims: Vec<ClaimReport>,
+    ) -> Self {
+        for claim in &mut claims {
+            claim.command = command.line(&[claim.about.id]);
+        }
+        let told = |talk: &&Talk| claims.iter().any(|c| c.about.talk() == talk.id);
+        let talks = talks.iter().filter(told).map(|t| TalkTitle { id: t.id, title: t.title }).collect();
+        let names: Vec<&str> = command.names.iter().map(String::as_str).collect();
+        let command = command.line(&names);
+        Self {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION"),
+            scale,
+            master_seed,
+            command,
+            talks,
+            claims,
+        }
     }
 
-    /// Writes `report.html`, `report.json`, `run.json`, `csv/` and `figures/` into a directory.
+    /// Writes `report.html`, `report.json`, `run.json`, `csv/`, `npz/` and `figures/` into a directory.
     ///
     /// # Errors
     /// If a file cannot be written. Every file is written beside and renamed, so none is left half-written.
     pub fn write(&self, directory: &Path, facts: &RunFacts) -> Result<(), ReportError> {
         let write = |name: PathBuf, content: &[u8]| {
             let path = directory.join(name);
-            replace(&path, content).map_err(|source| ReportError { path, source })
+            replace(&path, content).map_err(|source| ReportError::File { path, source })
         };
         write("report.json".into(), pretty(self).as_bytes())?;
         write("run.json".into(), pretty(facts).as_bytes())?;
         for claim in &self.claims {
-            let name = claim.about.id.replace('/', "--");
+            let name = claim.stem();
             write(format!("csv/{name}.csv").into(), &tidy::cells(claim))?;
+            let arrays = tidy::arrays(claim)
+                .map_err(|source| ReportError::Arrays { claim: claim.about.id, source })?;
+            if let Some(arrays) = arrays {
+                write(format!("npz/{name}.npz").into(), &arrays)?;
+            }
             for figure in &claim.figures {
                 let stem = format!("{name}--{}", figure.name);
                 write(format!("figures/{stem}.svg").into(), figure.svg().as_bytes())?;
+                write(format!("figures/{stem}.png").into(), &figure.png()?)?;
                 write(format!("csv/{stem}.csv").into(), &tidy::figure(figure))?;
             }
         }
@@ -214,4 +313,88 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     beside.push(format!(".{}.tmp", std::process::id()));
     fs::write(&beside, content)?;
     fs::rename(&beside, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Cell, ClaimReport, Command, Report, RunFacts, html, quoted};
+    use crate::check::{Bound, Check, Verdict};
+    use crate::claim::{About, Scale, Source, Talk};
+    use crate::stats::{Estimate, Interval};
+
+    /// A claim with one check that holds and one cell.
+    pub(super) fn claim_report() -> ClaimReport {
+        let source = Source { citation: "A. Author <b>", place: "theorem 1", url: "https://example.org" };
+        let about = About {
+            id: "talk/claim",
+            statement: "A statement.",
+            formula: "a / b",
+            sources: Box::leak(Box::new([source])),
+            prediction: "a prediction",
+            must_hold: "a bound",
+            control: "a control",
+            cpu_seconds: [0.0; 3],
+        };
+        let measured = Estimate { value: 1.0, interval: Interval { low: 0.9, high: 1.1 }, level: 0.9375 };
+        let bound = Bound::Within { target: 1.0, tolerance: 0.2 };
+        ClaimReport {
+            about,
+            command: String::new(),
+            verdict: Verdict::Reproduced,
+            reason: "one of one".into(),
+            checks: vec![Check::new("slope", "1", Some(measured), bound, "theory")],
+            control: Vec::new(),
+            tables: Vec::new(),
+            figures: Vec::new(),
+            failures: Vec::new(),
+            runs: vec![Cell {
+                cell: json!({"seed": 3, "path": "<script>alert(1)</script>"}),
+                outcome: json!(0.5),
+            }],
+            control_runs: Vec::new(),
+        }
+    }
+
+    fn report() -> Report {
+        let talk = Talk { id: "talk", title: "A talk", fingerprint: "", claims: &[] };
+        let other = Talk { id: "other", title: "Another", ..talk };
+        let command = Command {
+            program: "cargo xtask reproduce".into(),
+            names: vec!["talk".into()],
+            options: vec!["--data".into(), "mnist=<script>'x".into()],
+        };
+        Report::new(Scale::Smoke, 0, &command, &[talk, other], vec![claim_report()])
+    }
+
+    #[test]
+    fn a_shell_reads_every_word_as_given() {
+        assert_eq!(quoted("hu-2021/few-shot"), "hu-2021/few-shot");
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn each_claim_has_its_own_command_and_talks_without_claims_are_left_out() {
+        let report = report();
+        assert_eq!(report.command, "cargo xtask reproduce talk --data 'mnist=<script>'\\''x'");
+        assert_eq!(
+            report.claims[0].command,
+            "cargo xtask reproduce talk/claim --data 'mnist=<script>'\\''x'"
+        );
+        assert_eq!(report.talks.iter().map(|t| t.id).collect::<Vec<_>>(), ["talk"]);
+    }
+
+    #[test]
+    fn the_page_escapes_what_came_from_outside_and_loads_nothing() {
+        let facts = RunFacts { wall_seconds: 1.0, threads: 1, machine: "<img>".into(), claims: Vec::new() };
+        let page = html::page(&report(), &facts).into_string();
+        assert_eq!(page.matches("<script").count(), 1, "the page's own");
+        assert!(page.contains("&lt;script&gt;alert(1)") && page.contains("&lt;img&gt;"));
+        assert!(!page.contains("src=") && !page.contains("@import") && !page.contains("url("));
+        assert!(page.contains("1 [0.9, 1.1] (93.8%)") && page.contains("<mfrac>"), "{page}");
+        assert!(page.contains("1 (3); control: none"));
+    }
 }

@@ -1,6 +1,6 @@
 //! Runs the cells of claims in parallel, each from its own streams, each saved as soon as it is finished.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::changes::Changes;
 use crate::claim::{About, CellError, Context, Plan, Scale};
 use crate::inputs::Inputs;
 use crate::registry::{AnyClaim, RawRun, Task};
@@ -32,12 +33,28 @@ pub struct Request {
     pub fresh: bool,
     /// Data sets that the user brought.
     pub inputs: Arc<Inputs>,
+    /// Other values for fields of the cells than the claims' own.
+    pub changes: Changes,
 }
 
 impl Request {
     /// The part of the request that a claim's grid depends on.
     pub fn plan(&self) -> Plan<'_> {
         Plan { scale: self.scale, seeds: self.seeds, inputs: &self.inputs }
+    }
+
+    /// The cells of a claim's experiment and control, with this request's changes, each cell once in either: two that
+    /// a change has made the same are one measurement, not two.
+    pub fn tasks(&self, claim: usize) -> [Vec<Task>; 2] {
+        let any = self.claims[claim].0;
+        [any.tasks(&self.plan()), any.control_tasks(&self.plan())].map(|mut tasks| {
+            if !self.changes.is_empty() {
+                let mut seen = BTreeSet::new();
+                tasks.iter_mut().for_each(|task| self.changes.apply(&mut task.cell));
+                tasks.retain(|task| seen.insert(task.cell.to_string()));
+            }
+            tasks
+        })
     }
 
     fn key(&self, claim: usize, cell: &Value) -> Key {
@@ -53,8 +70,8 @@ impl Request {
 
 /// How the run is going. Called from one thread.
 pub trait Observer {
-    /// A claim has this many distinct cells of this total cost, of which some were found in the store.
-    fn planned(&self, _claim: usize, _about: &About, _cells: usize, _cached: usize) {}
+    /// A claim has this many distinct cells, of which some were found in the store; `_cost_left` is that of the others.
+    fn planned(&self, _claim: usize, _about: &About, _cells: usize, _cached: usize, _cost_left: f64) {}
     /// A file of the store is not trusted; its cell is computed again.
     fn rejected(&self, _path: &Path, _reason: &str) {}
     /// A cell is finished, well or not.
@@ -204,6 +221,7 @@ fn look_up(request: &Request, store: &Store, observer: &dyn Observer) -> Found {
     let mut results: Vec<Results> = vec![BTreeMap::new(); grids.len()];
     let mut todo: Vec<(usize, Task)> = Vec::new();
     for (claim, grid) in grids.iter().enumerate() {
+        let mut cost_left = 0.0;
         for (text, task) in &grid.distinct {
             let looked_up =
                 if request.fresh { Lookup::Missing } else { store.get(&request.key(claim, &task.cell)) };
@@ -213,10 +231,12 @@ fn look_up(request: &Request, store: &Store, observer: &dyn Observer) -> Found {
             if let Lookup::Found(record) = looked_up {
                 results[claim].insert(text.clone(), Ok(record));
             } else {
+                cost_left += task.cost;
                 todo.push((claim, task.clone()));
             }
         }
-        observer.planned(claim, &request.claims[claim].0.about(), grid.distinct.len(), results[claim].len());
+        let about = request.claims[claim].0.about();
+        observer.planned(claim, &about, grid.distinct.len(), results[claim].len(), cost_left);
     }
     Found { grids, results, todo }
 }
@@ -260,8 +280,7 @@ struct Grid {
 
 impl Grid {
     fn of(request: &Request, claim: usize) -> Self {
-        let any = request.claims[claim].0;
-        let (runs, control) = (any.tasks(&request.plan()), any.control_tasks(&request.plan()));
+        let [runs, control] = request.tasks(claim);
         let cells = |tasks: &[Task]| tasks.iter().map(|t| t.cell.clone()).collect();
         Self {
             runs: cells(&runs),

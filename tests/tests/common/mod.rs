@@ -1,6 +1,7 @@
 //! The real binary, built once a test process, and files for it.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod browser;
 pub(crate) mod npy;
 
 use std::path::{Path, PathBuf};
@@ -31,4 +32,13 @@ pub(crate) fn xtask() -> assert_cmd::Command {
 /// The workspace's folder.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_owned()
+}
+
+/// A Python with these modules, if the machine has one.
+pub(crate) fn python(modules: &str) -> Option<String> {
+    let named = std::env::var("OVERPARAM_PYTHON").ok();
+    named.into_iter().chain(["python3".to_owned()]).find(|python| {
+        let status = Command::new(python).args(["-c", &format!("import {modules}")]).output();
+        status.is_ok_and(|output| output.status.success())
+    })
 }

@@ -76,7 +76,12 @@ impl Axis {
         } else {
             linear_ticks(low, high)
         };
-        Fitted { spacing: self.spacing, low, high, ticks }
+        let minor = if self.spacing == Spacing::Log && self.names.is_empty() {
+            minor_ticks(low, high)
+        } else {
+            Vec::new()
+        };
+        Fitted { spacing: self.spacing, low, high, ticks, minor }
     }
 }
 
@@ -86,6 +91,7 @@ pub(super) struct Fitted {
     low: f64,
     high: f64,
     pub(super) ticks: Vec<(f64, String)>,
+    pub(super) minor: Vec<f64>,
 }
 
 impl Fitted {
@@ -124,10 +130,22 @@ fn log_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
     (first..=last).step_by(stride).map(|e| (10f64.powi(e), power_of_ten(e))).collect()
 }
 
+/// Twice to nine times every power of ten, as long as they stand apart.
+fn minor_ticks(low: f64, high: f64) -> Vec<f64> {
+    if high - low > 5.0 {
+        return Vec::new();
+    }
+    (low.floor() as i32..=high.floor() as i32)
+        .flat_map(|e| (2..10).map(move |m| f64::from(m) * 10f64.powi(e)))
+        .filter(|v| (low..=high).contains(&v.log10()))
+        .collect()
+}
+
+/// Set as `10` with an exponent where it is drawn.
 fn power_of_ten(exponent: i32) -> String {
     match exponent {
         -2..=3 => number(10f64.powi(exponent)),
-        _ => format!("1e{exponent}"),
+        _ => format!("10^{exponent}"),
     }
 }
 
@@ -171,7 +189,12 @@ mod properties {
             ticks.into_iter().map(|(_, label)| label).collect::<Vec<_>>()
         };
         assert_eq!(labels(Axis::linear("x"), [0.0, 10.0]), ["0", "2", "4", "6", "8", "10"]);
-        assert_eq!(labels(Axis::log("x"), [1e-6, 1.0]), ["1e-6", "1e-5", "1e-4", "1e-3", "0.01", "0.1", "1"]);
+        assert_eq!(
+            labels(Axis::log("x"), [1e-6, 1.0]),
+            ["10^-6", "10^-5", "10^-4", "10^-3", "0.01", "0.1", "1"]
+        );
         assert_eq!(labels(Axis::log("x"), [2.0, 9.0]), ["2", "5"]);
+        assert_eq!(Axis::log("x").fit([2.5, 9.5].into_iter()).minor, [3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
+        assert!(Axis::log("x").fit([1e-9, 1.0].into_iter()).minor.is_empty());
     }
 }

@@ -1,0 +1,146 @@
+//! Another value for a field of every cell: how one assumption of a claim is changed without touching its code.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+/// A change that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeError {
+    /// The argument is not `FIELD=VALUE`.
+    #[error("--set {given}: expected FIELD=VALUE, for example width=256")]
+    Form {
+        /// As typed.
+        given: String,
+    },
+    /// No cell of the selected claims has the field.
+    #[error("--set {field}: no cell has such a field; there are {known}")]
+    Unknown {
+        /// As typed.
+        field: String,
+        /// Those that there are.
+        known: String,
+    },
+}
+
+/// Fields with their new values. A field is named by the end of its path: `width`, `setting.rank`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Changes(Vec<(String, Value)>);
+
+impl Changes {
+    /// No changes.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Reads every `FIELD=VALUE`; a value is JSON, or else a word.
+    ///
+    /// # Errors
+    /// [`ChangeError::Form`] for the first that has no `=` or no field.
+    pub fn parse<S: AsRef<str>>(arguments: &[S]) -> Result<Self, ChangeError> {
+        let change = |argument: &S| {
+            let given = argument.as_ref();
+            let (field, value) = given
+                .split_once('=')
+                .filter(|(field, _)| !field.is_empty())
+                .ok_or_else(|| ChangeError::Form { given: given.to_owned() })?;
+            let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+            Ok((field.to_owned(), value))
+        };
+        arguments.iter().map(change).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether there are any.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Sets the fields that a cell has; others are not added.
+    pub(crate) fn apply(&self, cell: &mut Value) {
+        for (field, value) in &self.0 {
+            set("", cell, field, value);
+        }
+    }
+
+    /// Refuses a field that none of these cells has: a misspelt name would otherwise change nothing.
+    ///
+    /// # Errors
+    /// [`ChangeError::Unknown`] with the fields that there are.
+    pub fn check<'a>(&self, cells: impl Iterator<Item = &'a Value>) -> Result<(), ChangeError> {
+        let fields = fields(cells);
+        for (field, _) in &self.0 {
+            if !fields.keys().any(|path| names(path, field)) {
+                let known = fields.keys().cloned().collect::<Vec<_>>().join(", ");
+                return Err(ChangeError::Unknown { field: field.clone(), known });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Every field of these cells by its path, with the values it takes.
+pub fn fields<'a>(cells: impl Iterator<Item = &'a Value>) -> BTreeMap<String, BTreeSet<String>> {
+    let mut fields = BTreeMap::new();
+    cells.for_each(|cell| list("", cell, &mut fields));
+    fields
+}
+
+fn list(path: &str, value: &Value, fields: &mut BTreeMap<String, BTreeSet<String>>) {
+    match value {
+        Value::Object(map) => map.iter().for_each(|(key, value)| list(&join(path, key), value, fields)),
+        leaf => {
+            fields.entry(path.to_owned()).or_default().insert(leaf.to_string());
+        }
+    }
+}
+
+fn set(path: &str, value: &mut Value, field: &str, new: &Value) {
+    match value {
+        Value::Object(map) => {
+            map.iter_mut().for_each(|(key, value)| set(&join(path, key), value, field, new));
+        }
+        leaf if names(path, field) => *leaf = new.clone(),
+        _ => {}
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+fn names(path: &str, field: &str) -> bool {
+    path.strip_suffix(field).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{ChangeError, Changes, fields};
+
+    #[test]
+    fn a_field_is_set_wherever_it_is_and_nowhere_else() {
+        let changes = Changes::parse(&["width=256", "rule=adam", "setting.rank=[1,2]"]).unwrap();
+        let mut cell =
+            json!({"width": 64, "net": {"width": 1, "bandwidth": 2}, "rule": "sgd", "setting": {"rank": 3}});
+        changes.apply(&mut cell);
+        let expected = json!({"width": 256, "net": {"width": 256, "bandwidth": 2}, "rule": "adam", "setting": {"rank": [1, 2]}});
+        assert_eq!(cell, expected);
+        let mut other = json!({"depth": 1});
+        changes.apply(&mut other);
+        assert_eq!(other, json!({"depth": 1}));
+    }
+
+    #[test]
+    fn misspelt_changes_are_refused_with_what_there_is() {
+        let form = |given: &str| Err(ChangeError::Form { given: given.to_owned() });
+        assert_eq!(Changes::parse(&["width"]), form("width"));
+        assert_eq!(Changes::parse(&["=1"]), form("=1"));
+        let cells = [json!({"depth": 1, "net": {"width": 2}}), json!({"depth": 2})];
+        let changes = Changes::parse(&["widht=3"]).unwrap();
+        let error = changes.check(cells.iter()).unwrap_err().to_string();
+        assert_eq!(error, "--set widht: no cell has such a field; there are depth, net.width");
+        assert!(Changes::parse(&["width=3"]).unwrap().check(cells.iter()).is_ok());
+        assert_eq!(fields(cells.iter())["depth"].iter().collect::<Vec<_>>(), ["1", "2"]);
+    }
+}

@@ -1,0 +1,59 @@
+//! The style sheet of every figure: plain rules without variables, which drawing programs and typesetters do not know.
+
+use std::fmt::Write;
+
+/// Ink, faint lines, paper.
+const LIGHT: [&str; 3] = ["#222", "#ddd", "#fff"];
+const DARK: [&str; 3] = ["#ddd", "#444", "#181818"];
+const PRINT: [&str; 3] = ["#000", "#ccc", "#fff"];
+
+/// How many colours there are; series beyond share them, with another dash and marker.
+pub(super) const COLOURS: usize = 7;
+
+/// Okabe and Ito's colours, told apart by colour-blind readers; yellow is darkened to be seen on paper.
+const ON_LIGHT: [&str; COLOURS] =
+    ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#555555"];
+const ON_DARK: [&str; COLOURS] =
+    ["#4aa8e0", "#ff8c3a", "#2fcf9f", "#e6a3c8", "#e6c04d", "#8fd0f5", "#aaaaaa"];
+
+const SHAPES: &str = "
+.op-figure { font-family: 'Helvetica Neue', Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif; font-size: 12px; }
+.op-figure .title { font-size: 13px; font-weight: bold; }
+.op-figure .script { font-size: 9px; }
+.op-figure .frame, .op-figure .tick, .op-figure .line { fill: none; }
+.op-figure .frame, .op-figure .tick, .op-figure .grid { stroke-width: 1; }
+.op-figure .line { stroke-width: 2; }
+.op-figure .bar { fill: none; stroke-width: 1.4; }
+.op-figure .hollow { stroke-width: 1.6; }
+.op-figure .hit { fill: none; stroke: none; pointer-events: all; }
+";
+
+/// Dark where the reader's system is dark, except in print.
+pub(crate) fn screen() -> String {
+    let dark = colours(DARK, ON_DARK);
+    let print = colours(PRINT, ON_LIGHT);
+    format!(
+        "{}@media screen and (prefers-color-scheme: dark) {{\n{dark}}}\n@media print {{\n{print}}}\n",
+        paper()
+    )
+}
+
+/// Dark on white whatever the reader's system.
+pub(super) fn paper() -> String {
+    format!("{SHAPES}{}", colours(LIGHT, ON_LIGHT))
+}
+
+fn colours([ink, faint, paper]: [&str; 3], series: [&str; COLOURS]) -> String {
+    let mut rules = format!(
+        ".op-figure text, .op-figure .ink {{ fill: {ink}; }}\n.op-figure .frame, .op-figure .tick {{ stroke: {ink}; }}\n\
+         .op-figure .grid {{ stroke: {faint}; }}\n.op-figure .hollow, .op-figure .paper {{ fill: {paper}; }}\n"
+    );
+    for (i, colour) in series.iter().enumerate() {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            rules,
+            ".op-figure .s{i} {{ stroke: {colour}; }} .op-figure .f{i} {{ fill: {colour}; }}"
+        );
+    }
+    rules
+}

@@ -1,0 +1,103 @@
+use proptest::prelude::*;
+
+use super::mathml;
+
+/// The rendering in short: letters and signs as they are, `{}` around rows, scripts as in TeX.
+fn short(text: &str) -> String {
+    let html = mathml(text).into_string();
+    let body = html.split_once('>').map_or("", |(_, rest)| rest).trim_end_matches("</math>");
+    let mut short = body.to_owned();
+    for (tag, open, close) in [
+        ("msubsup", "subsup{", "}"),
+        ("munderover", "underover{", "}"),
+        ("munder", "under{", "}"),
+        ("msub", "sub{", "}"),
+        ("msup", "sup{", "}"),
+        ("mfrac", "frac{", "}"),
+        ("msqrt", "sqrt{", "}"),
+        ("mrow", "{", "}"),
+        ("mi", "", " "),
+        ("mn", "", " "),
+        ("mtext", "'", "' "),
+        ("mo", "", " "),
+    ] {
+        short = short.replace(&format!("<{tag}>"), open).replace(&format!("</{tag}>"), close);
+    }
+    short = short.replace("<mover accent=\"true\">", "over{").replace("</mover>", "}");
+    for width in ["0.4em", "0.17em"] {
+        short = short.replace(&format!("<mspace width=\"{width}\"></mspace>"), "");
+    }
+    short.replace(" }", "}").trim_end().to_owned()
+}
+
+#[test]
+fn scripts_fractions_and_roots() {
+    let cases = [
+        ("x_i^2", "subsup{x {i}2}"),
+        ("n1", "sub{n 1}"),
+        ("F1^2", "subsup{F 1 2}"),
+        ("m^(-1/2)", "sup{m {\u{2212} 1 / 2}}"),
+        ("a b / (c d)", "frac{{a b}{c d}}"),
+        ("1/m x", "frac{1 m}x"),
+        ("1 - k (d - k) / n2", "1 \u{2212} frac{{k {( d \u{2212} k )}}sub{n 2}}"),
+        ("a / sqrt(loss) - b", "frac{a sqrt{{'loss'}}}\u{2212} b"),
+        ("F* = mu_*", "sup{F *}= sub{\u{3bc} *}"),
+        ("sup_t |f_m - f|", "under{sup {t}}{| sub{f {m}}\u{2212} f |}"),
+        ("u~ / p", "frac{over{u ~}p}"),
+        ("ds_r/dt", "frac{sub{{d s}{r}}{d t}}"),
+        ("d loss/dt", "frac{{d 'loss'}{d t}}"),
+        ("1e-3", "1 'e' \u{2212} 3"),
+    ];
+    for (text, set) in cases {
+        assert_eq!(short(text), set, "{text}");
+    }
+}
+
+#[test]
+fn brackets_that_look_like_relations() {
+    let cases = [
+        ("<u, v>", "{\u{27e8} u , v \u{27e9}}"),
+        ("a < b", "a < b"),
+        ("a << b <= c", "a \u{226a} b \u{2264} c"),
+        ("||P_{>l} f||^2", "sup{{\u{2016} sub{P {> l}}f \u{2016}}2}"),
+        ("KL(rho || rho_0)", "KL {( \u{3c1} \u{2225} sub{\u{3c1} 0})}"),
+        ("loss -> 0", "'loss' \u{2192} 0"),
+        ("mean |w| p", "'mean' {| w |}p"),
+    ];
+    for (text, set) in cases {
+        assert_eq!(short(text), set.replace("< b", "&lt; b").replace("> l", "&gt; l"), "{text}");
+    }
+}
+
+#[test]
+fn words_stay_words() {
+    assert_eq!(short("excess risk ~ sigma^2"), "'excess risk' \u{223c} sup{\u{3c3} 2}");
+    assert_eq!(short("a single task's loss"), "'a single task's loss'");
+    assert_eq!(short("min over W_1..W_N"), "'min over' sub{W 1}\u{2026} sub{W N}");
+}
+
+#[test]
+fn what_comes_from_outside_is_escaped() {
+    let html = mathml("<script>alert(1)</script> & \"x\"").into_string();
+    assert!(!html.contains("<script") && html.contains("&amp;"), "{html}");
+}
+
+proptest! {
+    /// Whatever the text: elements are balanced and no letter or digit is lost.
+    #[test]
+    fn every_text_has_a_rendering(text in "[a-zA-Z0-9 _^(){}\\[\\]<>|/~*,.+=-]{0,60}") {
+        let html = mathml(&text).into_string();
+        let mut open: Vec<&str> = Vec::new();
+        for tag in html.split('<').skip(1) {
+            let name = tag.split(|c: char| !c.is_ascii_alphanumeric() && c != '/').next().unwrap_or("");
+            match name.strip_prefix('/') {
+                Some(name) => prop_assert_eq!(open.pop(), Some(name), "{}", html),
+                None => open.push(name),
+            }
+        }
+        prop_assert!(open.is_empty());
+        let digits = |s: &str| s.chars().filter(char::is_ascii_digit).count();
+        let shown: String = html.split('<').filter_map(|tag| tag.split_once('>')).map(|(_, text)| text).collect();
+        prop_assert_eq!(digits(&shown), digits(&text), "{}", html);
+    }
+}

@@ -1,0 +1,127 @@
+//! The book's shell and Python code runs, its links lead somewhere, and all its pages are in its table of contents. (Its
+//! Rust code is compiled and run as documentation tests of this package.)
+
+mod common;
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{python, root, xtask};
+
+/// The README and every page of the book, by name.
+fn pages() -> Vec<(String, String)> {
+    let book = fs::read_dir(root().join("docs")).unwrap().flatten().map(|e| e.path());
+    let mut files: Vec<PathBuf> = book.filter(|p| p.extension().is_some_and(|e| e == "md")).collect();
+    files.push(root().join("README.md"));
+    files.sort();
+    let name = |p: &Path| p.strip_prefix(root()).unwrap().display().to_string();
+    files.iter().map(|p| (name(p), fs::read_to_string(p).unwrap())).collect()
+}
+
+/// The code blocks of a language.
+fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
+    let start = format!("```{language}\n");
+    page.split(&start).skip(1).filter_map(|rest| rest.split_once("\n```")).map(|(code, _)| code).collect()
+}
+
+/// A folder with a `cargo` whose `xtask` is the binary under test, and a `PATH` that begins there.
+fn shim(folder: &Path) -> OsString {
+    let program = folder.join("cargo");
+    let binary = xtask().get_program().to_owned();
+    let script = format!("#!/bin/sh\nshift\nexec '{}' \"$@\"\n", binary.display());
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let old = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(std::iter::once(folder.to_owned()).chain(std::env::split_paths(&old))).unwrap()
+}
+
+/// What is too long to run is checked as far as its arguments go: `list` takes those of `reproduce`.
+fn affordable(line: &str) -> String {
+    let line = line.split(" #").next().unwrap_or(line).trim().trim_end_matches(')').to_owned();
+    let quick = ["rank-not-norm", "resnet-global-minimum"].iter().any(|claim| line.contains(claim))
+        && line.contains("--scale smoke");
+    let (command, arguments) = line.split_once("xtask ").unwrap_or_default();
+    let arguments = match arguments.split_once(' ') {
+        Some(("reproduce" | "report", rest)) if !quick => format!("list {}", rest.replace("--fresh", "")),
+        None if arguments == "reproduce" => "list".to_owned(),
+        Some(("kernel" | "predict", _)) => format!("{arguments} --help"),
+        _ => arguments.to_owned(),
+    };
+    // Files of the reader's own.
+    let words: Vec<&str> = arguments.split_whitespace().collect();
+    let own = words.iter().position(|w| *w == "--data");
+    let words = match own {
+        Some(at) => [&words[..at], words.get(at + 2..).unwrap_or(&[])].concat(),
+        None => words,
+    };
+    format!("{}xtask {}", command.trim_start_matches("source <("), words.join(" "))
+}
+
+#[test]
+fn shell_commands_are_understood() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = shim(folder.path());
+    let mut tried = 0;
+    for (page, text) in pages() {
+        for block in blocks(&text, "sh") {
+            let joined = block.replace("\\\n", " ");
+            for line in joined.lines().filter(|l| l.contains("cargo xtask ") && !l.starts_with("alias")) {
+                let command = affordable(line);
+                let output = Command::new("sh")
+                    .args(["-c", &command])
+                    .env("PATH", &path)
+                    .current_dir(&folder)
+                    .output()
+                    .unwrap();
+                let message = String::from_utf8_lossy(&output.stderr).into_owned();
+                assert!(output.status.success(), "{page}: {line}\n{command}: {message}");
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 20, "{tried} commands found");
+}
+
+#[test]
+fn python_code_runs() {
+    let Some(python) = python("numpy, pandas") else {
+        eprintln!("skipped: no python3 with numpy and pandas (OVERPARAM_PYTHON names one)");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = shim(folder.path());
+    let run = ["reproduce", "rank-not-norm", "--scale", "smoke"];
+    xtask().args(run).current_dir(&folder).assert().success();
+    let text = fs::read_to_string(root().join("docs/python.md")).unwrap();
+    let blocks = blocks(&text, "python");
+    assert!(blocks.len() >= 4);
+    for block in blocks {
+        let output = Command::new(&python)
+            .args(["-c", block])
+            .env("PATH", &path)
+            .current_dir(&folder)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{block}\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn links_lead_somewhere_and_every_page_is_in_the_contents() {
+    let contents = fs::read_to_string(root().join("docs/SUMMARY.md")).unwrap();
+    for (page, text) in pages() {
+        let folder = root().join(&page).parent().unwrap().to_owned();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split([')', ' ']).next()) {
+            let file = target.split('#').next().unwrap_or_default();
+            if !file.is_empty() && !file.contains("://") {
+                assert!(folder.join(file).exists(), "{page} links to {target}");
+            }
+        }
+        if let Some(name) = page.strip_prefix("docs/").filter(|name| *name != "SUMMARY.md") {
+            assert!(contents.contains(&format!("({name})")), "{name} is in docs/SUMMARY.md");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! One JSON object a line on standard output, for scripts; docs/command-line.md lists them.
+
+use std::cell::RefCell;
+use std::io::Write;
+use std::path::Path;
+
+use overparam_eval::claim::{About, CellError};
+use overparam_eval::runner::Observer;
+use serde_json::{Value, json};
+
+use super::{Count, Watch};
+
+/// Writes an event at once, so that whoever reads a pipe sees it.
+pub(crate) fn event(value: &Value) {
+    let mut out = std::io::stdout().lock();
+    // Nobody reads any more: the exit status says the rest.
+    let _ = writeln!(out, "{value}").and_then(|()| out.flush());
+}
+
+#[derive(Default)]
+pub(super) struct Events(RefCell<Vec<Count>>);
+
+impl Observer for Events {
+    fn planned(&self, _claim: usize, about: &About, cells: usize, cached: usize, cost_left: f64) {
+        event(&json!({
+            "event": "planned", "claim": about.id, "cells": cells, "cached": cached, "cpu_seconds_left": cost_left
+        }));
+        self.0.borrow_mut().push(Count::of(about, cells, cached));
+    }
+
+    fn rejected(&self, path: &Path, reason: &str) {
+        event(&json!({"event": "rejected", "path": path, "reason": reason}));
+    }
+
+    fn finished(&self, claim: usize, cost_left: f64, seconds: f64, error: Option<&CellError>) {
+        let count = &mut self.0.borrow_mut()[claim];
+        count.done += 1;
+        event(&json!({
+            "event": "cell", "claim": count.id, "done": count.done, "cells": count.cells, "seconds": seconds,
+            "cpu_seconds_left": cost_left, "error": error.map(ToString::to_string)
+        }));
+    }
+}
+
+impl Watch for Events {}

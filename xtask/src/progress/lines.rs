@@ -1,0 +1,56 @@
+//! A line a claim at the start and at every quarter, for logs.
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use overparam_eval::claim::{About, CellError};
+use overparam_eval::runner::Observer;
+
+use super::pace::Pace;
+use super::{Count, Watch, rejection};
+use crate::terminal::duration;
+
+pub(super) struct Lines(RefCell<State>);
+
+struct State {
+    pace: Pace,
+    claims: Vec<(Count, usize)>,
+}
+
+impl Lines {
+    pub(super) fn new(threads: usize) -> Self {
+        Self(RefCell::new(State { pace: Pace::new(threads), claims: Vec::new() }))
+    }
+}
+
+impl Observer for Lines {
+    fn planned(&self, _claim: usize, about: &About, cells: usize, cached: usize, cost_left: f64) {
+        eprintln!("{}: {cells} cells, {cached} in the store", about.id);
+        let mut state = self.0.borrow_mut();
+        state.pace.planned(cost_left);
+        state.claims.push((Count::of(about, cells, cached), 0));
+    }
+
+    fn rejected(&self, path: &Path, reason: &str) {
+        eprintln!("{}", rejection(path, reason));
+    }
+
+    fn finished(&self, claim: usize, cost_left: f64, _seconds: f64, error: Option<&CellError>) {
+        let State { pace, claims } = &mut *self.0.borrow_mut();
+        pace.finished(claim, cost_left);
+        let (count, told) = &mut claims[claim];
+        count.done += 1;
+        if let Some(error) = error {
+            eprintln!("warning: {}: a cell has no outcome: {error}", count.id);
+        }
+        let quarter = 4 * count.done / count.cells.max(1);
+        if quarter > *told {
+            *told = quarter;
+            let Count { id, cells, done } = count;
+            let (elapsed, left) = (duration(pace.elapsed()), duration(pace.left()));
+            eprintln!("{id}: {done} of {cells} cells after {elapsed}; {left} left for all claims");
+        }
+    }
+}
+
+impl Watch for Lines {}
