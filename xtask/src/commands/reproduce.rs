@@ -45,7 +45,9 @@ pub(crate) fn reproduce(options: &RunOptions, fresh: bool) -> Result<ExitCode> {
 pub(crate) fn report(options: &RunOptions) -> Result<ExitCode> {
     let request = options.request(false)?;
     let start = Instant::now();
-    let runs = runner::collect(&request, &options.store(), &*watch(options.voice(), request.threads));
+    let progress = watch(options.voice(), request.threads);
+    let runs = runner::collect(&request, &options.store(), &*progress);
+    progress.clear();
     conclude(options, &request, &runs, start)
 }
 
