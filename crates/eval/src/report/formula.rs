@@ -106,7 +106,7 @@ impl Parser<'_> {
             let stroke = !self.inline && items.last().is_some_and(|i| i.kind == Kind::Stroke);
             match items.last_mut() {
                 Some(last) if last.words.is_some() && item.words.is_some() => merge(last, &item),
-                Some(_) if stroke && item.kind != Kind::Operator => fraction(&mut items, item),
+                Some(_) if stroke && item.kind != Kind::Operator => fraction(&mut items, &item),
                 _ => items.push(item),
             }
         }
@@ -148,7 +148,7 @@ impl Parser<'_> {
         let text = token.text.as_str();
         let factor = |markup| Item::new(Kind::Factor, markup, token.space);
         if text.starts_with(|c: char| c.is_ascii_digit()) {
-            return factor(html! { mn { (text) } });
+            return factor(html! { mn { (text.replace('-', "\u{2212}")) } });
         }
         if !text.starts_with(char::is_alphabetic) {
             return Item::operator(sign(text), token.space);
@@ -281,7 +281,7 @@ fn merge(last: &mut Item, item: &Item) {
 }
 
 /// Replaces `..., numerator, /` by a fraction over this denominator.
-fn fraction(items: &mut Vec<Item>, denominator: Item) {
+fn fraction(items: &mut Vec<Item>, denominator: &Item) {
     let Some(stroke) = items.pop() else { return };
     let tight = !stroke.space && !denominator.space;
     let mut start = items.len();

@@ -46,7 +46,7 @@ fn scripts_fractions_and_roots() {
         ("u~ / p", "frac{over{u ~}p}"),
         ("ds_r/dt", "frac{sub{{d s}{r}}{d t}}"),
         ("d loss/dt", "frac{{d 'loss'}{d t}}"),
-        ("1e-3", "1 'e' \u{2212} 3"),
+        ("1e-3 of 1,000", "1e\u{2212}3 'of' 1,000"),
     ];
     for (text, set) in cases {
         assert_eq!(short(text), set, "{text}");

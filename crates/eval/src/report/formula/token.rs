@@ -43,15 +43,21 @@ fn word(text: &str) -> usize {
     end.map_or(text.len(), |(i, _)| i)
 }
 
-/// Digits with a decimal point or commas between thousands.
+/// Digits with a decimal point, commas between thousands, a power of ten (`1e-6`).
 fn number(text: &str) -> usize {
-    let digit = |i: usize| text.as_bytes().get(i).is_some_and(u8::is_ascii_digit);
-    let end = text.bytes().enumerate().find(|&(i, b)| {
-        !(b.is_ascii_digit()
-            || (b == b'.' && digit(i + 1))
-            || (b == b',' && digit(i + 1) && digit(i + 2) && digit(i + 3) && !digit(i + 4)))
-    });
-    end.map_or(text.len(), |(i, _)| i)
+    let bytes = text.as_bytes();
+    let digit = |i: usize| bytes.get(i).is_some_and(u8::is_ascii_digit);
+    let exponent =
+        |i: usize| bytes[i] == b'e' && (digit(i + 1) || (bytes.get(i + 1) == Some(&b'-') && digit(i + 2)));
+    let inside = |i: usize| match bytes[i] {
+        b'0'..=b'9' => true,
+        b'.' => digit(i + 1),
+        b',' => digit(i + 1) && digit(i + 2) && digit(i + 3) && !digit(i + 4),
+        b'e' => exponent(i),
+        b'-' => exponent(i - 1),
+        _ => false,
+    };
+    (1..bytes.len()).find(|&i| !inside(i)).unwrap_or(bytes.len())
 }
 
 /// Tells opening from closing and infix signs: an opening one touches what follows and has a partner that touches what
