@@ -23,7 +23,7 @@ fn a_claim_is_reproduced_and_its_report_written() {
     assert!(text.contains("hu-2021/rank-not-norm"), "{text}");
 
     let report: Value = serde_json::from_slice(&fs::read(out.path().join("report.json")).unwrap()).unwrap();
-    assert_eq!(report["format"], "overparam-report 1");
+    assert_eq!(report["format"], "overparam-report 2");
     let claim = &report["claims"][0];
     assert_eq!(claim["verdict"], "reproduced");
     assert!(claim["checks"].as_array().unwrap().iter().all(|c| c["holds"] == "yes"));
@@ -36,7 +36,7 @@ fn a_claim_is_reproduced_and_its_report_written() {
             || html.matches("http://").count() == html.matches("http://www.w3.org").count()
     );
     let csv = fs::read_to_string(out.path().join("csv/hu-2021--rank-not-norm.csv")).unwrap();
-    assert!(csv.starts_with("role,cell.depth,"), "{csv}");
+    assert!(csv.starts_with("row,role,cell.depth,"), "{csv}");
     assert!(out.path().join("figures/hu-2021--rank-not-norm--norms-and-rank.svg").exists());
     assert!(out.path().join("run.json").exists());
 
