@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const SHARED: [&str; 9] = [
+const SHARED: [&str; 10] = [
     "../tensor/src",
     "../deep-linear/src",
     "../ntk/src",
@@ -17,10 +17,11 @@ const SHARED: [&str; 9] = [
     "../eval/src/data",
     "../eval/src/claim.rs",
     "../eval/src/registry.rs",
+    "src/wide.rs",
     "../../Cargo.lock",
 ];
 
-const TALKS: [&str; 4] = ["hu_2021", "mei_2020", "zou_2023", "fang_2022"];
+const TALKS: [&str; 5] = ["hu_2021", "cao_2020", "mei_2020", "zou_2023", "fang_2022"];
 
 fn main() {
     let root = PathBuf::from(variable("CARGO_MANIFEST_DIR"));

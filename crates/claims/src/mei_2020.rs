@@ -1,8 +1,9 @@
 //! Song Mei, "Generalization of linearized neural networks: staircase decay and double descent", 2020.
 
-mod agreement;
+pub(crate) mod agreement;
 pub mod double_descent;
 pub mod lazy_limits;
+pub mod linearization;
 pub mod staircase;
 
 use overparam_eval::claim::Talk;
@@ -12,5 +13,10 @@ pub static TALK: Talk = Talk {
     id: "mei-2020",
     title: "Song Mei: Generalization of linearized neural networks, staircase decay and double descent",
     fingerprint: env!("OVERPARAM_FINGERPRINT_MEI_2020"),
-    claims: &[&staircase::Staircase, &double_descent::DoubleDescent, &lazy_limits::LazyLimits],
+    claims: &[
+        &linearization::Linearization,
+        &staircase::Staircase,
+        &double_descent::DoubleDescent,
+        &lazy_limits::LazyLimits,
+    ],
 };

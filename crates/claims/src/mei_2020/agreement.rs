@@ -64,7 +64,7 @@ pub(super) fn worst_gap(points: &[Measured]) -> Option<Estimate> {
 
 /// The largest rise of the mean from one list of values to the next, seed by seed, as a share of its allowance: at most 1 if
 /// the means do not increase.
-pub(super) fn worst_rise(paths: &[Vec<Vec<f64>>]) -> Option<Estimate> {
+pub(crate) fn worst_rise(paths: &[Vec<Vec<f64>>]) -> Option<Estimate> {
     let steps: Vec<Vec<f64>> = paths
         .iter()
         .flat_map(|path| path.windows(2))
