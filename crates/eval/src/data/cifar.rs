@@ -4,7 +4,7 @@
 //! a 32 x 32 image (A. Krizhevsky, *Learning Multiple Layers of Features from Tiny Images*, 2009). Published files hold
 //! 10,000 records; fewer are read as well.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::error::DataError;
 use super::file::{Input, find};
@@ -54,14 +54,15 @@ pub fn load_cifar10(folder: &Path) -> Result<ImageDataset, DataError> {
 }
 
 /// The content of a file once it is seen to be records with labels.
-fn records(path: &PathBuf) -> Result<Vec<u8>, DataError> {
+fn records(path: &Path) -> Result<Vec<u8>, DataError> {
     let most = MAX_RECORDS * RECORD as u64;
-    let wrong = |found: String, expected: String| DataError::Binary { path: path.clone(), found, expected };
+    let wrong =
+        |found: String, expected: String| DataError::Binary { path: path.to_owned(), found, expected };
     let form = || format!("records of {RECORD} bytes, at most {MAX_RECORDS}, so at most {most} bytes");
     let check = |size: u64| match size {
-        0 => Err(DataError::Empty { path: path.clone(), expected: "a file of CIFAR-10's binary version" }),
+        0 => Err(DataError::Empty { path: path.to_owned(), expected: "a file of CIFAR-10's binary version" }),
         _ if size > most => Err(wrong(format!("{size} bytes"), form())),
-        _ if size % RECORD as u64 != 0 => {
+        _ if !size.is_multiple_of(RECORD as u64) => {
             let (whole, rest) = (size / RECORD as u64, size % RECORD as u64);
             Err(wrong(format!("{size} bytes, which are {whole} records and {rest} bytes"), form()))
         }
