@@ -21,7 +21,9 @@
 //! more of an oracle than choosing `lambda` among six on the same.
 //!
 //! *Size.* By a NumPy prototype of kernel regression (12 seeds): at 60% noise ridge regression is 1.6 points behind early stopping at
-//! `n = 200`, 1.1 at 300, 0.4 at 600. `standard` has `n = 400`. `smoke`, with 150, leaves 60% out.
+//! `n = 200`, 1.1 at 300, 0.4 at 600. `standard` has `n = 400`; `smoke` has 150 and 40% alone. A first smoke run had width 64 and
+//! four seeds, where the interval of the distance from early stopping reached beyond 2 points: the infinite kernel's `lambda` does not
+//! suit so narrow a net.
 //!
 //! *Control.* Clean labels, where there is nothing to gain.
 
@@ -163,23 +165,23 @@ impl Claim for NoisyLabels {
         let mut cells = Vec::new();
         let widths: &[usize] =
             plan.by_scale([&[32, 128, 512][..], &[32, 128, 512, 2048], &[32, 128, 512, 2048, 8192]]);
-        for seed in plan.seeds([4, 6, 10]) {
+        for seed in plan.seeds([6, 6, 10]) {
             let mut add = |network, width, lambda| {
-                let examples = plan.by_scale([8, 16, 32]);
+                let examples = if network == Net::Dense { plan.by_scale([16, 16, 32]) } else { 8 };
                 let experiment = Experiment::Equivalence { network, width, examples, lambda };
                 cells.push(Cell { data: Data::Digits, experiment, seed });
             };
             widths.iter().for_each(|&width| add(Net::Dense, width, 1.0));
             add(Net::Dense, 128, 2.0);
-            add(Net::Convolutional, 16, 1.0);
+            add(Net::Convolutional, 8, 1.0);
         }
-        let shares: &[u32] = plan.by_scale([&[200, 400][..], &[200, 400, 600], &[200, 400, 600]]);
-        cells.extend(noise_cells(plan, shares, plan.seeds([4, 6, 10])));
+        let shares: &[u32] = plan.by_scale([&[400][..], &[200, 400, 600], &[200, 400, 600]]);
+        cells.extend(noise_cells(plan, shares, plan.seeds([5, 5, 10])));
         cells
     }
 
     fn control(&self, plan: &Plan<'_>) -> Vec<Cell> {
-        noise_cells(plan, &[0], plan.seeds([3, 4, 10]))
+        noise_cells(plan, &[0], plan.seeds([3, 3, 10]))
     }
 
     fn cost(&self, cell: &Cell) -> f64 {
@@ -225,8 +227,8 @@ fn noise_cells(plan: &Plan<'_>, shares: &[u32], seeds: std::ops::Range<u64>) -> 
     let mut cells = Vec::new();
     for data in Data::all(plan.inputs) {
         let (width, examples, validation) = match data {
-            Data::Digits => plan.by_scale([(64, 150, 200), (256, 400, 300), (4096, 800, 300)]),
-            Data::Brought { .. } => plan.by_scale([(64, 150, 200), (256, 400, 300), (2048, 2000, 1000)]),
+            Data::Digits => plan.by_scale([(192, 150, 200), (256, 400, 300), (4096, 800, 300)]),
+            Data::Brought { .. } => plan.by_scale([(192, 150, 200), (256, 400, 300), (2048, 2000, 1000)]),
         };
         for seed in seeds.clone() {
             cells.extend(shares.iter().map(|&flipped| Cell {
