@@ -46,7 +46,7 @@ impl Shape {
 pub(super) fn cost(cell: &Cell) -> f64 {
     let n = cell.examples.last().copied().unwrap_or(1) as f64;
     let pixels = (Shape::of(&cell.data).side() + cell.offset).pow(2) as f64;
-    (n * n / 2.0 + n * cell.tests as f64) * pixels * pixels * cell.depth as f64 * 3e-9 + 0.01
+    (n * n / 2.0 + n * cell.tests as f64) * pixels * pixels * cell.depth as f64 * 2e-8 + 0.01
 }
 
 /// Height, width and numbers of an image, channels of a pixel side by side.
