@@ -20,7 +20,7 @@
 //! few kinks are crossed. Heavy-ball momentum shortens training tenfold; in the linear regime it ends at descent's
 //! minimum-norm solution. A NumPy prototype came first: over 20 seeds of kernel regression with eleven fractions the rank
 //! correlation was as low as 0.66 at `n = 100`, 0.92 at 400, and at least 0.96 at 600 and 1,000, because with few examples
-//! neighbouring fractions differ by less than the luck of the draw. So `standard` has `n = 600`, and `smoke`, with 500, five
+//! neighbouring fractions differ by less than the luck of the draw. So `standard` has `n = 600`, and `smoke`, with 400, five
 //! fractions, sparse where the measure saturates. Before these sizes were settled, runs at width 128 with training to a loss of 1%
 //! gave 0.976 in each of three seeds but took 3,000 steps; five even fractions at `n = 300` gave 1, 1 and 0.9 (from `p = 0.75` to 1
 //! the measure hardly grows); eight at `n = 400` gave 0.976 and 0.929.
@@ -330,7 +330,7 @@ fn grid(plan: &Plan<'_>, informed: bool, seeds: std::ops::Range<u64>) -> Vec<Cel
     let mut cells = Vec::new();
     for data in Data::all(plan.inputs) {
         let digits = data == Data::Digits;
-        let examples = plan.by_scale([500, 600, if digits { super::images::TRAIN_DIGITS } else { 5000 }]);
+        let examples = plan.by_scale([400, 600, if digits { super::images::TRAIN_DIGITS } else { 5000 }]);
         let width = plan.by_scale([256, 512, 8192]);
         for seed in seeds.clone() {
             cells.extend(corruptions.iter().map(|&corruption| Cell {

@@ -16,7 +16,7 @@
 //! by whoever collected them) are measured as well, and judged for CIFAR-10 alone, where places vary by nature.
 //!
 //! *Size.* What two cores can pay: 20 ns a pair of pixels, a layer and a pair of images. A first smoke run (20 and 40 images) had gains
-//! of 30 to 50 points at `s = 2`.
+//! of 30 to 50 points at `s = 2`; a control of two seeds happened to have equal losses, hence no standard error, in both.
 //!
 //! *Control.* All images with their pixels in one fixed random order: the same information, but neither neighbours nor
 //! translations mean anything.
@@ -95,7 +95,7 @@ impl Claim for PoolingHelps {
     }
 
     fn control(&self, plan: &Plan<'_>) -> Vec<Cell> {
-        grid(plan, true, plan.seeds([2, 3, 5]))
+        grid(plan, true, plan.seeds([3, 3, 5]))
     }
 
     fn cost(&self, cell: &Cell) -> f64 {
@@ -153,7 +153,7 @@ fn grid(plan: &Plan<'_>, permuted: bool, seeds: std::ops::Range<u64>) -> Vec<Cel
         };
         let (examples, tests): (&[usize], usize) = match shape {
             experiment::Shape::Small => {
-                plan.by_scale([(&[14, 28][..], 36), (&[12, 24, 48], 96), (&[50, 100, 200, 400], 597)])
+                plan.by_scale([(&[14, 28][..], 40), (&[12, 24, 48], 96), (&[50, 100, 200, 400], 597)])
             }
             experiment::Shape::Halved => {
                 plan.by_scale([(&[14, 28][..], 36), (&[12, 24, 48], 96), (&[50, 100, 200, 400], 500)])
