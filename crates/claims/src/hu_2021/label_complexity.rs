@@ -4,9 +4,9 @@
 //! *Source.* Arora, Du, Hu, Li, Wang 2019, theorem 5.1 and figure 2. *Experiment.* Images of unit norm in two classes (label
 //! below 5 or not); a share `p` of the training labels is replaced by fair coins, for `p` from 0 to 1. The measure is computed
 //! from the exact kernel of the infinitely wide net. The test error is that of a finite two-layer ReLU net
-//! (`hu_2021/two_layer.rs`), first layer trained until the training loss is a tenth of what it was at the start; all training
-//! labels are fitted then (the table says so). The two share the inputs and the labels and nothing else. What is corrupted at
-//! some `p` is so at every larger one, so that fractions differ by what they are meant to.
+//! (`hu_2021/two_layer.rs`), first layer trained until the training loss is a tenth of what it was at the start; all but one in
+//! a hundred or fewer of the training labels are fitted then. The two share the inputs and the labels and nothing else. What is
+//! corrupted at some `p` is so at every larger one, so that fractions differ by what they are meant to.
 //!
 //! *Predicted.* The measure orders the fractions as the test error does. It bounds the test error up to a concentration term
 //! `sqrt(log(n / (lambda_0 delta)) / n)`, here with constant 1 and `delta = 0.05`.
@@ -220,6 +220,7 @@ impl Claim for LabelComplexity {
                 head: [
                     "random labels",
                     "measure",
+                    "training error",
                     "test error",
                     "test loss",
                     "test error, infinitely wide",
