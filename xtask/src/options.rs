@@ -46,7 +46,7 @@ pub(crate) struct RunOptions {
     /// Another value for a field of every cell: width=256 (`explain` lists a claim's fields); may be given again
     #[arg(long, value_name = "FIELD=VALUE")]
     pub(crate) set: Vec<String>,
-    /// A data set of your own: movielens-100k, mnist or fashion-mnist, and its folder
+    /// A data set of your own: movielens-100k, mnist, fashion-mnist or cifar10, and its folder
     #[arg(long, value_name = "NAME=PATH")]
     pub(crate) data: Vec<String>,
     /// Print nothing but warnings; the exit status says whether all claims are reproduced

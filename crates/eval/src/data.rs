@@ -6,6 +6,7 @@
 //! | [`ratings`] | MovieLens-100K and the like | `u.data`: user, item, rating, timestamp, tab-separated |
 //! | [`idx`] | one IDX file of images or labels | plain or gzip |
 //! | [`images`] | MNIST, Fashion-MNIST | four IDX files in a folder |
+//! | [`cifar`] | CIFAR-10 | six files of the binary version in a folder |
 //! | [`split`](mod@split) | training, validation and test parts; observed entries of a matrix | |
 //!
 //! Files that users bring are not trusted. Every reader checks everything it reads and answers with one [`DataError`]
@@ -19,6 +20,7 @@
 //! | ratings in a file | 20 million | [`ratings::MAX_RATINGS`] |
 //! | bytes in a line | 1,000 | [`ratings::MAX_LINE_BYTES`] |
 //! | bytes in an uncompressed IDX file | 1 GiB | [`idx::MAX_BYTES`] |
+//! | images in a CIFAR-10 file | 10,000 | [`cifar::MAX_RECORDS`] |
 //!
 //! ```
 //! use overparam_eval::data;
@@ -30,6 +32,7 @@
 //! # Ok::<(), data::DataError>(())
 //! ```
 
+pub mod cifar;
 pub mod digits;
 mod error;
 mod file;
@@ -38,6 +41,7 @@ pub mod images;
 pub mod ratings;
 pub mod split;
 
+pub use cifar::load_cifar10;
 pub use digits::{Digits, digits};
 pub use error::DataError;
 pub use images::{ImageDataset, LabelledImages, load_image_dataset};

@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::data::{DataError, ImageDataset, Ratings, load_image_dataset, read_ratings};
+use crate::data::{DataError, ImageDataset, Ratings, load_cifar10, load_image_dataset, read_ratings};
 
 /// The names that `--data` knows, and what each stands for.
-pub const KNOWN: [(&str, &str); 3] = [
+pub const KNOWN: [(&str, &str); 4] = [
     ("movielens-100k", "a folder with MovieLens-100K's u.data (or u.data.gz)"),
     ("mnist", "a folder with MNIST's four IDX files, plain or gzip"),
     ("fashion-mnist", "a folder with Fashion-MNIST's four IDX files, plain or gzip"),
+    (
+        "cifar10",
+        "a folder with the six files of CIFAR-10's binary version, data_batch_1.bin to test_batch.bin",
+    ),
 ];
 
 /// Why a data set cannot be used.
@@ -67,6 +71,7 @@ impl Inputs {
             let set = match name {
                 "movielens-100k" => Dataset::Ratings(read_ratings(path)?),
                 "mnist" | "fashion-mnist" => Dataset::Images(load_image_dataset(path)?),
+                "cifar10" => Dataset::Images(load_cifar10(path)?),
                 _ => return Err(InputError::Unknown { given: name.to_owned() }),
             };
             sets.insert(name.to_owned(), set);

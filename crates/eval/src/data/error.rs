@@ -113,9 +113,9 @@ pub enum DataError {
         /// The limit.
         limit: u64,
     },
-    /// An IDX file whose header or length is wrong.
+    /// A binary file whose header, length or content is wrong.
     #[error("{}: {found}, expected {expected}", path.display())]
-    Idx {
+    Binary {
         /// The file.
         path: PathBuf,
         /// What the file says or has.

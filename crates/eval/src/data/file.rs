@@ -1,7 +1,7 @@
 //! Opening what the user points to: a folder, a file in it, plain or gzip.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
@@ -12,6 +12,8 @@ use super::error::DataError;
 pub(super) struct Input {
     pub(super) path: PathBuf,
     pub(super) reader: Box<dyn BufRead>,
+    /// Bytes in the file, if it is plain: known before anything is read.
+    pub(super) length: Option<u64>,
     gzip: bool,
 }
 
@@ -21,7 +23,8 @@ impl Input {
         let read_error = |cause| DataError::Read { path: path.to_owned(), cause };
         let file = File::open(path).map_err(read_error)?;
         // Opening a folder succeeds on Unix and only reading it fails, with a puzzling message.
-        if file.metadata().map_err(read_error)?.is_dir() {
+        let metadata = file.metadata().map_err(read_error)?;
+        if metadata.is_dir() {
             return Err(read_error(io::ErrorKind::IsADirectory.into()));
         }
         let mut plain = BufReader::new(file);
@@ -30,7 +33,16 @@ impl Input {
         let gzip = compressed && !plain.fill_buf().map_err(read_error)?.is_empty();
         let reader: Box<dyn BufRead> =
             if gzip { Box::new(BufReader::new(MultiGzDecoder::new(plain))) } else { Box::new(plain) };
-        Ok(Self { path: path.to_owned(), reader, gzip })
+        Ok(Self { path: path.to_owned(), reader, length: (!gzip).then_some(metadata.len()), gzip })
+    }
+
+    /// At most `limit` bytes, after `already` others; memory grows with what there is, not with what is asked for.
+    pub(super) fn read_up_to(&mut self, limit: u64, already: usize) -> Result<Vec<u8>, DataError> {
+        let mut bytes = Vec::new();
+        match (&mut self.reader).take(limit).read_to_end(&mut bytes) {
+            Ok(_) => Ok(bytes),
+            Err(cause) => Err(self.failed(cause, || format!("{} bytes", already + bytes.len()))),
+        }
     }
 
     /// The error for a failed read of this file after `read` (so many lines, so many bytes).

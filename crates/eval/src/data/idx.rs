@@ -4,7 +4,6 @@
 //! as a `u32`, then the entries, last dimension fastest (Y. LeCun, C. Cortes and C. Burges, *The MNIST database*). Only
 //! unsigned bytes are read. A file whose name ends in `.gz` is decompressed on the way.
 
-use std::io::{self, Read};
 use std::path::Path;
 
 use super::error::DataError;
@@ -39,10 +38,11 @@ pub struct IdxArray {
 pub fn read_idx(path: &Path, dimensions: usize) -> Result<IdxArray, DataError> {
     let magic = [0, 0, 0x08, u8::try_from(dimensions).expect("IDX allows at most 255 dimensions")];
     let mut input = Input::open(path)?;
-    let wrong = |found: String, expected: String| DataError::Idx { path: path.to_owned(), found, expected };
+    let wrong =
+        |found: String, expected: String| DataError::Binary { path: path.to_owned(), found, expected };
 
     let header_bytes = 4 + 4 * dimensions;
-    let header = read_up_to(&mut input, header_bytes as u64, 0)?;
+    let header = input.read_up_to(header_bytes as u64, 0)?;
     if header.is_empty() {
         return Err(DataError::Empty { path: path.to_owned(), expected: "an IDX file" });
     }
@@ -69,7 +69,7 @@ pub fn read_idx(path: &Path, dimensions: usize) -> Result<IdxArray, DataError> {
         return Err(wrong(format!("the header says {shown}"), format!("at most {MAX_BYTES} bytes")));
     };
 
-    let data = read_up_to(&mut input, length + 1, header.len())?;
+    let data = input.read_up_to(length + 1, header.len())?;
     if data.len() as u64 != length {
         let found = if data.len() as u64 > length {
             "more bytes follow the header than it says".to_owned()
@@ -80,16 +80,6 @@ pub fn read_idx(path: &Path, dimensions: usize) -> Result<IdxArray, DataError> {
     }
     let digest = blake3::Hasher::new().update(&header).update(&data).finalize();
     Ok(IdxArray { shape: shape.into_iter().map(|d| d as usize).collect(), data, digest })
-}
-
-/// At most `limit` bytes; memory grows with what there is, not with what is asked for.
-fn read_up_to(input: &mut Input, limit: u64, already: usize) -> Result<Vec<u8>, DataError> {
-    let mut bytes = Vec::new();
-    let result: io::Result<usize> = (&mut input.reader).take(limit).read_to_end(&mut bytes);
-    match result {
-        Ok(_) => Ok(bytes),
-        Err(cause) => Err(input.failed(cause, || format!("{} bytes", already + bytes.len()))),
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! MNIST and Fashion-MNIST: four IDX files in a folder.
+//! Labelled images of one size; MNIST and Fashion-MNIST: four IDX files in a folder.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,9 @@ pub struct LabelledImages {
     pub rows: usize,
     /// Pixels in a row of an image.
     pub columns: usize,
-    /// All pixels, image after image, row by row, 0 to 255.
+    /// Numbers a pixel: 1 for grey, 3 for red, green and blue.
+    pub channels: usize,
+    /// All pixels, image after image, row by row, the channels of a pixel side by side, 0 to 255.
     pub pixels: Vec<u8>,
     /// One label an image, 0 to 9.
     pub labels: Vec<u8>,
@@ -39,17 +41,19 @@ impl LabelledImages {
     /// # Panics
     /// If `i >= len()`.
     pub fn image(&self, i: usize) -> &[u8] {
-        let size = self.rows * self.columns;
+        let size = self.rows * self.columns * self.channels;
         &self.pixels[i * size..(i + 1) * size]
     }
 
-    /// The chosen images as an `indices.len() x (rows * columns)` matrix of numbers from 0 to 255, one image a row.
+    /// The chosen images as an `indices.len() x (rows * columns * channels)` matrix of numbers from 0 to 255, one image a row.
     ///
     /// # Panics
     /// If an index is not below `len()`.
     pub fn matrix(&self, indices: &[usize]) -> DMatrix<f64> {
         let images: Vec<&[u8]> = indices.iter().map(|&i| self.image(i)).collect();
-        DMatrix::from_fn(indices.len(), self.rows * self.columns, |i, j| f64::from(images[i][j]))
+        DMatrix::from_fn(indices.len(), self.rows * self.columns * self.channels, |i, j| {
+            f64::from(images[i][j])
+        })
     }
 }
 
@@ -60,7 +64,7 @@ pub struct ImageDataset {
     pub train: LabelledImages,
     /// To judge by.
     pub test: LabelledImages,
-    /// BLAKE3 digest, hexadecimal, of the digests of the four uncompressed files.
+    /// BLAKE3 digest, hexadecimal, of the digests of the uncompressed files.
     pub digest: String,
 }
 
@@ -112,7 +116,7 @@ fn labelled(
         });
     }
     if let Some(i) = labels.data.iter().position(|&label| label >= CLASSES) {
-        return Err(DataError::Idx {
+        return Err(DataError::Binary {
             path: labels_path.to_owned(),
             found: format!("label {} of {} is {}", i + 1, labels.data.len(), labels.data[i]),
             expected: format!("0 to {}", CLASSES - 1),
@@ -121,6 +125,7 @@ fn labelled(
     Ok(LabelledImages {
         rows: images.shape[1],
         columns: images.shape[2],
+        channels: 1,
         pixels: images.data,
         labels: labels.data,
     })
