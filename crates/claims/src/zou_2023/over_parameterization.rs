@@ -58,7 +58,7 @@ impl Formed for Cell {
 /// How fast the nets train: means over the draws.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// Steps to the target, in units of the limit's; a run that never gets there counts [`PATIENCE`].
+    /// Steps to the target, in units of the limit's; a run that never gets there counts 8.
     pub steps: f64,
     /// The limit's steps.
     pub limit_steps: usize,
