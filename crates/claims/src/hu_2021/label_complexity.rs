@@ -290,11 +290,11 @@ fn error(outputs: &DVector<f64>, labels: &DVector<f64>) -> f64 {
     wrong as f64 / labels.len() as f64
 }
 
-/// By inverse iteration.
+/// By inverse iteration: the digits' two smallest eigenvalues are 3% apart.
 fn smallest_eigenvalue(factor: &Cholesky<f64>, n: usize) -> f64 {
     let mut v = DVector::from_fn(n, |i, _| 1.0 + (i % 7) as f64);
     let mut growth = 0.0;
-    for _ in 0..30 {
+    for _ in 0..100 {
         v /= v.norm();
         v = factor.solve_vector(&v);
         growth = v.norm();

@@ -154,7 +154,7 @@ mod tests {
             let readout = Tensor::from_fn(&[10, 1], |i| net.readout(i[0]));
             let targets = Tensor::from_fn(&[6, 1], |i| y[i[0]]);
             let loss = |w: &Tensor<f64>| {
-                (inputs.matmul(w).at_least(&Tensor::scalar(0.0)).matmul(&readout) - &targets)
+                (inputs.matmul(w).maximum(&Tensor::scalar(0.0)).matmul(&readout) - &targets)
                     .square()
                     .sum()
                     .scale(0.5)

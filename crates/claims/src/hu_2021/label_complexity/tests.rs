@@ -16,8 +16,12 @@ const REFERENCE: [(f64, f64, f64); 6] = [
     (1.0, 6.874, 0.485),
 ];
 
-/// Ours has exactly `p n` coins, the reference each with probability `p`. Of 10 draws the measure's mean scatters by 0.6%, the error's
-/// by 0.007; asked is three times that, and all digits where nothing is random.
+/// Standard deviations of measure and error between draws at each `p` above, in another such program with 200 draws.
+const SCATTER: [(f64, f64); 6] =
+    [(0.0, 0.0), (0.151, 0.013), (0.126, 0.024), (0.096, 0.036), (0.084, 0.043), (0.069, 0.047)];
+
+/// Where nothing is random all printed digits; elsewhere, ten comparisons, three standard deviations of the difference of two
+/// means of ten draws.
 #[test]
 fn measure_and_kernel_regression_agree_with_independent_numbers() {
     let digits = data::digits();
@@ -30,7 +34,7 @@ fn measure_and_kernel_regression_agree_with_independent_numbers() {
     let factor = Cholesky::factor(&kernel).unwrap();
     let smallest = smallest_eigenvalue(&factor, 1000);
     assert!((smallest - 0.0179886).abs() < 1e-5, "{smallest}");
-    for (p, measure, test_error) in REFERENCE {
+    for ((p, measure, test_error), scatter) in REFERENCE.into_iter().zip(SCATTER) {
         let (mut measures, mut errors) = (0.0, 0.0);
         for seed in 0..10 {
             let inputs = Inputs::none();
@@ -44,8 +48,9 @@ fn measure_and_kernel_regression_agree_with_independent_numbers() {
             errors += error(&outputs, &signs.rows(1200, 597).into_owned()) / 10.0;
         }
         println!("p = {p}: measure {measures:.3} ({measure}), test error {errors:.3} ({test_error})");
-        let (relative, absolute) = if p == 0.0 { (5e-4, 1e-3) } else { (0.02, 0.021) };
-        assert!((measures / measure - 1.0).abs() < relative && (errors - test_error).abs() < absolute);
+        let allowed = |scatter: f64| 5.5e-4 + 3.0 * 0.2f64.sqrt() * scatter;
+        assert!((measures - measure).abs() < allowed(scatter.0), "measure at p = {p}");
+        assert!((errors - test_error).abs() < allowed(scatter.1), "error at p = {p}");
     }
 }
 
