@@ -99,8 +99,15 @@ fn every_figure_is_seen(browser: &Browser) {
     }
 }
 
+/// The page hides what it tells on a scroll, and hears of one with the next frame.
+fn settle(browser: &Browser) {
+    browser
+        .evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(0))))");
+}
+
 fn values_are_told(browser: &Browser) {
     browser.evaluate("document.querySelector('figure .mark[data-tip]').scrollIntoView({block: 'center'})");
+    settle(browser);
     let place = browser.evaluate(
         "(() => { const b = document.querySelector('figure .mark[data-tip]').getBoundingClientRect(); \
          return [b.x + b.width / 2, b.y + b.height / 2]; })()",
@@ -116,6 +123,7 @@ fn values_are_told(browser: &Browser) {
     assert_eq!(browser.evaluate(hidden), true);
 
     browser.evaluate("document.querySelector('figure svg').focus()");
+    settle(browser);
     browser.key("ArrowRight");
     let first = browser.evaluate("document.getElementById('tip').textContent");
     browser.key("ArrowRight");
@@ -128,6 +136,7 @@ fn values_are_told(browser: &Browser) {
 fn panels_are_enlarged(browser: &Browser) {
     let width = "document.querySelector('dialog svg')?.getBoundingClientRect().width ?? 0";
     browser.evaluate("document.querySelector('figure svg').focus()");
+    settle(browser);
     browser.key("Enter");
     assert!(browser.evaluate(width).as_f64() > Some(600.0));
     browser.screenshot("enlarged");
@@ -135,6 +144,7 @@ fn panels_are_enlarged(browser: &Browser) {
     assert_eq!(browser.evaluate("document.querySelector('dialog').open"), false);
 
     browser.evaluate("document.querySelector('figure svg').scrollIntoView({block: 'center'})");
+    settle(browser);
     let corner = browser.evaluate(
         "(() => { const b = document.querySelector('figure svg').getBoundingClientRect(); return [b.x + 5, b.y + 5]; })()",
     );
