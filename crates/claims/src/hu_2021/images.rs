@@ -9,6 +9,8 @@ use overparam_eval::inputs::Inputs;
 use overparam_tensor::random::Stream;
 use serde::{Deserialize, Serialize};
 
+use crate::wide;
+
 /// The names under which `--data` brings images.
 const BROUGHT: [&str; 3] = ["mnist", "fashion-mnist", "cifar10"];
 
@@ -138,7 +140,7 @@ pub(super) fn unit_rows(images: &LabelledImages, chosen: &[usize]) -> DMatrix<f6
 
 /// Fair coins, 1 or -1.
 pub(super) fn coins(count: usize, stream: &Stream) -> DVector<f64> {
-    stream.normal_vector::<f64>(count, 1.0).map(f64::signum)
+    wide::coins(count, stream).into()
 }
 
 /// One-hot labels less 0.1, an image a row.

@@ -25,7 +25,7 @@ use nalgebra::DMatrix;
 use overparam_eval::check::{Bound, Check};
 use overparam_eval::claim::{About, CellError, Claim, Context, Plan, Run, Source};
 use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series};
-use overparam_eval::stats::{Estimate, Interval, log_log_slope};
+use overparam_eval::stats::{Estimate, Interval};
 use overparam_feature_flow::kernel_ridge::best_ridge;
 use overparam_feature_flow::quadratic::{QuadraticNet, Target, Training, tangent_kernel};
 use overparam_ntk::architecture::{Architecture, dense, relu};
@@ -33,7 +33,7 @@ use overparam_ntk::{Inputs, Kernel};
 use overparam_tensor::random::Stream;
 use serde::{Deserialize, Serialize};
 
-use crate::summary::{distinct, every, median};
+use crate::summary::{self, distinct, every, median};
 
 /// What learns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -289,11 +289,10 @@ fn exponents(runs: &[Run<Cell, Outcome>], targets: [Target; 2], learner: Learner
         let runs = runs
             .iter()
             .filter(|r| r.cell.seed == seed && r.cell.learner == learner && targets.contains(&r.cell.target));
-        let (d, n): (Vec<f64>, Vec<Option<f64>>) =
-            runs.map(|r| (r.cell.dimension as f64, r.outcome.examples.map(|n| n as f64))).unzip();
-        Some(log_log_slope(&d, &n.into_iter().collect::<Option<Vec<f64>>>()?, 0.95).ok()?.slope.value)
+        runs.map(|r| Some((r.cell.dimension as f64, r.outcome.examples? as f64))).collect::<Option<Vec<_>>>()
     };
-    distinct(runs, |r| r.cell.seed).into_iter().map(of).collect()
+    let seeds: Option<Vec<_>> = distinct(runs, |r| r.cell.seed).into_iter().map(of).collect();
+    summary::exponents(&seeds?)
 }
 
 /// The difference of the medians, in the interval from the ranges' nearest to their furthest ends.

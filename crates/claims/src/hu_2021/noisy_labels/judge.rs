@@ -87,10 +87,7 @@ pub(super) fn shares(runs: &[Run<Cell, Outcome>], data: &Data) -> Vec<u32> {
         Experiment::Noise { flipped, .. } if r.cell.data == *data => Some(flipped),
         _ => None,
     };
-    let mut shares: Vec<u32> = runs.iter().filter_map(share).collect();
-    shares.sort_unstable();
-    shares.dedup();
-    shares
+    distinct(runs, share).into_iter().flatten().collect()
 }
 
 fn noise(runs: &[Run<Cell, Outcome>], data: &Data) -> Vec<Check> {
