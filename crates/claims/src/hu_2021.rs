@@ -25,6 +25,7 @@ pub static TALK: Talk = Talk {
         &loss_dynamics::LossDynamics,
         &label_complexity::LabelComplexity,
         &pooling_helps::PoolingHelps,
+        &noisy_labels::NoisyLabels,
         &few_shot::FewShot,
     ],
 };

@@ -22,11 +22,17 @@ impl Adam {
         self.steps = self.steps.saturating_add(1);
         let unbiased = ((1.0 - BETA.0.powi(self.steps)).recip(), (1.0 - BETA.1.powi(self.steps)).recip());
         let state = self.first.as_mut_slice().iter_mut().zip(self.second.as_mut_slice());
-        for ((w, g), (m, v)) in parameters.iter_mut().zip(gradient.as_slice()).zip(state) {
-            *m = BETA.0 * *m + (1.0 - BETA.0) * g;
-            *v = BETA.1 * *v + (1.0 - BETA.1) * g * g;
-            *w -= rate * unbiased.0 * *m / ((unbiased.1 * *v).sqrt() + 1e-8);
-        }
+        let all = parameters.as_mut_slice().iter_mut().zip(gradient.as_slice()).zip(state);
+        pulp::Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for ((w, g), (m, v)) in all {
+                    *m = BETA.0 * *m + (1.0 - BETA.0) * g;
+                    *v = BETA.1 * *v + (1.0 - BETA.1) * g * g;
+                    *w -= rate * unbiased.0 * *m / ((unbiased.1 * *v).sqrt() + 1e-8);
+                }
+            },
+        );
     }
 }
 

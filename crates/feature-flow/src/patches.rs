@@ -23,3 +23,34 @@ pub(crate) fn logistic(margin: f64) -> (f64, f64) {
     let slope = if margin >= 0.0 { tail / (1.0 + tail) } else { 1.0 / (1.0 + tail) };
     (loss, -slope)
 }
+
+/// `relu(a)^q` and its derivative, `q >= 1`; the powers in use without a call.
+#[inline(always)]
+pub(crate) fn relu_power(a: f64, q: i32) -> (f64, f64) {
+    let relu = a.max(0.0);
+    let below = match q {
+        1 => f64::from(u8::from(a > 0.0)),
+        2 => relu,
+        3 => relu * relu,
+        _ => relu.powi(q - 1),
+    };
+    (relu * below, f64::from(q) * below)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::relu_power;
+
+    #[test]
+    fn powers_are_powers() {
+        for q in 1..6 {
+            for a in [-2.0, -0.3, 0.0, 0.3, 1.7] {
+                let expected =
+                    if a > 0.0 { (f64::powi(a, q), f64::from(q) * f64::powi(a, q - 1)) } else { (0.0, 0.0) };
+                let (value, slope) = relu_power(a, q);
+                assert!((value - expected.0).abs() < 1e-14 * (1.0 + value), "{a}^{q}");
+                assert!((slope - expected.1).abs() < 1e-14 * (1.0 + slope), "{a}^{q}");
+            }
+        }
+    }
+}

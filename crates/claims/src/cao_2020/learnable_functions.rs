@@ -17,6 +17,9 @@
 //! independent simulation (NumPy) traced that to the drift: 0.70 with `c = 1`, 0.94 with `c = 0.1`, and 0.90 and 0.99 at width 4,096. So
 //! the size of the target was chosen after looking; the prediction, homogeneous in it, is as before.
 //!
+//! At `smoke` the width for the rates was 1,024 as well, where they scatter by 10% from seed to seed and three seeds decide nothing;
+//! it is 3,072 now.
+//!
 //! *Tolerances.* CLAIMS.md: rates within 15%. "Not learned": at least 0.95 of the component is left when the others are fitted, and
 //! a test error of at least 0.9. "Learned": test error of degree 1 at most 0.1.
 //!
@@ -351,7 +354,7 @@ fn errors(runs: &[Run<Cell, Outcome>], degree: usize) -> Vec<f64> {
 }
 
 fn grid(plan: &Plan<'_>, coins: bool) -> Vec<Cell> {
-    let [width, examples] = plan.by_scale([[1024, 200], [4096, 300], [16384, 1000]]);
+    let [width, examples] = plan.by_scale([[3072, 200], [4096, 300], [16384, 1000]]);
     let [narrow, steps] = plan.by_scale([[512, 200], [1024, 600], [4096, 600]]);
     // The control is judged by its test errors: its components need no long look.
     let patience = if coins { 50 } else { 500 };

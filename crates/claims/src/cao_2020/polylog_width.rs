@@ -19,6 +19,9 @@
 //! ladder's top reports the top (`capped`). Exponents are fitted seed by seed over `n` (at one `epsilon`) and over `1 / epsilon` (at
 //! one `n`), and carry the range over seeds; one rung of the ladder over the range of `n` is an exponent of 0.1.
 //!
+//! *Changed after looking, `smoke` alone.* With losses from 0.2 to 0.02 and random labels on 8 to 32 examples the intervals decided
+//! nothing: over so short a range one rung of the ladder is an exponent of 0.18. Now losses reach 0.01 and random labels 64 examples.
+//!
 //! *Tolerances.* CLAIMS.md: upper end of both exponents at most 0.25. *Control.* Random labels on the same inputs. They too are
 //! separated, but by a function of norm `sqrt(y^T K^-1 y)`, which grows with `n`; the budget takes that for `1 / gamma`.
 
@@ -102,11 +105,8 @@ impl Claim for PolylogWidth {
 
     fn cells(&self, plan: &Plan<'_>) -> Vec<Cell> {
         let most = plan.by_scale([256, 1024, 8192]);
-        let epsilons: &[f64] = plan.by_scale([
-            &[0.1, 0.05, 0.02][..],
-            &[0.1, 0.05, 0.02, 0.01],
-            &[0.1, 0.03, 0.01, 0.003, 0.001],
-        ]);
+        let epsilons: &[f64] =
+            plan.by_scale([&[0.05, 0.01][..], &[0.1, 0.05, 0.02, 0.01], &[0.1, 0.03, 0.01, 0.003, 0.001]]);
         grid(plan, |draws, seed| {
             let cell = |examples, epsilon| Cell { random_labels: false, examples, epsilon, draws, seed };
             let sizes = (4..).step_by(2).map(|k| 1 << k).take_while(|&n| n <= most);
@@ -116,7 +116,7 @@ impl Claim for PolylogWidth {
     }
 
     fn control(&self, plan: &Plan<'_>) -> Vec<Cell> {
-        let sizes: &[usize] = plan.by_scale([&[8, 16, 32][..], &[8, 16, 32, 64], &[16, 32, 64, 128]]);
+        let sizes: &[usize] = plan.by_scale([&[8, 32, 64][..], &[8, 16, 32, 64], &[16, 32, 64, 128]]);
         grid(plan, |draws, seed| {
             let cell =
                 |&examples: &usize| Cell { random_labels: true, examples, epsilon: EPSILON, draws, seed };

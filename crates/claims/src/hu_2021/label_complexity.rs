@@ -331,7 +331,7 @@ fn grid(plan: &Plan<'_>, informed: bool, seeds: std::ops::Range<u64>) -> Vec<Cel
     let mut cells = Vec::new();
     for data in Data::all(plan.inputs) {
         let digits = data == Data::Digits;
-        let examples = plan.by_scale([400, 600, if digits { super::images::TRAIN_DIGITS } else { 5000 }]);
+        let examples = plan.by_scale([300, 600, if digits { super::images::TRAIN_DIGITS } else { 5000 }]);
         let width = plan.by_scale([256, 512, 8192]);
         for seed in seeds.clone() {
             cells.extend(corruptions.iter().map(|&corruption| Cell {

@@ -20,15 +20,18 @@
 //! early stopping, mean and two standard errors. Early stopping takes the best of some 50 checkpoints on clean validation images,
 //! more of an oracle than choosing `lambda` among six on the same.
 //!
-//! *Size.* By a NumPy prototype of kernel regression (12 seeds): at 60% noise ridge regression is 1.6 points behind early stopping at
-//! `n = 200`, 1.1 at 300, 0.4 at 600. `standard` has `n = 400`; `smoke` has 100 and 40% alone. Two smoke runs came before: width 64 with
-//! four seeds, where the interval of the distance from early stopping reached beyond 2 points (the infinite kernel's `lambda` does
-//! not suit so narrow a net), and widths from 32 to 512, over which the slope's interval, -0.73 to -0.33, was too wide to decide.
+//! *Size, chosen after looking.* A first version trained on images of some writers of the digits and tested mostly on others', with
+//! 400 images and five seeds at `standard`: at 60% RDI and AUX were 1.9 points [0.3, 3.6] and 2.1 [0.4, 3.8] behind early stopping,
+//! which decides nothing. An independent simulation (PyTorch) gave the lag of RDI in points, with its standard error:
 //!
-//! *State.* Not in the talk's list yet. At `standard`, seed 0, all checks hold but one: at 60% RDI is 1.9 points [0.3, 3.6] behind
-//! early stopping, AUX 2.1 [0.4, 3.8], which five seeds cannot decide. The linearised nets of this size have 1.25 points (NumPy,
-//! 8 seeds, standard error 0.36), the infinite ones at `n = 600` 0.4: more seeds or more examples should, and plain training must
-//! get cheaper first, which ends at its limit of steps.
+//! | wrong | images | other writers | all of one draw |
+//! |---|---|---|---|
+//! | 40% | 150 | 2.2 +- 0.3 | 1.1 +- 0.3 |
+//! | 40% | 300 | | -0.2 +- 0.4 |
+//! | 60% | 600 | 0.2 +- 1.0 | 0.0 +- 0.5 |
+//!
+//! The theory's examples are of one distribution and its statement is for enough of them. So images are now drawn from all writers,
+//! there are 600 and ten seeds at `standard`, 300, eight and 40% alone at `smoke`. Tolerances are as they were.
 //!
 //! *Control.* Clean labels, where there is nothing to gain.
 
@@ -133,6 +136,8 @@ pub struct Accuracies {
     pub lambda: f64,
     /// Steps of plain training.
     pub steps: usize,
+    /// Share of the loss at the start that plain training leaves.
+    pub loss_left: f64,
     /// Step at which it is best on validation images.
     pub stopped_at: usize,
 }
@@ -169,7 +174,7 @@ impl Claim for NoisyLabels {
     fn cells(&self, plan: &Plan<'_>) -> Vec<Cell> {
         let mut cells = Vec::new();
         let widths: &[usize] =
-            plan.by_scale([&[16, 64, 512][..], &[32, 128, 512, 2048], &[32, 128, 512, 2048, 8192]]);
+            plan.by_scale([&[16, 64, 256][..], &[32, 128, 512, 2048], &[32, 128, 512, 2048, 8192]]);
         for seed in plan.seeds([6, 6, 10]) {
             let mut add = |network, width, lambda| {
                 let examples = if network == Net::Dense { plan.by_scale([16, 16, 32]) } else { 8 };
@@ -181,7 +186,7 @@ impl Claim for NoisyLabels {
             add(Net::Convolutional, 8, 1.0);
         }
         let shares: &[u32] = plan.by_scale([&[400][..], &[200, 400, 600], &[200, 400, 600]]);
-        cells.extend(noise_cells(plan, shares, plan.seeds([5, 5, 10])));
+        cells.extend(noise_cells(plan, shares, plan.seeds([8, 10, 10])));
         cells
     }
 
@@ -232,7 +237,7 @@ fn noise_cells(plan: &Plan<'_>, shares: &[u32], seeds: std::ops::Range<u64>) -> 
     let mut cells = Vec::new();
     for data in Data::all(plan.inputs) {
         let (width, examples, validation) = match data {
-            Data::Digits => plan.by_scale([(128, 100, 200), (256, 400, 300), (4096, 800, 300)]),
+            Data::Digits => plan.by_scale([(128, 300, 200), (256, 600, 300), (4096, 800, 300)]),
             Data::Brought { .. } => plan.by_scale([(128, 100, 200), (256, 400, 300), (2048, 2000, 1000)]),
         };
         for seed in seeds.clone() {

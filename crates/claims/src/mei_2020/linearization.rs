@@ -270,7 +270,9 @@ fn grid(plan: &Plan<'_>, scaling: Scaling) -> Vec<Cell> {
                 (Scale::Paper, ..) => (64, 4096),
                 (Scale::Smoke, _, 2) => (32, 1024),
                 (Scale::Smoke, ..) => (16, 512),
-                (_, Scaling::Ntk, 2 | 3) => (64, 2048),
+                (_, Scaling::Ntk, 2) => (64, 2048),
+                // From 64 on: at width 32 and four layers descent diverged in one of five seeds.
+                (_, Scaling::Ntk, _) => (64, 1024),
                 _ => (32, 1024),
             };
             for width in (4..).map(|k| 1 << k).skip_while(|&m| m < narrowest).take_while(|&m| m <= widest) {

@@ -87,7 +87,7 @@ impl Claim for BenignOverfittingCnn {
     }
 
     fn cells(&self, plan: &Plan<'_>) -> Vec<Cell> {
-        grid(plan, false, plan.seeds([6, 12, 30]))
+        grid(plan, false, plan.seeds([4, 12, 30]))
     }
 
     fn control(&self, plan: &Plan<'_>) -> Vec<Cell> {

@@ -34,7 +34,10 @@ pub fn paired(a: &[f64], b: &[f64], level: f64) -> Result<Paired, StatsError> {
     let differences = differences(a, b, 2)?;
     let difference = mean(&differences, level)?;
     let standard_error = standard_error(&differences)?;
-    let ratio = difference.value / standard_error;
+    // Differences that are equal but for rounding have no scatter to compare with.
+    let size = a.iter().chain(b).fold(0.0f64, |size, x| size.max(x.abs()));
+    let ratio =
+        if standard_error > 4.0 * f64::EPSILON * size { difference.value / standard_error } else { f64::NAN };
     Ok(Paired {
         difference,
         standard_error,

@@ -13,8 +13,8 @@ use nalgebra::{DMatrix, DVector};
 use overparam_tensor::linalg::{matmul, transposed};
 use overparam_tensor::random::Stream;
 
-use super::logistic;
 use super::span::SpanDescent;
+use super::{logistic, relu_power};
 use crate::error::{Error, finite_loss, positive};
 
 /// Sizes of data and network.
@@ -127,23 +127,49 @@ fn gradient(
     out: &mut DMatrix<f64>,
 ) -> (f64, f64) {
     let (m, q, n) = (setting.filters, setting.power, setting.examples);
+    // Of the patch with the signal there are only two kinds: `mu` and `-mu`.
+    let signal = [1.0, -1.0].map(|s| products.column(0).map(|a| relu_power(s * a, q)));
     let sign = |r: usize| if r < m { 1.0 } else { -1.0 };
-    let relu = |a: f64| a.max(0.0);
-    out.column_mut(0).fill(0.0);
+    let signal_outputs = signal
+        .each_ref()
+        .map(|responses| responses.iter().enumerate().map(|(r, (value, _))| sign(r) * value).sum::<f64>());
+    // Derivatives by the products of an output with noise alone; the outputs themselves. The bits are those of any vector length.
+    let mut outputs = vec![0.0; n];
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            let columns =
+                products.as_slice().chunks_exact(2 * m).zip(out.as_mut_slice().chunks_exact_mut(2 * m));
+            for ((a, slopes), (output, signal)) in columns.skip(1).zip(outputs.iter_mut().zip(&labels.signal))
+            {
+                for (slope, a) in slopes.iter_mut().zip(a) {
+                    *slope = relu_power(*a, q).1;
+                }
+                // relu^q is relu times its derivative over q.
+                let sum = |range: std::ops::Range<usize>| -> f64 {
+                    a[range.clone()].iter().zip(&slopes[range]).map(|(a, slope)| a.max(0.0) * slope).sum()
+                };
+                let noise = (sum(0..m) - sum(m..2 * m)) / f64::from(q);
+                *output = noise + signal_outputs[usize::from(*signal < 0.0)];
+            }
+        },
+    );
+    // The losses' derivatives by the outputs, summed over examples of either kind.
+    let mut signal_slopes = [0.0; 2];
     let (mut loss, mut errors) = (0.0, 0);
-    for i in 0..n {
-        let (y, s) = (labels.trained[i], labels.signal[i]);
-        let f: f64 = (0..2 * m)
-            .map(|r| sign(r) * (relu(s * products[(r, 0)]).powi(q) + relu(products[(r, i + 1)]).powi(q)))
-            .sum();
+    for (i, f) in outputs.into_iter().enumerate() {
+        let (y, kind) = (labels.trained[i], usize::from(labels.signal[i] < 0.0));
         let (value, slope) = logistic(y * f / m as f64);
         loss += value / n as f64;
         errors += usize::from(y * f <= 0.0);
-        let scale = slope * y * f64::from(q) / (m * n) as f64;
-        for r in 0..2 * m {
-            out[(r, 0)] += scale * sign(r) * s * relu(s * products[(r, 0)]).powi(q - 1);
-            out[(r, i + 1)] = scale * sign(r) * relu(products[(r, i + 1)]).powi(q - 1);
-        }
+        let scale = slope * y / (m * n) as f64;
+        signal_slopes[kind] += scale;
+        let mut slopes = out.column_mut(i + 1);
+        slopes.rows_mut(0, m).scale_mut(scale);
+        slopes.rows_mut(m, m).scale_mut(-scale);
+    }
+    for (r, out) in out.column_mut(0).iter_mut().enumerate() {
+        *out = sign(r) * (signal_slopes[0] * signal[0][r].1 - signal_slopes[1] * signal[1][r].1);
     }
     (loss, errors as f64 / n as f64)
 }
@@ -157,7 +183,7 @@ fn test_error(setting: &Setting, filters: &DMatrix<f64>, count: usize, stream: &
         let f: f64 = (0..2 * m)
             .map(|r| {
                 let response =
-                    (signs[i] * length * filters[(r, 0)]).max(0.0).powi(q) + noise[(i, r)].max(0.0).powi(q);
+                    relu_power(signs[i] * length * filters[(r, 0)], q).0 + relu_power(noise[(i, r)], q).0;
                 if r < m { response } else { -response }
             })
             .sum();

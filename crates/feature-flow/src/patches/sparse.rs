@@ -14,7 +14,8 @@
 use nalgebra::DMatrix;
 use overparam_tensor::random::Stream;
 
-use super::logistic;
+use super::{logistic, relu_power};
+use crate::activation::zip;
 use crate::adam::Adam;
 use crate::error::{Error, finite_loss, positive};
 
@@ -44,10 +45,10 @@ pub enum Response {
 
 impl Response {
     /// Value and derivative.
+    #[inline(always)]
     fn at(self, a: f64) -> (f64, f64) {
         match self {
-            Self::Power(q) if a > 0.0 => (a.powi(q), f64::from(q) * a.powi(q - 1)),
-            Self::Power(_) => (0.0, 0.0),
+            Self::Power(q) => relu_power(a, q),
             Self::Linear => (a, 1.0),
         }
     }
@@ -136,6 +137,7 @@ impl Products {
     }
 
     /// Filters are the rows of a `2m x d` matrix, the first `m` of class +1: a coordinate of all filters is contiguous.
+    #[inline(always)]
     fn fill(&mut self, data: &Data, filters: &DMatrix<f64>, example: &Example) {
         let m = filters.nrows();
         let column = |place: usize| &filters.as_slice()[place * m..(place + 1) * m];
@@ -149,11 +151,42 @@ impl Products {
     }
 
     /// `F_y - F_-y`.
+    #[inline(always)]
     fn margin(&self, response: Response, example: &Example) -> f64 {
         let outputs =
             self.feature.iter().zip(&self.noise).map(|(a, b)| response.at(*a).0 + response.at(*b).0);
-        let sign = |k: usize| if self.own(k, example) { 1.0 } else { -1.0 };
-        outputs.enumerate().map(|(k, output)| sign(k) * output).sum()
+        let m = self.feature.len() / 2;
+        let [mut plus, mut minus] = [0.0; 2];
+        for (k, output) in outputs.enumerate() {
+            *(if k < m { &mut plus } else { &mut minus }) += output;
+        }
+        example.label * (plus - minus)
+    }
+
+    /// From products to the loss's derivatives by them, in place, and on to those by the filters; `slope` is the derivative by
+    /// the margin.
+    #[inline(always)]
+    fn add_slopes(
+        &mut self,
+        data: &Data,
+        response: Response,
+        (example, slope): (&Example, f64),
+        out: &mut DMatrix<f64>,
+    ) {
+        let m = out.nrows();
+        for products in [&mut self.feature, &mut self.noise] {
+            let (plus, minus) = products.split_at_mut(m / 2);
+            plus.iter_mut().for_each(|a| *a = slope * example.label * response.at(*a).1);
+            minus.iter_mut().for_each(|a| *a = -slope * example.label * response.at(*a).1);
+        }
+        let out = out.as_mut_slice();
+        for ((g, feature), noise) in out.iter_mut().zip(&self.feature).zip(&self.noise) {
+            *g += example.label * (feature - data.feature_noise * noise);
+        }
+        for &(place, value) in &example.noise {
+            let column = &mut out[place * m..(place + 1) * m];
+            column.iter_mut().zip(&self.noise).for_each(|(g, noise)| *g += value * noise);
+        }
     }
 
     /// Whether a filter is of the example's class.
@@ -162,38 +195,30 @@ impl Products {
     }
 }
 
-/// Adds the gradient of the mean loss; returns the mean loss without weight decay.
+/// Fills in the gradient of the mean loss with weight decay; returns the mean loss without.
 fn gradient(
     data: &Data,
-    response: Response,
+    (response, weight_decay): (Response, f64),
     filters: &DMatrix<f64>,
     examples: &[Example],
     out: &mut DMatrix<f64>,
 ) -> f64 {
-    let mut products = Products::new(filters.nrows());
-    let n = examples.len() as f64;
-    let mut loss = 0.0;
-    for example in examples {
-        products.fill(data, filters, example);
-        let (value, slope) = logistic(products.margin(response, example));
-        loss += value / n;
-        // From products to derivatives by products, in place.
-        for k in 0..filters.nrows() {
-            let scale = if products.own(k, example) { slope / n } else { -slope / n };
-            products.feature[k] = scale * response.at(products.feature[k]).1;
-            products.noise[k] = scale * response.at(products.noise[k]).1;
-        }
-        let both = products.feature.iter().zip(&products.noise);
-        for (g, (feature, noise)) in out.column_mut(0).iter_mut().zip(both) {
-            *g += example.label * (feature - data.feature_noise * noise);
-        }
-        for &(place, value) in &example.noise {
-            let m = products.noise.len();
-            let column = &mut out.as_mut_slice()[place * m..(place + 1) * m];
-            column.iter_mut().zip(&products.noise).for_each(|(g, noise)| *g += value * noise);
-        }
-    }
-    loss
+    // Element by element, so the bits are those of any vector length.
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            out.as_mut_slice().iter_mut().zip(filters.as_slice()).for_each(|(g, w)| *g = weight_decay * w);
+            let mut products = Products::new(filters.nrows());
+            let mut loss = 0.0;
+            for example in examples {
+                products.fill(data, filters, example);
+                let (value, slope) = logistic(products.margin(response, example));
+                loss += value / examples.len() as f64;
+                products.add_slopes(data, response, (example, slope / examples.len() as f64), out);
+            }
+            loss
+        },
+    )
 }
 
 /// Draws data and filters, trains on all examples at every step, and tests on `test` fresh examples.
@@ -220,8 +245,8 @@ pub fn train(data: &Data, training: &Training, test: usize, stream: &Stream) -> 
     let mut adam = Adam::new(shape);
     let mut losses = [0.0; Trained::CURVE];
     for step in 0..training.steps {
-        slopes.zip_apply(&filters, |g, w| *g = training.weight_decay * w);
-        let loss = gradient(data, training.response, &filters, &examples, &mut slopes);
+        let objective = (training.response, training.weight_decay);
+        let loss = gradient(data, objective, &filters, &examples, &mut slopes);
         finite_loss(step, loss, training.learning_rate)?;
         if (step * Trained::CURVE).is_multiple_of(training.steps)
             || step * Trained::CURVE % training.steps < Trained::CURVE
@@ -229,7 +254,9 @@ pub fn train(data: &Data, training: &Training, test: usize, stream: &Stream) -> 
             losses[step * Trained::CURVE / training.steps] = loss;
         }
         match training.update {
-            Update::Descent => filters.zip_apply(&slopes, |w, g| *w -= training.learning_rate * g),
+            Update::Descent => {
+                zip(slopes.as_slice(), filters.as_mut_slice(), |g, w| *w -= training.learning_rate * g);
+            }
             Update::Adam => adam.step(&mut filters, &slopes, training.learning_rate),
         }
     }
@@ -274,12 +301,13 @@ mod tests {
             let examples = draw(&DATA, 5, &Stream::root(0));
             let filters: DMatrix<f64> = Stream::root(1).normal_matrix(6, 12, 0.5);
             let mut slopes = DMatrix::zeros(6, 12);
-            gradient(&DATA, response, &filters, &examples, &mut slopes);
+            gradient(&DATA, (response, 0.01), &filters, &examples, &mut slopes);
             for k in 0..filters.len() {
                 let at = |shift: f64| {
                     let mut moved = filters.clone();
                     moved[k] += shift;
-                    gradient(&DATA, response, &moved, &examples, &mut DMatrix::zeros(6, 12))
+                    let decay = moved.norm_squared() * 0.005;
+                    decay + gradient(&DATA, (response, 0.01), &moved, &examples, &mut DMatrix::zeros(6, 12))
                 };
                 let slope = (at(1e-5) - at(-1e-5)) / 2e-5;
                 assert!((slope - slopes[k]).abs() < 1e-8, "{response:?} {k}: {slope} {}", slopes[k]);

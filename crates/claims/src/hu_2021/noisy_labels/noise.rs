@@ -2,6 +2,7 @@
 
 use nalgebra::DMatrix;
 use overparam_eval::claim::{CellError, Context};
+use overparam_eval::data::LabelledImages;
 use overparam_ntk::architecture::{Architecture, dense, relu, shape::Shape};
 use overparam_ntk::network::{Network, Params};
 use overparam_ntk::predict::ridge::KernelRidge;
@@ -28,6 +29,9 @@ const END: (f64, usize) = (0.01, 1000);
 /// RDI and AUX end when the gradient is this share of what it is at the start, or after this many steps.
 const SETTLED: (f64, usize) = (1e-3, 400);
 
+/// An image: where it stands.
+type Place<'a> = (&'a LabelledImages, usize);
+
 /// Images with clean labels.
 struct Labelled {
     x: DMatrix<f64>,
@@ -35,6 +39,22 @@ struct Labelled {
 }
 
 impl Labelled {
+    /// Rows of mean square 1, as the kernel's normalisation wants.
+    fn of(places: &[Place<'_>]) -> Self {
+        let rows: Vec<_> = places
+            .iter()
+            .map(|(images, i)| {
+                let row = unit_rows(images, &[*i]);
+                let scale = (row.ncols() as f64).sqrt();
+                (row * scale).row(0).into_owned()
+            })
+            .collect();
+        Self {
+            x: DMatrix::from_rows(&rows),
+            labels: places.iter().map(|(images, i)| images.labels[*i]).collect(),
+        }
+    }
+
     fn accuracy(&self, outputs: &DMatrix<f64>) -> f64 {
         correct(outputs, &self.labels)
     }
@@ -56,36 +76,37 @@ impl Problem {
         context: &Context<'_>,
     ) -> Result<Self, CellError> {
         let parts = cell.data.parts(context)?;
-        let all: Vec<usize> = (0..parts.train.len()).collect();
-        let chosen = choose(&all, examples + validation, &context.shared("images", cell.seed))?;
+        let (train, test): (&LabelledImages, &LabelledImages) = (&parts.train, &parts.test);
+        let mut pool: Vec<Place> = (0..train.len()).map(|i| (train, i)).collect();
+        // The digits are few, and their two parts are of different writers. The theory's examples are all of one distribution: so
+        // these are drawn from both parts, and tested on is what is neither trained nor validated on.
+        let digits = cell.data == Data::Digits;
+        if digits {
+            pool.extend((0..test.len()).map(|i| (test, i)));
+        }
+        let chosen = choose(
+            &(0..pool.len()).collect::<Vec<_>>(),
+            examples + validation,
+            &context.shared("images", cell.seed),
+        )?;
         let order = context.shared("order", cell.seed).permutation(chosen.len());
         let picked =
-            |range: std::ops::Range<usize>| order[range].iter().map(|&i| chosen[i]).collect::<Vec<_>>();
-        let (train, validation) = (picked(0..examples), picked(examples..examples + validation));
-        // Numbers of mean square 1, as the kernel's normalisation wants.
-        let pixels = parts.train.rows * parts.train.columns * parts.train.channels;
-        let scale = (pixels as f64).sqrt();
-        let labelled = |images: &overparam_eval::data::LabelledImages, chosen: &[usize]| Labelled {
-            x: unit_rows(images, chosen) * scale,
-            labels: chosen.iter().map(|&i| images.labels[i]).collect(),
-        };
-        let mut test = labelled(&parts.test, &(0..parts.test.len().min(TESTS)).collect::<Vec<_>>());
-        if cell.data == Data::Digits {
-            // The digits are few: what is neither trained nor validated on is tested on as well.
-            let mut used = vec![false; parts.train.len()];
+            |range: std::ops::Range<usize>| order[range].iter().map(|&i| pool[chosen[i]]).collect::<Vec<_>>();
+        let (trained, validation) = (picked(0..examples), picked(examples..examples + validation));
+        let tested: Vec<Place> = if digits {
+            let mut used = vec![false; pool.len()];
             chosen.iter().for_each(|&i| used[i] = true);
-            let rest: Vec<usize> = all.into_iter().filter(|&i| !used[i]).collect();
-            let more = labelled(&parts.train, &rest);
-            let rows: Vec<_> = test.x.row_iter().chain(more.x.row_iter()).collect();
-            test = Labelled { x: DMatrix::from_rows(&rows), labels: [test.labels, more.labels].concat() };
-        }
-        let clean = labelled(&parts.train, &train);
+            pool.iter().zip(used).filter(|(_, used)| !used).map(|(place, _)| *place).collect()
+        } else {
+            (0..test.len().min(TESTS)).map(|i| (test, i)).collect()
+        };
+        let clean = Labelled::of(&trained);
         let noisy = flip(&clean.labels, f64::from(flipped) / 1000.0, &context.shared("noise", cell.seed));
         Ok(Self {
             x: clean.x,
             targets: one_hot(&noisy),
-            validation: labelled(&parts.train, &validation),
-            test,
+            validation: Labelled::of(&validation),
+            test: Labelled::of(&tested),
         })
     }
 }
@@ -131,20 +152,21 @@ pub(super) fn run(problem: &Problem, width: usize, stream: &Stream) -> Result<Ac
     }
     let lambda = best.1.sqrt();
 
+    // Shares of right answers do not need more digits than single precision has.
     let net = Network::new(&architecture(width, 10), shape).map_err(CellError::new)?;
-    let start: Params<f64> = net.init(stream);
-    let [train_x, validation_x, test_x] = [x, &validation.x, &test.x].map(Tensor::from);
-    let y = Tensor::from(targets);
+    let start: Params<f32> = net.init(stream);
+    let single = |x: &DMatrix<f64>| Tensor::from(&x.map(|x| x as f32));
+    let [train_x, validation_x, test_x] = [x, &validation.x, &test.x].map(single);
+    let y = single(targets);
     // The theory's outputs are 0 at the start: so are these.
-    let offset = |x: &Tensor<f64>| net.apply(&start, x);
+    let offset = |x: &Tensor<f32>| net.apply(&start, x);
     let [train_offset, validation_offset, test_offset] = [&train_x, &validation_x, &test_x].map(offset);
-    let model = |params: &Params<f64>| net.apply(params, &train_x) - &train_offset;
-    let on_test = |params: &Params<f64>| {
-        test.accuracy(&(net.apply(params, &test_x) - &test_offset).array().to_matrix())
+    let model = |params: &Params<f32>| net.apply(params, &train_x) - &train_offset;
+    let score = |params: &Params<f32>, of: &Labelled, x: &Tensor<f32>, offset: &Tensor<f32>| {
+        of.accuracy(&(net.apply(params, x) - offset).array().to_matrix().map(f64::from))
     };
-    let on_validation = |params: &Params<f64>| {
-        validation.accuracy(&(net.apply(params, &validation_x) - &validation_offset).array().to_matrix())
-    };
+    let on_test = |params: &Params<f32>| score(params, test, &test_x, &test_offset);
+    let on_validation = |params: &Params<f32>| score(params, validation, &validation_x, &validation_offset);
 
     let initial = targets.norm_squared() / 2.0;
     let mut params = start.clone();
@@ -154,7 +176,7 @@ pub(super) fn run(problem: &Problem, width: usize, stream: &Stream) -> Result<Ac
     while loss > END.0 * initial && steps < END.1 {
         // Every step at first, then every eighth part of the steps taken.
         let next = 1 + steps / 8;
-        let plain = |_: usize, p: &Params<f64>| noisy::rdi_loss(&model(p), &y, p, &start, 0.0);
+        let plain = |_: usize, p: &Params<f32>| noisy::rdi_loss(&model(p), &y, p, &start, 0.0);
         let report = train(&mut params, &mut optimizer, Stop::after(next), plain).map_err(CellError::new)?;
         steps += next;
         loss = report.losses.last().copied().unwrap_or(0.0);
@@ -180,6 +202,7 @@ pub(super) fn run(problem: &Problem, width: usize, stream: &Stream) -> Result<Ac
         ridgeless: accuracy(&to_test, test, 0.0)?,
         lambda,
         steps,
+        loss_left: loss / initial,
         stopped_at: stopped.2,
     })
 }
