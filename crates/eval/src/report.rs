@@ -47,8 +47,8 @@ impl Command {
     }
 }
 
-/// In single quotes if a shell would read more than a word into it.
-fn quoted(word: &str) -> String {
+/// The word as a POSIX shell takes it: in single quotes if it would otherwise read more than a word into it.
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./=,:+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

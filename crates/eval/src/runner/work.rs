@@ -46,11 +46,12 @@ pub(super) fn compute(
     let mut at_work = todo.len();
     todo.into_iter().for_each(|job| crew.spawn(job, &sender));
     let mut elsewhere: Vec<(usize, Task)> = Vec::new();
-    let (mut pause, mut looked) = (PAUSES.0, Instant::now());
+    let (mut pause, mut looked, mut told) = (PAUSES.0, Instant::now(), 0);
     while at_work + elsewhere.len() > 0 {
         if !elsewhere.is_empty() && looked.elapsed() >= pause {
-            if at_work == 0 {
-                observer.waiting(elsewhere.len());
+            if at_work == 0 && elsewhere.len() != told {
+                told = elsewhere.len();
+                observer.waiting(told);
             }
             (pause, looked) = ((2 * pause).min(PAUSES.1), Instant::now());
             at_work += elsewhere.len();
