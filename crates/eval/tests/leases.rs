@@ -5,12 +5,14 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
 use common::{CELLS, Counter, TROUBLE, Tiny, process, report, request, run, undisturbed};
-use overparam_eval::runner::{self, status};
+use overparam_eval::claim::CellError;
+use overparam_eval::runner::{self, Observer, RunError, status};
 use overparam_eval::store::{Patience, Store};
 
 /// Short enough to wait for in a test.
@@ -51,6 +53,32 @@ fn processes_at_the_same_time_share_the_cells() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     assert_eq!(fs::read_dir(folder.path().join("test/tiny")).unwrap().count(), CELLS);
+}
+
+/// Asks to stop at the first finished cell.
+struct StopAtOnce(Arc<AtomicBool>);
+
+impl Observer for StopAtOnce {
+    fn finished(&self, _: usize, _: f64, _: f64, _: Option<&CellError>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_run_that_is_stopped_gives_its_leases_back() {
+    let (claim, folder) = (Tiny::new(), tempfile::tempdir().unwrap());
+    let (store, stop) = (Store::at(folder.path()), common::never());
+    let stopped = runner::run(&request(claim, 2), &store, &StopAtOnce(Arc::clone(&stop)), &stop);
+    // It may have finished before it saw the flag.
+    assert!(matches!(stopped, Ok(_) | Err(RunError::Interrupted { .. })));
+    // A thread that was just taking a lease gives it back a moment later.
+    let patience = Instant::now();
+    while !files_of(folder.path(), "lease").is_empty() {
+        assert!(patience.elapsed() < Duration::from_secs(30), "a lease stays");
+        sleep(Duration::from_millis(1));
+    }
+    let runs = run(claim, &store, &Counter::default()).unwrap();
+    assert_eq!(report(claim, &runs), undisturbed());
 }
 
 /// A lease of another machine as its file says it, for the first cell of the store.

@@ -135,9 +135,12 @@ impl Leases {
         }
     }
 
-    /// Gives every lease back: the process is about to end with cells in flight.
+    /// Gives every lease back, and takes no more: the process is about to end with cells in flight.
     pub(crate) fn release_all(&self) {
-        let paths: Vec<PathBuf> = lock(&self.held.state).files.keys().cloned().collect();
+        let mut state = lock(&self.held.state);
+        state.closed = true;
+        let paths: Vec<PathBuf> = state.files.keys().cloned().collect();
+        drop(state);
         paths.iter().for_each(|path| self.held.release(path));
     }
 
@@ -281,6 +284,9 @@ struct Held {
 #[derive(Default)]
 struct State {
     files: BTreeMap<PathBuf, (Arc<File>, Vec<u8>)>,
+    /// No more leases.
+    closed: bool,
+    /// No more beats.
     ended: bool,
 }
 
@@ -298,7 +304,12 @@ impl Held {
         if content != text {
             return Ok(false);
         }
-        lock(&self.state).files.insert(path.to_owned(), (Arc::new(file), text));
+        let mut state = lock(&self.state);
+        if state.closed {
+            drop(file);
+            return fs::remove_file(path).map(|()| false);
+        }
+        state.files.insert(path.to_owned(), (Arc::new(file), text));
         Ok(true)
     }
 

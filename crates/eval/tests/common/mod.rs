@@ -1,7 +1,7 @@
 //! A small claim whose cells take about a millisecond, runs of it in other processes, and its report's bytes.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use overparam_eval::changes::Changes;
 use overparam_eval::check::{Bound, Check};
 use overparam_eval::claim::{About, CellError, Claim, Context, Plan, Run, Scale, Source, Talk};
-use overparam_eval::figure::Figure;
+use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series};
 use overparam_eval::inputs::Inputs;
 use overparam_eval::report::{ClaimReport, Report, RunFacts};
 use overparam_eval::runner::{self, ClaimRuns, Observer, Request, RunError};
@@ -32,6 +32,12 @@ pub(crate) struct Cell {
     pub(crate) seed: u64,
 }
 
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Outcome {
+    mean: f64,
+    draws: Vec<f64>,
+}
+
 /// Means of normals around 0 (experiment) and around 3 (control). Counts the cells that it computes.
 pub(crate) struct Tiny(pub(crate) AtomicUsize);
 
@@ -48,7 +54,7 @@ impl Tiny {
 
 impl Claim for Tiny {
     type Cell = Cell;
-    type Outcome = f64;
+    type Outcome = Outcome;
 
     fn about(&self) -> About {
         About {
@@ -76,7 +82,7 @@ impl Claim for Tiny {
         1.0 + (7 * cell.seed % SEEDS) as f64
     }
 
-    fn run(&self, cell: &Cell, context: &Context<'_>) -> Result<f64, CellError> {
+    fn run(&self, cell: &Cell, context: &Context<'_>) -> Result<Outcome, CellError> {
         self.0.fetch_add(1, Ordering::Relaxed);
         let trouble = std::env::var(TROUBLE).unwrap_or_default();
         match trouble.as_str() {
@@ -85,21 +91,26 @@ impl Claim for Tiny {
             _ if (cell.seed, cell.shift) != (3, 0.0) => {}
             "panic" => panic!("at seed {}", cell.seed),
             // 64 TiB: no machine that runs tests has them, and no overcommitment grants them.
-            "memory" => return Ok(std::hint::black_box(vec![1u8; 1 << 46])[0].into()),
+            "memory" => drop(std::hint::black_box(vec![1u8; 1 << 46])),
             other => return Err(CellError(format!("unknown trouble {other}"))),
         }
         // About a millisecond.
-        Ok(cell.shift + context.shared("draw", cell.seed).normal_vector::<f64>(20_000, 1.0).mean())
+        let draws = context.shared("draw", cell.seed).normal_vector::<f64>(20_000, 1.0);
+        Ok(Outcome { mean: cell.shift + draws.mean(), draws: draws.as_slice()[..5].to_vec() })
     }
 
-    fn judge(&self, runs: &[Run<Cell, f64>]) -> Vec<Check> {
-        let values: Vec<f64> = runs.iter().map(|r| r.outcome).collect();
+    fn judge(&self, runs: &[Run<Cell, Outcome>]) -> Vec<Check> {
+        let values: Vec<f64> = runs.iter().map(|r| r.outcome.mean).collect();
         let bound = Bound::Within { target: 0.0, tolerance: 1.0 };
         vec![Check::new("mean", "0", stats::mean(&values, 0.95).ok(), bound, "far above the standard error")]
     }
 
-    fn figures(&self, _: &[Run<Cell, f64>], _: &[Run<Cell, f64>]) -> Vec<Figure> {
-        Vec::new()
+    fn figures(&self, runs: &[Run<Cell, Outcome>], _: &[Run<Cell, Outcome>]) -> Vec<Figure> {
+        let points = runs.iter().map(|run| Point::new(run.cell.seed as f64, run.outcome.mean)).collect();
+        let (x, y) = (Axis::linear("seed"), Axis::linear("mean"));
+        let series = vec![Series::new("means", Role::Experiment, 0, points)];
+        let panels = vec![Panel { title: "Means".into(), x, y, series }];
+        vec![Figure { name: "means".into(), title: "Means".into(), caption: "All.".into(), panels }]
     }
 }
 
@@ -155,7 +166,12 @@ pub(crate) fn report(claim: &'static Tiny, runs: &ClaimRuns) -> Bytes {
     report.write(folder.path(), &facts).unwrap();
     let mut bytes = Bytes::new();
     files(folder.path(), folder.path(), &mut bytes);
-    assert!(bytes.len() >= 3, "{:?}", bytes.keys());
+    // The two that say how long it took, and where.
+    for name in ["run.json", "report.html"] {
+        assert!(bytes.remove(Path::new(name)).is_some());
+    }
+    let kinds: BTreeSet<_> = bytes.keys().filter_map(|path| path.extension()).collect();
+    assert_eq!(kinds, ["csv", "json", "npz", "png", "svg"].map(std::ffi::OsStr::new).into());
     bytes
 }
 
