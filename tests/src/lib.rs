@@ -7,6 +7,7 @@
 //! | `end_to_end.rs` | the command line as a user meets it: output, exit status, files |
 //! | `runner.rs` | interruption, panics, unusable outcomes, shared cells, thread counts, on a small claim |
 //! | `determinism.rs` | the same bytes on any number of threads, and after being killed |
+//! | `many_machines.rs` | shards, status, the launcher's scripts, and what is refused |
 //! | `bad_input.rs` | wrong data and wrong words: one clear error each, exit status 2 |
 //! | `kernel.rs`, `predict.rs` | kernels and predictions from the shell against golden values |
 //! | `kernel_refusals.rs` | wrong files and options for them |

@@ -45,6 +45,9 @@ fn affordable(line: &str) -> String {
         && line.contains("--scale smoke");
     let (command, arguments) = line.split_once("xtask ").unwrap_or_default();
     let arguments = match arguments.split_once(' ') {
+        Some(("reproduce", rest)) if rest.contains("--launcher") => {
+            format!("reproduce {} --dry-run", rest.replace("--dry-run", ""))
+        }
         Some(("reproduce" | "report", rest)) if !quick => format!("list {}", rest.replace("--fresh", "")),
         None if arguments == "reproduce" => "list".to_owned(),
         Some(("kernel" | "predict", _)) => format!("{arguments} --help"),

@@ -12,6 +12,7 @@ mod meter;
 mod options;
 mod progress;
 mod select;
+mod slurm;
 mod terminal;
 
 use std::process::ExitCode;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use commands::{CompletionOptions, KernelOptions, PredictOptions};
-use options::{RunOptions, Selection};
+use options::{LaunchOptions, RunOptions, Selection};
 
 /// Run the claims of five talks on over-parameterised networks, and see with numbers and pictures which hold; compute
 /// neural tangent kernels and what they predict.
@@ -36,6 +37,7 @@ Examples:
   cargo xtask reproduce --scale smoke                    every claim, seconds each
   cargo xtask reproduce hu-2021/low-rank-completion      one claim
   cargo xtask reproduce resnet-global-minimum --set width=256    the same with another width
+  cargo xtask reproduce --scale paper --launcher slurm --array 32 --time 4:00:00    on a cluster
   cargo xtask explain low-rank-completion                what it says and how it is tested
   cargo xtask kernel --help                              neural tangent kernels of your network and data
   cargo xtask predict --help                             what such a network learns, in closed form
@@ -85,13 +87,16 @@ enum Command {
     /// Run claims with their controls and write the report
     ///
     /// Every finished cell is saved at once: stop with Ctrl-C at any time, and the same command goes on where it
-    /// stopped. The same seed gives the same report.json, byte for byte, on any number of threads.
+    /// stopped. The same seed gives the same report.json, byte for byte, on any number of threads and machines. Processes
+    /// that share --out share the work: no cell is computed by two of them at a time.
     Reproduce {
         #[command(flatten)]
         options: RunOptions,
         /// Compute every cell anew, whatever the store has
         #[arg(long)]
         fresh: bool,
+        #[command(flatten)]
+        elsewhere: LaunchOptions,
     },
     /// List talks and claims, how long they take, and how much of each is in the store
     List {
@@ -107,6 +112,13 @@ enum Command {
     ///
     /// Takes the arguments of the `reproduce` that filled the store. Claims with missing cells are inconclusive.
     Report {
+        #[command(flatten)]
+        options: RunOptions,
+    },
+    /// Say how far a run is, claim by claim, from the store alone
+    ///
+    /// Takes the arguments of the `reproduce` that fills the store. Exit status 0 if every cell is there, 1 if not.
+    Status {
         #[command(flatten)]
         options: RunOptions,
     },
@@ -134,10 +146,11 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
-        Command::Reproduce { options, fresh } => commands::reproduce(options, *fresh),
+        Command::Reproduce { options, fresh, elsewhere } => commands::reproduce(options, *fresh, elsewhere),
         Command::List { options } => commands::list(options),
         Command::Explain { selection } => commands::explain(selection),
         Command::Report { options } => commands::report(options),
+        Command::Status { options } => commands::status(options),
         Command::Kernel(options) => commands::kernel(options),
         Command::Predict(options) => commands::predict(options),
         Command::Theory(theory) => commands::theory(theory),

@@ -10,7 +10,7 @@ use overparam_eval::claim::Scale;
 use overparam_eval::inputs::Inputs;
 use overparam_eval::registry::Task;
 use overparam_eval::report::Command;
-use overparam_eval::runner::Request;
+use overparam_eval::runner::{Request, Shard};
 use overparam_eval::store::Store;
 
 use crate::select;
@@ -55,6 +55,72 @@ pub(crate) struct RunOptions {
     /// Print a JSON object a line on standard output instead: progress, verdicts, where the report is
     #[arg(long)]
     json: bool,
+}
+
+/// Where the cells are computed.
+#[derive(Args)]
+pub(crate) struct LaunchOptions {
+    /// Compute only the K-th of N parts, and no report: for any scheduler. `report` writes the report
+    #[arg(long, value_name = "K/N", conflicts_with = "launcher", help_heading = "Many machines")]
+    pub(crate) shard: Option<Shard>,
+    /// Submit the cells as an array of jobs, and the report as the job that follows; --out is shared by the nodes
+    #[arg(long, value_enum, help_heading = "Many machines")]
+    pub(crate) launcher: Option<Launcher>,
+    /// How many tasks [default: 8]
+    #[arg(long, value_name = "N", requires = "launcher", help_heading = "Many machines",
+        value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    array: Option<u32>,
+    /// The partition, as sbatch takes it
+    #[arg(long, value_name = "P", requires = "launcher", help_heading = "Many machines")]
+    partition: Option<String>,
+    /// The account
+    #[arg(long, value_name = "A", requires = "launcher", help_heading = "Many machines")]
+    account: Option<String>,
+    /// The time limit of a task, for example 2:00:00
+    #[arg(long, value_name = "T", requires = "launcher", help_heading = "Many machines")]
+    time: Option<String>,
+    /// The memory of a task, for example 2G
+    #[arg(long, value_name = "M", requires = "launcher", help_heading = "Many machines")]
+    mem: Option<String>,
+    /// Another argument of sbatch, for example --sbatch-arg=--constraint=avx512; may be given again
+    #[arg(
+        long,
+        value_name = "ARG",
+        requires = "launcher",
+        allow_hyphen_values = true,
+        help_heading = "Many machines"
+    )]
+    sbatch_arg: Vec<String>,
+    /// Print the scripts instead of submitting them
+    #[arg(long, requires = "launcher", help_heading = "Many machines")]
+    pub(crate) dry_run: bool,
+}
+
+/// A scheduler.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Launcher {
+    /// SLURM's sbatch
+    Slurm,
+}
+
+impl LaunchOptions {
+    /// How many shards.
+    pub(crate) fn array(&self) -> u32 {
+        self.array.unwrap_or(8)
+    }
+
+    /// Arguments of sbatch, each one word.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let named = [
+            ("partition", &self.partition),
+            ("account", &self.account),
+            ("time", &self.time),
+            ("mem", &self.mem),
+        ];
+        let named =
+            named.into_iter().filter_map(|(name, value)| Some(format!("--{name}={}", value.as_ref()?)));
+        named.chain(self.sbatch_arg.iter().cloned()).collect()
+    }
 }
 
 /// Who listens.

@@ -46,6 +46,21 @@ pub(crate) fn duration(seconds: f64) -> String {
     }
 }
 
+/// Seconds since 1970 as date and time.
+pub(crate) fn utc(seconds: u64) -> String {
+    let (day, second) = (seconds / 86_400, seconds % 86_400);
+    // Years begin in March, so that the leap day is the last of one; 400 of them have 146,097 days.
+    let day = day + 719_468;
+    let (era, of_era) = (day / 146_097, day % 146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let date = of_year - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    let (hour, minute) = (second / 3_600, second / 60 % 60);
+    format!("{}-{month:02}-{date:02} {hour:02}:{minute:02}:{:02}", 400 * era + year + next, second % 60)
+}
+
 /// Breaks text at spaces into lines of at most `width` characters, each after the first indented.
 pub(crate) fn wrap(text: &str, indent: usize, width: usize) -> String {
     let mut lines = vec![String::new()];
@@ -66,12 +81,27 @@ pub(crate) fn wrap(text: &str, indent: usize, width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{duration, wrap};
+    use super::{duration, utc, wrap};
 
     #[test]
     fn text_wraps_at_words() {
         assert_eq!(wrap("one two three", 2, 9), "one two\n  three");
         assert_eq!(wrap("unbreakablylong word", 2, 9), "unbreakablylong\n  word");
+    }
+
+    #[test]
+    fn times_are_those_of_the_calendar() {
+        // By `date --utc --date=@N`.
+        for (seconds, text) in [
+            (0, "1970-01-01 00:00:00"),
+            (951_782_399, "2000-02-28 23:59:59"),
+            (951_782_400, "2000-02-29 00:00:00"),
+            (1_709_251_199, "2024-02-29 23:59:59"),
+            (1_735_689_599, "2024-12-31 23:59:59"),
+            (4_107_542_400, "2100-03-01 00:00:00"),
+        ] {
+            assert_eq!(utc(seconds), text);
+        }
     }
 
     #[test]

@@ -9,8 +9,8 @@
 //! | [`claim`] | the trait, what it may draw on, scales and sources |
 //! | [`check`] | one comparison of theory and measurement; the verdict |
 //! | [`registry`] | claims of any type behind one object-safe trait |
-//! | [`runner`] | cells in parallel, deterministic, interruptible |
-//! | [`store`] | one file a finished cell: atomic, keyed, checksummed |
+//! | [`runner`] | cells in parallel, in one process or in many that share a store; deterministic, interruptible |
+//! | [`store`] | one file a finished cell: atomic, keyed, checksummed; who computes a cell |
 //! | [`stats`] | estimates with intervals, slopes, rank correlation, paired comparison |
 //! | [`data`] | embedded digits; ratings and IDX readers |
 //! | [`changes`] | another value for a field of every cell |

@@ -8,7 +8,6 @@ mod formula;
 mod html;
 mod tidy;
 
-use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -22,6 +21,7 @@ use crate::claim::{About, CellError, Scale, Talk};
 use crate::figure::{Figure, PngError};
 use crate::registry::{AnyClaim, RawRun};
 use crate::runner::ClaimRuns;
+use crate::store::replace;
 use crate::table::Table;
 
 /// Version of the schema of `report.json`, which `docs/report.schema.json` describes. A field more keeps the number; a
@@ -47,8 +47,8 @@ impl Command {
     }
 }
 
-/// In single quotes if a shell would read more than a word into it.
-fn quoted(word: &str) -> String {
+/// The word as a POSIX shell takes it: in single quotes if it would otherwise read more than a word into it.
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./=,:+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
@@ -276,7 +276,8 @@ impl Report {
     pub fn write(&self, directory: &Path, facts: &RunFacts) -> Result<(), ReportError> {
         let write = |name: PathBuf, content: &[u8]| {
             let path = directory.join(name);
-            replace(&path, content).map_err(|source| ReportError::File { path, source })
+            // Not flushed to disk: made again from the store at any time.
+            replace(&path, content, false).map_err(|source| ReportError::File { path, source })
         };
         write("report.json".into(), pretty(self).as_bytes())?;
         write("run.json".into(), pretty(facts).as_bytes())?;
@@ -303,16 +304,6 @@ fn pretty(value: &impl Serialize) -> String {
     // Through a value, so that object keys are sorted and the text does not depend on a struct's field order.
     let value = serde_json::to_value(value).unwrap_or(Value::Null);
     format!("{value:#}\n")
-}
-
-fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)?;
-    }
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.tmp", std::process::id()));
-    fs::write(&beside, content)?;
-    fs::rename(&beside, path)
 }
 
 #[cfg(test)]

@@ -1,20 +1,30 @@
 //! Runs the cells of claims in parallel, each from its own streams, each saved as soon as it is finished.
+//!
+//! Any number of processes may run the same request, or shards of it, on one store: a cell is computed by the one that
+//! holds its lease, and the others take its result.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+mod grid;
+mod shard;
+mod status;
+mod work;
+
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
 
 use serde_json::Value;
 
 use crate::changes::Changes;
-use crate::claim::{About, CellError, Context, Plan, Scale};
+use crate::claim::{About, CellError, Plan, Scale};
 use crate::inputs::Inputs;
 use crate::registry::{AnyClaim, RawRun, Task};
-use crate::store::{Key, Lookup, Record, Store, StoreError};
+use crate::store::{Key, Lookup, Store, StoreError};
+
+use grid::{Found, Grid};
+
+pub use shard::{Shard, ShardError, ShardRuns};
+pub use status::{ClaimStatus, InProgress, status};
 
 /// What to run.
 #[derive(Clone)]
@@ -74,6 +84,8 @@ pub trait Observer {
     fn planned(&self, _claim: usize, _about: &About, _cells: usize, _cached: usize, _cost_left: f64) {}
     /// A file of the store is not trusted; its cell is computed again.
     fn rejected(&self, _path: &Path, _reason: &str) {}
+    /// Nothing is left but this many cells that other processes are at work on.
+    fn waiting(&self, _cells: usize) {}
     /// A cell is finished, well or not.
     fn finished(&self, _claim: usize, _cost_left: f64, _seconds: f64, _error: Option<&CellError>) {}
 }
@@ -129,15 +141,16 @@ pub enum RunError {
 /// How much of a claim is in the store already: (cached, all) distinct cells.
 pub fn cached(request: &Request, claim: usize, store: &Store) -> (usize, usize) {
     let grid = Grid::of(request, claim);
-    let found = |task: &&Task| matches!(store.get(&request.key(claim, &task.cell)), Lookup::Found(_));
+    let found = |task: &&Task| is_stored(request, claim, &task.cell, store);
     (grid.distinct.values().filter(found).count(), grid.distinct.len())
 }
 
 /// Runs every cell of the request that the store does not have, and returns all of them.
 ///
-/// Cells run on a pool of their own, expensive ones first; each result is written to the store at once. When `stop`
-/// turns true no further cell starts and the call returns [`RunError::Interrupted`]; cells in flight are abandoned.
-/// A cell that panics or returns an error is a failure of its claim, not of the run.
+/// Cells run on a pool of their own, expensive ones first; each result is written to the store at once. A cell that
+/// another process is at work on is left to it; the call waits for its result, or takes over if that process is gone.
+/// When `stop` turns true no further cell starts and the call returns [`RunError::Interrupted`]; cells in flight are
+/// abandoned. A cell that panics or returns an error is a failure of its claim, not of the run.
 ///
 /// # Errors
 /// See [`RunError`].
@@ -147,168 +160,63 @@ pub fn run(
     observer: &dyn Observer,
     stop: &Arc<AtomicBool>,
 ) -> Result<Vec<ClaimRuns>, RunError> {
-    let Found { grids, mut results, mut todo } = look_up(request, store, observer);
-    let cached: Vec<usize> = results.iter().map(BTreeMap::len).collect();
-    let total: usize = grids.iter().map(|g| g.distinct.len()).sum();
-    let mut finished: usize = cached.iter().sum();
-    // Longest first, so that no long cell starts when all others are done. The order does not change any result.
-    todo.sort_by(|a, b| b.1.cost.total_cmp(&a.1.cost));
-    let mut cost_left: Vec<f64> = vec![0.0; grids.len()];
-    todo.iter().for_each(|(claim, task)| cost_left[*claim] += task.cost);
+    let mut found = Found::look_up(request, store, observer, &|_, _| true);
+    let cached = found.counts();
+    work::compute(request, store, observer, stop, &mut found)?;
+    Ok(found.collect(request, &cached))
+}
 
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(request.threads)
-        .build()
-        .map_err(|e| RunError::Threads { threads: request.threads, reason: e.to_string() })?;
-    let (sender, receiver) = mpsc::channel();
-    let mut waiting = todo.len();
-    for (claim, task) in todo {
-        let (sender, request, store, stop) =
-            (sender.clone(), request.clone(), store.clone(), Arc::clone(stop));
-        // FIFO keeps the order of the sort; `spawn` would run the newest first.
-        pool.spawn_fifo(move || {
-            if !stop.load(Ordering::Relaxed) {
-                let (result, saved) = compute(&request, claim, &task.cell, &store);
-                // The receiver is gone only when the run was stopped, and then nobody waits for this result.
-                let _ = sender.send((claim, task, result, saved));
-            }
-        });
-    }
-    drop(sender);
+/// Runs the cells of one shard that the store does not have: cells only, nothing is judged.
+///
+/// Which cells are a shard's follows from the request and the number of shards alone, never from the store, which other
+/// shards are writing to; see [`Shard`].
+///
+/// # Errors
+/// See [`RunError`], whose counts are then those of the shard.
+pub fn run_shard(
+    request: &Request,
+    shard: Shard,
+    store: &Store,
+    observer: &dyn Observer,
+    stop: &Arc<AtomicBool>,
+) -> Result<ShardRuns, RunError> {
+    let parts = shard::Parts::of(request, shard.count());
+    let mut found =
+        Found::look_up(request, store, observer, &|claim, cell| parts.owner(claim, cell) == shard.index());
+    let cached = found.counts();
+    work::compute(request, store, observer, stop, &mut found)?;
+    let mine = found.collect(request, &cached);
+    Ok(ShardRuns {
+        cells: mine.iter().map(|claim| claim.cells).sum(),
+        cached: cached.iter().sum(),
+        failures: mine.into_iter().map(|claim| (claim.about, claim.failures)).collect(),
+        remaining: status::remaining(request, store),
+    })
+}
 
-    while waiting > 0 {
-        let (claim, task, result, saved) = match receiver.recv_timeout(Duration::from_millis(50)) {
-            Ok(message) => message,
-            Err(RecvTimeoutError::Timeout) if !stop.load(Ordering::Relaxed) => continue,
-            Err(_) => {
-                // Leaks the pool instead of waiting for the cells in flight; the process is about to end.
-                std::mem::forget(pool);
-                return Err(RunError::Interrupted { finished, total });
-            }
-        };
-        saved?;
-        waiting -= 1;
-        finished += usize::from(result.is_ok());
-        cost_left[claim] -= task.cost;
-        let seconds = result.as_ref().map_or(0.0, |r| r.seconds);
-        observer.finished(claim, cost_left[claim], seconds, result.as_ref().err());
-        results[claim].insert(task.cell.to_string(), result);
-    }
-    Ok(finish(request, &grids, &results, &cached))
+/// The shards, counted from 1, that have cells which the store does not have.
+pub fn unfinished_shards(request: &Request, count: u32, store: &Store) -> Vec<u32> {
+    let parts = shard::Parts::of(request, count);
+    let missing = |claim: usize, cell: &Value| request.fresh || !is_stored(request, claim, cell, store);
+    let mut shards: Vec<u32> =
+        parts.iter().filter(|(claim, cell, _)| missing(*claim, cell)).map(|(_, _, owner)| owner).collect();
+    shards.sort_unstable();
+    shards.dedup();
+    shards
 }
 
 /// Everything the store has for the request, nothing computed: missing cells are failures of their claim.
 pub fn collect(request: &Request, store: &Store, observer: &dyn Observer) -> Vec<ClaimRuns> {
-    let Found { grids, mut results, todo } = look_up(request, store, observer);
-    let cached: Vec<usize> = results.iter().map(BTreeMap::len).collect();
-    for (claim, task) in todo {
-        results[claim].insert(task.cell.to_string(), Err(CellError("not in the store yet".to_owned())));
+    let mut found = Found::look_up(request, store, observer, &|_, _| true);
+    let cached = found.counts();
+    for (claim, task) in std::mem::take(&mut found.todo) {
+        let error = store.failure(&request.key(claim, &task.cell));
+        let error = error.unwrap_or_else(|| "not in the store yet".to_owned());
+        found.results[claim].insert(task.cell.to_string(), Err(CellError(error)));
     }
-    finish(request, &grids, &results, &cached)
+    found.collect(request, &cached)
 }
 
-type Results = BTreeMap<String, Result<Record, CellError>>;
-
-/// The cells of a request, split into what the store has and what is to be done.
-struct Found {
-    grids: Vec<Grid>,
-    results: Vec<Results>,
-    todo: Vec<(usize, Task)>,
-}
-
-fn look_up(request: &Request, store: &Store, observer: &dyn Observer) -> Found {
-    let grids: Vec<Grid> = (0..request.claims.len()).map(|claim| Grid::of(request, claim)).collect();
-    let mut results: Vec<Results> = vec![BTreeMap::new(); grids.len()];
-    let mut todo: Vec<(usize, Task)> = Vec::new();
-    for (claim, grid) in grids.iter().enumerate() {
-        let mut cost_left = 0.0;
-        for (text, task) in &grid.distinct {
-            let looked_up =
-                if request.fresh { Lookup::Missing } else { store.get(&request.key(claim, &task.cell)) };
-            if let Lookup::Rejected { path, reason } = &looked_up {
-                observer.rejected(path, reason);
-            }
-            if let Lookup::Found(record) = looked_up {
-                results[claim].insert(text.clone(), Ok(record));
-            } else {
-                cost_left += task.cost;
-                todo.push((claim, task.clone()));
-            }
-        }
-        let about = request.claims[claim].0.about();
-        observer.planned(claim, &about, grid.distinct.len(), results[claim].len(), cost_left);
-    }
-    Found { grids, results, todo }
-}
-
-fn finish(request: &Request, grids: &[Grid], results: &[Results], cached: &[usize]) -> Vec<ClaimRuns> {
-    let claims = request.claims.iter().zip(grids).zip(results).zip(cached);
-    claims.map(|((((any, _), grid), results), cached)| grid.collect(any.about(), results, *cached)).collect()
-}
-
-fn compute(
-    request: &Request,
-    claim: usize,
-    cell: &Value,
-    store: &Store,
-) -> (Result<Record, CellError>, Result<(), StoreError>) {
-    let any = request.claims[claim].0;
-    let text = cell.to_string();
-    let context = Context::new(request.master_seed, any.about().id, &text, &request.inputs);
-    let start = Instant::now();
-    let result = catch_unwind(AssertUnwindSafe(|| any.run(cell, &context)))
-        .unwrap_or_else(|panic| Err(CellError(format!("panicked: {}", panic_message(panic.as_ref())))));
-    let result = result.map(|outcome| Record { outcome, seconds: start.elapsed().as_secs_f64() });
-    let saved = match &result {
-        Ok(record) => store.put(&request.key(claim, cell), record),
-        Err(_) => Ok(()),
-    };
-    (result, saved)
-}
-
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
-}
-
-/// A claim's cells: the two grids in order, and each distinct cell once.
-struct Grid {
-    runs: Vec<Value>,
-    control: Vec<Value>,
-    distinct: BTreeMap<String, Task>,
-}
-
-impl Grid {
-    fn of(request: &Request, claim: usize) -> Self {
-        let [runs, control] = request.tasks(claim);
-        let cells = |tasks: &[Task]| tasks.iter().map(|t| t.cell.clone()).collect();
-        Self {
-            runs: cells(&runs),
-            control: cells(&control),
-            distinct: runs.into_iter().chain(control).map(|t| (t.cell.to_string(), t)).collect(),
-        }
-    }
-
-    fn collect(&self, about: About, results: &Results, cached: usize) -> ClaimRuns {
-        let outcomes = |cells: &[Value]| -> Vec<RawRun> {
-            let outcome = |cell: &Value| match results.get(&cell.to_string()) {
-                Some(Ok(record)) => Some(RawRun { cell: cell.clone(), outcome: record.outcome.clone() }),
-                _ => None,
-            };
-            cells.iter().filter_map(outcome).collect()
-        };
-        let failures = self.distinct.iter().filter_map(|(text, task)| {
-            let error = results.get(text)?.as_ref().err()?;
-            Some((task.cell.clone(), error.clone()))
-        });
-        ClaimRuns {
-            about,
-            runs: outcomes(&self.runs),
-            control: outcomes(&self.control),
-            failures: failures.collect(),
-            seconds: results.values().flatten().map(|r| r.seconds).sum(),
-            cells: self.distinct.len(),
-            cached,
-        }
-    }
+fn is_stored(request: &Request, claim: usize, cell: &Value, store: &Store) -> bool {
+    matches!(store.get(&request.key(claim, cell)), Lookup::Found(_))
 }

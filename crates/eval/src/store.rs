@@ -3,16 +3,29 @@
 //! A cell's key is the BLAKE3 hash of (format, claim, master seed, cell, fingerprint of the code). The file
 //! `<store>/<talk>/<claim>/<key>.json` has two lines: a header that repeats the key's parts and the checksum of the
 //! second line, and the outcome. A file that is truncated, altered, or belongs to something else is [`Lookup::Rejected`]
-//! with the reason; the caller recomputes. Two processes that write the same cell write the same bytes, and a rename
+//! with the reason; the caller recomputes. Two processes that write the same cell write the same outcome, and a rename
 //! replaces a file in one step, so a reader never sees half of one.
+//!
+//! Beside it may stand `<key>.lease`, while a process computes the cell, and `<key>.failed`, in the same two lines, with
+//! the error of the last attempt if there is no outcome.
+
+mod holder;
+mod lease;
 
 use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use holder::Holder;
+pub use lease::Patience;
+pub(crate) use lease::{Leases, Sign};
 
 const FORMAT: &str = "overparam-cell 1";
 
@@ -86,12 +99,19 @@ pub struct StoreError {
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
+    patience: Patience,
 }
 
 impl Store {
     /// The store in this directory, which need not exist yet.
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), patience: Patience::default() }
+    }
+
+    /// With other times for leases. All processes that share a store need the same.
+    #[must_use]
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
     }
 
     /// The directory.
@@ -104,18 +124,35 @@ impl Store {
         self.root.join(&key.claim).join(format!("{}.json", key.hash()))
     }
 
+    pub(crate) fn lease_path(&self, key: &Key) -> PathBuf {
+        self.path(key).with_extension("lease")
+    }
+
+    fn failure_path(&self, key: &Key) -> PathBuf {
+        self.path(key).with_extension("failed")
+    }
+
     /// Looks a result up and checks everything that can be checked.
     pub fn get(&self, key: &Key) -> Lookup {
-        let path = self.path(key);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Lookup::Missing,
-            Err(e) => return Lookup::Rejected { path, reason: e.to_string() },
-        };
-        match parse(&text, key) {
-            Ok(record) => Lookup::Found(record),
-            Err(reason) => Lookup::Rejected { path, reason },
+        lookup(self.path(key), key)
+    }
+
+    /// Why the last attempt at a cell had no outcome, if that is known and there is none since.
+    pub fn failure(&self, key: &Key) -> Option<String> {
+        match lookup(self.failure_path(key), key) {
+            Lookup::Found(Record { outcome: Value::String(error), .. }) => Some(error),
+            _ => None,
         }
+    }
+
+    /// Who is at work on a cell, if anyone.
+    pub(crate) fn held(&self, key: &Key) -> Option<Sign> {
+        lease::sign(&self.lease_path(key), self.patience)
+    }
+
+    /// When a result was written, if it is there.
+    pub fn written(&self, key: &Key) -> Option<SystemTime> {
+        fs::metadata(self.path(key)).ok()?.modified().ok()
     }
 
     /// Writes a result: beside its place, flushed to disk, then renamed.
@@ -123,25 +160,71 @@ impl Store {
     /// # Errors
     /// If the directory or the file cannot be written; nothing half-written is left in the result's place.
     pub fn put(&self, key: &Key, record: &Record) -> Result<(), StoreError> {
-        static COUNTER: AtomicU64 = AtomicU64::new(0);
-        let path = self.path(key);
-        let unique = format!("{}.{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
-        let beside = path.with_extension(format!("{unique}.tmp"));
-        let write = || -> io::Result<()> {
-            if let Some(directory) = path.parent() {
-                fs::create_dir_all(directory)?;
-            }
-            let mut file = File::create(&beside)?;
-            file.write_all(render(key, record).as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&beside, &path)
-        };
-        write().map_err(|source| {
-            // The partial file is of no use to anyone; if it cannot be removed either, the first error says more.
-            let _ = fs::remove_file(&beside);
-            StoreError { path: path.clone(), source }
-        })
+        write(self.path(key), &render(key, record))?;
+        // Out of date; where it stays, the result counts.
+        let _ = fs::remove_file(self.failure_path(key));
+        Ok(())
     }
+
+    /// Writes down that a cell has no outcome, and why. The next run tries again.
+    ///
+    /// # Errors
+    /// As [`Store::put`].
+    pub fn put_failure(&self, key: &Key, error: &str) -> Result<(), StoreError> {
+        let record = Record { outcome: Value::String(error.to_owned()), seconds: 0.0 };
+        write(self.failure_path(key), &render(key, &record))
+    }
+}
+
+/// A name beside `path` that no other process on any machine uses, nor this one again.
+pub(crate) fn beside(path: &Path, kind: &str) -> PathBuf {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    // Machines that share a folder have processes of the same number: a random part tells them apart.
+    static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
+    let mut name = path.as_os_str().to_owned();
+    let (process, count) = (*PROCESS, COUNTER.fetch_add(1, Ordering::Relaxed));
+    name.push(format!(".{}-{process:016x}-{count}.{kind}", std::process::id()));
+    PathBuf::from(name)
+}
+
+fn lookup(path: PathBuf, key: &Key) -> Lookup {
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Lookup::Missing,
+        Err(e) => return Lookup::Rejected { path, reason: e.to_string() },
+    };
+    match parse(&text, key) {
+        Ok(record) => Lookup::Found(record),
+        Err(reason) => Lookup::Rejected { path, reason },
+    }
+}
+
+fn write(path: PathBuf, text: &str) -> Result<(), StoreError> {
+    replace(&path, text.as_bytes(), true).map_err(|source| StoreError { path, source })
+}
+
+/// Writes a file beside its place, flushes it to disk if asked, and renames it: readers see the old one or the new one,
+/// whole.
+///
+/// # Errors
+/// If the folder or the file cannot be written; nothing half-written is left.
+pub(crate) fn replace(path: &Path, content: &[u8], flush: bool) -> io::Result<()> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    let partial = beside(path, "tmp");
+    let written = File::create_new(&partial).and_then(|mut file| {
+        file.write_all(content)?;
+        if flush {
+            file.sync_all()?;
+        }
+        fs::rename(&partial, path)
+    });
+    if written.is_err() {
+        // The partial file is of no use to anyone; if it cannot be removed either, the first error says more.
+        let _ = fs::remove_file(&partial);
+    }
+    written
 }
 
 fn render(key: &Key, record: &Record) -> String {

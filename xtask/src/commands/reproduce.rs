@@ -13,32 +13,48 @@ use overparam_eval::runner::{self, ClaimRuns, Request, RunError};
 use overparam_eval::table::number;
 use serde_json::json;
 
+use super::{launch, shard};
 use crate::machine;
-use crate::options::{RunOptions, Voice};
+use crate::options::{LaunchOptions, RunOptions, Voice};
 use crate::progress::{event, watch};
 use crate::terminal::{bold, duration, holds, verdict};
 
-/// Runs the selected claims.
-pub(crate) fn reproduce(options: &RunOptions, fresh: bool) -> Result<ExitCode> {
+/// Runs the selected claims: here, a shard of them here, or all of them elsewhere.
+pub(crate) fn reproduce(options: &RunOptions, fresh: bool, elsewhere: &LaunchOptions) -> Result<ExitCode> {
+    if elsewhere.launcher.is_some() {
+        return launch(options, fresh, elsewhere);
+    }
     let request = options.request(fresh)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let handler = Arc::clone(&stop);
-    ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed)).context("cannot watch for Ctrl-C")?;
+    if let Some(part) = elsewhere.shard {
+        return shard(options, &request, part);
+    }
+    let stop = watch_for_stop()?;
     let start = Instant::now();
     let progress = watch(options.voice(), request.threads);
     let runs = runner::run(&request, &options.store(), &*progress, &stop);
     progress.clear();
     match runs {
         Ok(runs) => conclude(options, &request, &runs, start),
-        Err(stopped @ RunError::Interrupted { finished, total }) => {
-            if options.voice() == Voice::Json {
-                event(&json!({"event": "stopped", "finished": finished, "cells": total}));
-            }
-            eprintln!("{stopped}. The same command goes on from there.");
-            Ok(ExitCode::from(130))
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => stopped(options, error),
     }
+}
+
+/// A flag that Ctrl-C and a termination turn on.
+pub(super) fn watch_for_stop() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let handler = Arc::clone(&stop);
+    ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed)).context("cannot watch for Ctrl-C")?;
+    Ok(stop)
+}
+
+/// Says how far a stopped run got; any other error is passed on.
+pub(super) fn stopped(options: &RunOptions, error: RunError) -> Result<ExitCode> {
+    let RunError::Interrupted { finished, total } = error else { return Err(error.into()) };
+    if options.voice() == Voice::Json {
+        event(&json!({"event": "stopped", "finished": finished, "cells": total}));
+    }
+    eprintln!("{error}. The same command goes on from there.");
+    Ok(ExitCode::from(130))
 }
 
 /// Judges what the store has.

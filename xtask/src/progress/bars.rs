@@ -60,6 +60,10 @@ impl Observer for Bars {
         self.say(&rejection(path, reason));
     }
 
+    fn waiting(&self, cells: usize) {
+        self.state.borrow().all.set_message(format!("waiting for {cells} cells at work elsewhere"));
+    }
+
     fn finished(&self, claim: usize, cost_left: f64, _seconds: f64, error: Option<&CellError>) {
         let State { pace, all, claims } = &mut *self.state.borrow_mut();
         pace.finished(claim, cost_left);

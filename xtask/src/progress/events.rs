@@ -32,6 +32,10 @@ impl Observer for Events {
         event(&json!({"event": "rejected", "path": path, "reason": reason}));
     }
 
+    fn waiting(&self, cells: usize) {
+        event(&json!({"event": "waiting", "cells": cells}));
+    }
+
     fn finished(&self, claim: usize, cost_left: f64, seconds: f64, error: Option<&CellError>) {
         let count = &mut self.0.borrow_mut()[claim];
         count.done += 1;

@@ -35,6 +35,10 @@ impl Observer for Lines {
         eprintln!("{}", rejection(path, reason));
     }
 
+    fn waiting(&self, cells: usize) {
+        eprintln!("waiting for {cells} cells that other processes are at work on");
+    }
+
     fn finished(&self, claim: usize, cost_left: f64, _seconds: f64, error: Option<&CellError>) {
         let State { pace, claims } = &mut *self.0.borrow_mut();
         pace.finished(claim, cost_left);

@@ -1,0 +1,129 @@
+//! `reproduce --launcher slurm`: the cells as a job array, the report as the job that follows it.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, anyhow, bail};
+use overparam_eval::runner;
+use serde_json::json;
+
+use crate::options::{LaunchOptions, RunOptions, Voice};
+use crate::progress::event;
+use crate::slurm::Submission;
+
+/// Submits what the store lacks, or prints the scripts.
+pub(crate) fn launch(options: &RunOptions, fresh: bool, launch: &LaunchOptions) -> Result<ExitCode> {
+    let request = options.request(fresh)?;
+    let shards = launch.array();
+    let tasks = runner::unfinished_shards(&request, shards, &options.store());
+    let out = std::path::absolute(&options.out).context("--out")?;
+    let folder = out.join("slurm");
+    let program = std::env::current_exe().context("cannot tell where this program is")?;
+    let copy = folder.join(copy_name(&program)?);
+
+    let command = options.command();
+    let mut words: Vec<String> = command.names.into_iter().chain(command.options).collect();
+    words.extend(["--out".to_owned(), text(&out)?]);
+    let submission = Submission {
+        program: text(&copy)?,
+        folder: text(&std::env::current_dir().context("cannot tell the current folder")?)?,
+        words,
+        fresh,
+        shards,
+        tasks,
+        threads: options.threads,
+        arguments: launch.arguments(),
+    };
+    let array = (!submission.tasks.is_empty()).then(|| submission.array()).transpose()?;
+    let report = submission.report()?;
+    let places = [folder.join("array.sh"), folder.join("report.sh")];
+    if launch.dry_run {
+        if let Some(array) = &array {
+            print!("# sbatch {}\n{array}\n", places[0].display());
+        }
+        let after = array.map_or("", |_| " --dependency=afterany:<the array's job>");
+        print!("# sbatch{after} {}\n{report}", places[1].display());
+        return Ok(ExitCode::SUCCESS);
+    }
+
+    provide(&program, &copy)?;
+    let array_job = match &array {
+        Some(array) => Some(submit(&places[0], array, None)?),
+        None => None,
+    };
+    let report_job = submit(&places[1], &report, array_job.as_deref())?;
+    let left = submission.tasks.len();
+    match options.voice() {
+        Voice::Quiet => {}
+        Voice::Json => event(&json!({
+            "event": "submitted", "array_job": array_job, "tasks": left, "shards": shards, "report_job": report_job
+        })),
+        Voice::Person => {
+            match array_job {
+                Some(job) => {
+                    println!("job {job}: {left} tasks, for the shards of {shards} that have cells left")
+                }
+                None => println!("every cell is in the store"),
+            }
+            println!("job {report_job}: writes {}", out.join("report.html").display());
+            println!("scripts and logs: {}", folder.display());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A name for this very program: jobs run what was submitted, whatever is built while they wait.
+fn copy_name(program: &Path) -> Result<String> {
+    use std::hash::{DefaultHasher, Hasher};
+    let content = fs::read(program).with_context(|| program.display().to_string())?;
+    let mut hasher = DefaultHasher::new();
+    hasher.write(&content);
+    Ok(format!("xtask-{:016x}", hasher.finish()))
+}
+
+/// Puts the program where every node sees it, unless it is there.
+fn provide(program: &Path, copy: &Path) -> Result<()> {
+    if copy.exists() {
+        return Ok(());
+    }
+    let partial = copy.with_extension(format!("{}.tmp", std::process::id()));
+    let put = || {
+        fs::create_dir_all(copy.parent().unwrap_or(copy))?;
+        fs::copy(program, &partial)?;
+        fs::rename(&partial, copy)
+    };
+    put().with_context(|| format!("cannot copy the program to {}", copy.display()))
+}
+
+/// Writes a script, submits it from its folder, where its logs go, and returns the job's number.
+fn submit(script: &Path, content: &str, after: Option<&str>) -> Result<String> {
+    fs::write(script, content).with_context(|| script.display().to_string())?;
+    let mut sbatch = Command::new("sbatch");
+    sbatch.current_dir(script.parent().unwrap_or(script)).arg("--parsable");
+    if let Some(job) = after {
+        // After all tasks, however they ended: a report on what is there, with what is missing, is worth more than a
+        // job that waits for ever for a task that failed.
+        sbatch.arg(format!("--dependency=afterany:{job}"));
+    }
+    let output = match sbatch.arg(script).output() {
+        Ok(output) => output,
+        Err(e) if e.kind() == ErrorKind::NotFound => bail!(
+            "there is no sbatch here: submit from a machine with SLURM's commands. --dry-run prints the scripts, and \
+             --shard K/N serves any other scheduler"
+        ),
+        Err(e) => return Err(e).context("sbatch"),
+    };
+    let said = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        bail!("sbatch refused {}: {}", script.display(), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    // `job` or `job;cluster`.
+    let job = said.trim().split(';').next().unwrap_or_default();
+    if job.is_empty() { Err(anyhow!("sbatch gave no job number: {said:?}")) } else { Ok(job.to_owned()) }
+}
+
+fn text(path: &PathBuf) -> Result<String> {
+    path.to_str().map(str::to_owned).ok_or_else(|| anyhow!("{} is not Unicode", path.display()))
+}

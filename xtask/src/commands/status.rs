@@ -1,0 +1,81 @@
+//! `status`: how far a run is, from the store alone.
+
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+use overparam_eval::runner::{self, ClaimStatus};
+use serde_json::{Value, json};
+
+use crate::options::{RunOptions, Voice};
+use crate::progress::event;
+use crate::terminal::{bold, duration, utc};
+
+/// Prints a line a claim, and what went wrong where.
+pub(crate) fn status(options: &RunOptions) -> Result<ExitCode> {
+    let request = options.request(false)?;
+    let claims = runner::status(&request, &options.store());
+    match options.voice() {
+        Voice::Quiet => {}
+        Voice::Json => claims.iter().for_each(|claim| event(&describe(claim))),
+        Voice::Person => print(&claims),
+    }
+    let all = claims.iter().all(|claim| claim.done == claim.cells);
+    Ok(ExitCode::from(u8::from(!all)))
+}
+
+fn describe(claim: &ClaimStatus) -> Value {
+    let failed = claim.failed.iter().map(|(cell, error)| json!({"cell": cell, "error": error}));
+    let held = claim.in_progress.iter().map(|held| {
+        json!({
+            "cell": held.cell, "host": held.host, "pid": held.pid, "silent_seconds": held.silent.as_secs_f64(),
+            "lost": held.lost
+        })
+    });
+    json!({
+        "event": "status", "claim": claim.about.id, "done": claim.done, "cells": claim.cells,
+        "rejected": claim.rejected, "failed": failed.collect::<Vec<_>>(), "in_progress": held.collect::<Vec<_>>(),
+        "last_write": claim.last_write.map(seconds)
+    })
+}
+
+fn print(claims: &[ClaimStatus]) {
+    let width = claims.iter().map(|claim| claim.about.id.len()).max().unwrap_or(0);
+    println!(
+        "{}",
+        bold(&format!("{:width$}   done  total  failed  in progress  last result (UTC)", "claim"))
+    );
+    for claim in claims {
+        let working = claim.in_progress.iter().filter(|held| !held.lost).count();
+        let last = claim.last_write.map_or_else(|| "none".to_owned(), |time| utc(seconds(time)));
+        println!(
+            "{:width$}  {:>5}  {:>5}  {:>6}  {working:>11}  {last}",
+            claim.about.id,
+            claim.done,
+            claim.cells,
+            claim.failed.len()
+        );
+    }
+    for claim in claims {
+        for (cell, error) in &claim.failed {
+            println!("{}: failed: {error} ({cell})", claim.about.id);
+        }
+        for held in claim.in_progress.iter().filter(|held| held.lost) {
+            let silent = duration(held.silent.as_secs_f64());
+            println!(
+                "{}: process {} on {} is gone; its last sign of life was {silent} ago ({})",
+                claim.about.id, held.pid, held.host, held.cell
+            );
+        }
+        if claim.rejected > 0 {
+            println!("{}: {} results are damaged and will be computed again", claim.about.id, claim.rejected);
+        }
+    }
+    let sum = |count: fn(&ClaimStatus) -> usize| claims.iter().map(count).sum::<usize>();
+    println!("{} of {} cells are in the store", sum(|claim| claim.done), sum(|claim| claim.cells));
+}
+
+/// Since 1970; before it, 0.
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
