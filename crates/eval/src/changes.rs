@@ -79,7 +79,10 @@ impl Changes {
             let unchanged: Vec<&str> =
                 claims.iter().filter(|(_, cells)| lacks(cells)).map(|(id, _)| *id).collect();
             if !unchanged.is_empty() {
-                lines.push(format!("--set {field} changes nothing in {}: no such field", unchanged.join(", ")));
+                lines.push(format!(
+                    "--set {field} changes nothing in {}: no such field",
+                    unchanged.join(", ")
+                ));
             }
         }
         Ok(lines)

@@ -14,18 +14,18 @@
 //! *Dense layer* `f' = w/sqrt(n) W phi + b B`, `W, B ~ N(0, 1)`. Averaging over `W` and `B`, and adding the gradients with
 //! respect to `W` (which is `phi`), to `B`, and to everything below (through `W`, whose square averages to `w^2`):
 //!
-//! ```text
-//! k'     = w^2 k + b^2
-//! Theta' = w^2 k + b^2 + w^2 Theta = k' + w^2 Theta.
-//! ```
+#![doc = overparam_formula::formula!(
+    "k'     = w^2 k + b^2"
+    "Theta' = w^2 k + b^2 + w^2 Theta = k' + w^2 Theta."
+)]
 //!
 //! *Nonlinearity* `phi` on the Gaussian pair `(u, v)` with covariance `[[q_x, k], [k, q_y]]`; the chain rule multiplies
 //! gradients by `phi'`, independent of them in the limit:
 //!
-//! ```text
-//! k'     = E[phi(u) phi(v)]
-//! Theta' = Theta E[phi'(u) phi'(v)].
-//! ```
+#![doc = overparam_formula::formula!(
+    "k'     = E[phi(u) phi(v)]"
+    "Theta' = Theta E[phi'(u) phi'(v)]."
+)]
 //!
 //! From `k = x.y/d`, `Theta = 0` at the input these two steps give every fully connected network (Neal 1996; Jacot, Gabriel,
 //! Hongler 2018; Lee et al. 2018, 2019). The other layers:
