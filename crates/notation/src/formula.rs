@@ -1,11 +1,14 @@
 //! From a formula's text to its pieces.
 
+mod item;
 mod signs;
 mod token;
 
 use crate::greek::greek;
-use crate::markup::{element, leaf, mi, mo, over, row, space};
-use signs::{FUNCTIONS, LIMITS, RELATIONS, raised, sign};
+use crate::markup::{element, leaf, mi, mo, over, row};
+use item::Kind;
+pub(crate) use item::{Item, join};
+use signs::{FUNCTIONS, LIMITS, raised, sign};
 use token::{Token, tokens};
 
 /// The pieces of a formula in one line.
@@ -20,50 +23,6 @@ pub(crate) fn parse(text: &str) -> Vec<Item> {
         }
     }
     items
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Factor,
-    Operator,
-    Words,
-    Stroke,
-}
-
-/// A piece that scripts and fractions take as a whole.
-pub(crate) struct Item {
-    kind: Kind,
-    markup: String,
-    /// Without the brackets that a fraction, a root or a script makes superfluous.
-    bare: Option<String>,
-    /// The words, while they are words alone.
-    words: Option<String>,
-    /// A letter and the digits that index it, where a power may still follow.
-    indexed: Option<(String, String)>,
-    /// The single letter that it is, `dt` being `d`.
-    letter: Option<char>,
-    relation: bool,
-    space: bool,
-}
-
-impl Item {
-    fn new(kind: Kind, markup: String, space: bool) -> Self {
-        Self { kind, markup, bare: None, words: None, indexed: None, letter: None, relation: false, space }
-    }
-
-    fn operator(text: &str, space: bool) -> Self {
-        let relation = RELATIONS.contains(&text);
-        Self { relation, ..Self::new(Kind::Operator, mo(text), space) }
-    }
-
-    fn inside(&self) -> &str {
-        self.bare.as_ref().unwrap_or(&self.markup)
-    }
-
-    /// Whether it says that two sides are equal, or which is larger, or what becomes of one.
-    pub(crate) fn is_relation(&self) -> bool {
-        self.relation
-    }
 }
 
 struct Parser<'a> {
@@ -109,32 +68,41 @@ impl Parser<'_> {
 
     fn item(&mut self) -> Item {
         let Some(token) = self.next().cloned() else { return Item::operator("", false) };
-        let mut item = match token.text.as_str() {
-            "sqrt" => {
-                let inner = self.item();
-                Item::new(Kind::Factor, element("msqrt", inner.inside()), token.space)
-            }
-            "(" => self.group("(", ")", ")", &token),
-            "[" => self.group("[", "]", "]", &token),
-            "{" => self.group("{", "}", "}", &token),
-            "<" if token.opens => self.group("\u{27e8}", ">", "\u{27e9}", &token),
-            "|" if token.opens => self.group("|", "|", "|", &token),
-            "||" if token.opens => self.group("\u{2016}", "||", "\u{2016}", &token),
-            "/" => Item::new(Kind::Stroke, mo("/"), token.space),
-            _ => self.atom(&token),
-        };
+        let mut item = self.piece(&token);
+        if item.fraction && self.peek().is_none_or(|t| !["_", "^", "!"].contains(&t.text.as_str())) {
+            item.markup = item.inside().to_owned();
+        }
         self.scripts(&mut item, &token);
-        let name = item.kind == Kind::Factor && token.text.starts_with(char::is_alphabetic);
         // A name and the arguments that touch it are one: `B(d, k)`, `E[u v]`, `tr(B)^2`, `N(0, I)(w)`.
-        while name
-            && token.text != "sqrt"
-            && self.peek().is_some_and(|t| ["(", "["].contains(&t.text.as_str()) && !t.space)
-        {
-            let arguments = self.item();
+        let name = item.kind == Kind::Factor && token.text.starts_with(char::is_alphabetic);
+        let touches =
+            |t: &&Token| name && token.text != "sqrt" && ["(", "["].contains(&t.text.as_str()) && !t.space;
+        while let Some(open) = self.peek().filter(touches).cloned() {
+            self.at += 1;
+            let mut arguments = self.piece(&open);
+            self.scripts(&mut arguments, &open);
             item.markup += &arguments.markup;
             item.bare = Some(row(&item.markup));
         }
         item
+    }
+
+    /// What a token begins, without scripts.
+    fn piece(&mut self, token: &Token) -> Item {
+        match token.text.as_str() {
+            "sqrt" => {
+                let inner = self.item();
+                Item::new(Kind::Factor, element("msqrt", inner.inside()), token.space)
+            }
+            "(" => self.group("(", ")", ")", token),
+            "[" => self.group("[", "]", "]", token),
+            "{" => self.group("{", "}", "}", token),
+            "<" if token.opens => self.group("\u{27e8}", ">", "\u{27e9}", token),
+            "|" if token.opens => self.group("|", "|", "|", token),
+            "||" if token.opens => self.group("\u{2016}", "||", "\u{2016}", token),
+            "/" => Item::new(Kind::Stroke, mo("/"), token.space),
+            _ => self.atom(token),
+        }
     }
 
     fn group(&mut self, open: &str, close: &str, shown: &str, token: &Token) -> Item {
@@ -143,7 +111,8 @@ impl Parser<'_> {
         let inside = join(&items);
         let markup = row(&(mo(open) + &inside + &closed));
         let bare = ["(", "{"].contains(&open).then(|| row(&inside));
-        Item { bare, ..Item::new(Kind::Factor, markup, token.space) }
+        let fraction = open == "(" && items.len() == 1 && inside.starts_with("<mfrac>");
+        Item { fraction, bare, ..Item::new(Kind::Factor, markup, token.space) }
     }
 
     fn atom(&self, token: &Token) -> Item {
@@ -349,43 +318,6 @@ fn fraction(items: &mut Vec<Item>, denominator: &Item) {
     };
     let below = part(denominator);
     items.push(Item::new(Kind::Factor, element("mfrac", &(above + &below)), space));
-}
-
-/// The items in a row, words set off from symbols, symbols of a product slightly apart.
-pub(crate) fn join(items: &[Item]) -> String {
-    let mut markup = String::new();
-    for (i, item) in items.iter().enumerate() {
-        let form = form(items, i);
-        if let Some(before) = i.checked_sub(1).and_then(|i| items.get(i)) {
-            let wordy = before.kind == Kind::Words || item.kind == Kind::Words;
-            let factors = before.kind != Kind::Operator && item.kind != Kind::Operator;
-            let apart = factors || (wordy && before.markup == mo(",")) || (wordy && form == Some("prefix"));
-            if item.space && apart {
-                markup += &space(if wordy { "0.4em" } else { "0.17em" });
-            }
-        }
-        match form {
-            Some(form) => markup += &item.markup.replacen("<mo>", &format!("<mo form=\"{form}\">"), 1),
-            None => markup += &item.markup,
-        }
-    }
-    markup
-}
-
-/// The form of the operator at `i` where a browser would guess wrong: it does not count words as operands, nor brackets
-/// and relations as what makes a minus a sign.
-fn form(items: &[Item], i: usize) -> Option<&'static str> {
-    let item = items.get(i).filter(|item| item.kind == Kind::Operator)?;
-    let before = i.checked_sub(1).and_then(|i| items.get(i));
-    let after = items.get(i + 1)?;
-    let operand = before.is_some_and(|b| b.kind != Kind::Operator);
-    let touches = item.space && !after.space;
-    let wordy = [before, Some(after)].into_iter().flatten().any(|item| item.kind == Kind::Words);
-    match (["\u{2212}", "+"].iter().any(|s| item.markup == mo(s)), wordy) {
-        (true, _) if !operand || (touches && wordy) => Some("prefix"),
-        (_, true) if operand => Some("infix"),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

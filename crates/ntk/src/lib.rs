@@ -2,8 +2,11 @@
 //!
 //! A network described once ([`Architecture`]) has an infinite-width limit in which, at initialisation, its outputs are a
 //! Gaussian process with covariance `K` (the NNGP kernel) and, under gradient descent, it stays linear in its parameters
-//! with tangent kernel `Theta` (the NTK): `df(x)/dt = -eta sum_i Theta(x, x_i) dL/df(x_i)`. This crate computes both kernels
-//! between any inputs and everything that follows from them in closed form.
+//! with tangent kernel `Theta` (the NTK):
+//!
+#![doc = overparam_formula::formula!("d f(x)/dt = -eta sum_i Theta(x, x_i) dL/df(x_i).")]
+//!
+//! This crate computes both kernels between any inputs and everything that follows from them in closed form.
 //!
 //! # The recursion
 //!

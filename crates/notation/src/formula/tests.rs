@@ -56,6 +56,8 @@ fn scripts_fractions_and_roots() {
         ("dkappa/dk", "frac{{d \u{3ba}}{d k}}"),
         ("a / B(d, k)", "frac{a {B {( d , k )}}}"),
         ("ntk'(p, r) = k'", "sup{ntk \u{2032}}{( p , r )}= sup{k \u{2032}}"),
+        ("(1/m) h(a/b) (c/e)^2", "{frac{1 m}}h {( frac{a b})}sup{{( frac{c e})}2}"),
+        ("d f(x)/dt = dL/df(x)", "frac{{d f {( x )}}{d t}}= frac{{d L}{d f {( x )}}}"),
         ("1/j! x", "frac{1 {j !}}x"),
         ("ds_r/dt", "frac{{sub{{d s}{r}}}{d t}}"),
         ("d loss/dt", "frac{{d 'loss'}{d t}}"),
