@@ -36,9 +36,14 @@ pub fn display(lines: &[&str]) -> String {
     math(&lines.join("; "), &format!("<mtable displaystyle=\"true\">{table}</mtable>"))
 }
 
+/// Fonts whose brackets and roots grow with what they hold, as browsers' own choice often does not.
+const FONTS: &str = "'Latin Modern Math','STIX Two Math','Cambria Math','DejaVu Math TeX Gyre',math";
+
 fn math(text: &str, content: &str) -> String {
     let text = escape(text);
-    format!("<math display=\"block\" alttext=\"{text}\" aria-label=\"{text}\">{content}</math>")
+    format!(
+        "<math display=\"block\" style=\"font-family:{FONTS}\" alttext=\"{text}\" aria-label=\"{text}\">{content}</math>"
+    )
 }
 
 fn cell(side: &str, before: &str, content: &str) -> String {
