@@ -27,13 +27,15 @@ fn code() -> Vec<PathBuf> {
 }
 
 /// What each crate may depend on within the workspace; development dependencies aside.
-const FLOORS: [(&str, &[&str]); 8] = [
-    ("crates/tensor", &[]),
-    ("crates/deep-linear", &["tensor"]),
-    ("crates/ntk", &["tensor"]),
-    ("crates/linearized", &["tensor"]),
-    ("crates/feature-flow", &["tensor"]),
-    ("crates/eval", &["tensor"]),
+const FLOORS: [(&str, &[&str]); 10] = [
+    ("crates/notation", &[]),
+    ("crates/formula", &["notation"]),
+    ("crates/tensor", &["formula"]),
+    ("crates/deep-linear", &["formula", "tensor"]),
+    ("crates/ntk", &["formula", "tensor"]),
+    ("crates/linearized", &["formula", "tensor"]),
+    ("crates/feature-flow", &["formula", "tensor"]),
+    ("crates/eval", &["notation", "formula", "tensor"]),
     ("crates/claims", &["tensor", "deep-linear", "ntk", "linearized", "feature-flow", "eval"]),
     ("xtask", &["claims", "eval", "tensor", "deep-linear", "ntk", "linearized", "feature-flow"]),
 ];

@@ -220,6 +220,11 @@ fn one_assumption_is_changed_from_the_command_line() {
     let message = |set: &str| String::from_utf8_lossy(&run(set).code(2).get_output().stderr).into_owned();
     assert!(message("widht=24").contains("there are architecture, depth, examples, seed, steps, width"));
     assert!(message("width").contains("expected FIELD=VALUE"));
+    // Of two claims one has the field: the other is said to be unchanged.
+    let both = ["list", "resnet-global-minimum", "rank-not-norm", "--set", "width=24"];
+    let output = xtask().args(both).assert().success();
+    let told = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+    assert!(told.contains("warning: --set width changes nothing in hu-2021/rank-not-norm"), "{told}");
     // A value of the wrong type is a cell without an outcome, not a crash.
     let wrong = run("width=wide").code(1);
     let text = String::from_utf8_lossy(&wrong.get_output().stdout).into_owned();

@@ -33,7 +33,7 @@ struct Cli {
 
 const AFTER_HELP: &str = "\
 Examples:
-  cargo xtask reproduce                                  every claim, a few minutes
+  cargo xtask reproduce                                  every claim, about a quarter of an hour
   cargo xtask reproduce --scale smoke                    every claim, seconds each
   cargo xtask reproduce hu-2021/low-rank-completion      one claim
   cargo xtask reproduce resnet-global-minimum --set width=256    the same with another width

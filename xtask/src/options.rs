@@ -8,7 +8,6 @@ use clap::{Args, ValueEnum};
 use overparam_eval::changes::Changes;
 use overparam_eval::claim::Scale;
 use overparam_eval::inputs::Inputs;
-use overparam_eval::registry::Task;
 use overparam_eval::report::Command;
 use overparam_eval::runner::{Request, Shard};
 use overparam_eval::store::Store;
@@ -167,8 +166,12 @@ impl RunOptions {
         };
         // Against the claims' own cells: a field that none of them has would change nothing.
         let own = Request { changes: Changes::none(), ..request.clone() };
-        let tasks: Vec<Task> = (0..own.claims.len()).flat_map(|claim| own.tasks(claim)).flatten().collect();
-        request.changes.check(tasks.iter().map(|task| &task.cell))?;
+        let cells = |claim| own.tasks(claim).into_iter().flatten().map(|task| task.cell).collect();
+        let claims: Vec<_> =
+            own.claims.iter().enumerate().map(|(i, (claim, _))| (claim.about().id, cells(i))).collect();
+        for line in request.changes.check(&claims)? {
+            eprintln!("warning: {line}");
+        }
         Ok(request)
     }
 

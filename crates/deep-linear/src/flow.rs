@@ -4,9 +4,7 @@
 //! `W_{j+1}^T W_{j+1} - W_j W_j^T`. Where these vanish (a *balanced* start), the end matrix obeys an equation of its own,
 //! moved by [`EndToEndFlow`]:
 //!
-//! ```text
-//! dW/dt = - sum_{j=1}^N [W W^T]^((N-j)/N)  grad L(W)  [W^T W]^((j-1)/N)
-//! ```
+#![doc = overparam_formula::formula!("dW/dt = - sum_{j=1}^N [W W^T]^((N-j)/N) grad L(W) [W^T W]^((j-1)/N)")]
 //!
 //! Source: Arora, Cohen, Hazan 2018 (arXiv 1802.06509), theorem 1.
 

@@ -9,16 +9,12 @@
 //! **Balance is conserved.** Under gradient flow `dW_j/dt = -dL/dW_j` every `W_{j+1}^T W_{j+1} - W_j W_j^T` is constant. From a
 //! *balanced* start, where they vanish, the end matrix moves by itself (Arora, Cohen, Hazan 2018, arXiv 1802.06509):
 //!
-//! ```text
-//! dW/dt = - sum_{j=1}^N [W W^T]^((N-j)/N) grad L(W) [W^T W]^((j-1)/N)
-//! ```
+#![doc = overparam_formula::formula!("dW/dt = - sum_{j=1}^N [W W^T]^((N-j)/N) grad L(W) [W^T W]^((j-1)/N)")]
 //!
 //! **Large singular values run away from small ones.** With `W = sum_r s_r u_r v_r^T` (Arora, Cohen, Hu, Luo 2019, arXiv
 //! 1905.13655, theorem 3),
 //!
-//! ```text
-//! ds_r/dt = -N (s_r^2)^(1 - 1/N) <grad L(W), u_r v_r^T>
-//! ```
+#![doc = overparam_formula::formula!("ds_r/dt = -N (s_r^2)^(1 - 1/N) <grad L(W), u_r v_r^T>")]
 //!
 //! At depth 1 all move at the speed of the gradient; deeper, a small one hardly moves and a large one moves fast. From a
 //! small start the directions the data ask for most switch on one after another, and descent stops when few suffice.

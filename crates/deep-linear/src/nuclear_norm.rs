@@ -1,9 +1,9 @@
 //! The convex baseline: certified minimum-nuclear-norm completion.
 //!
-//! ```text
-//! primal:  min ||X||_*    with X_ij = M_ij on the observed entries
-//! dual:    max <Y, M>     with Y zero off the observed entries and ||Y||_2 <= 1
-//! ```
+#![doc = overparam_formula::formula!(
+    "primal:  min ||X||_*    with X_ij = M_ij on the observed entries"
+    "dual:    max <Y, M>     with Y zero off the observed entries and ||Y||_2 <= 1"
+)]
 //!
 //! Every feasible pair satisfies `<Y, M> <= ||X||_*`, so a pair is its own certificate: the *gap*
 //! `||X||_* - <Y, M>` bounds how far `||X||_*` is above the minimum. The returned `X` has the observed entries exactly and
@@ -14,9 +14,7 @@
 //! Douglas-Rachford splitting on a matrix `Z`, with `Z_o` the copy of `Z` whose observed entries are `M`'s and
 //! `shrink` soft-thresholding of singular values at `tau`:
 //!
-//! ```text
-//! Z <- Z + shrink(2 Z_o - Z) - Z_o,      at a fixed point X = Z_o and Y = (Z_o - Z) / tau
-//! ```
+#![doc = overparam_formula::formula!("Z <- Z + shrink(2 Z_o - Z) - Z_o,      at a fixed point X = Z_o and Y = (Z_o - Z) / tau")]
 //!
 //! One SVD an iteration. Close to the solution the map is smooth and contracts slowly; Anderson acceleration of memory
 //! ten, taken back when the residual grows, cuts iterations 3 to 10 times (at 100 x 100 and relative gap 1e-6: tens of

@@ -11,23 +11,17 @@
 //! Let `l = ((W_12 - 1)^2 + (W_21 - 1)^2 + W_22^2) / 2` and `d = sqrt(2 l)`, the length of the error
 //! `(W_12 - 1, W_21 - 1, W_22)`. Suppose `d < 1`; then `W_12 W_21 > 0`, and `det W = W_11 W_22 - W_12 W_21 > 0` reads
 //!
-//! ```text
-//! |W_11| |W_22| > W_12 W_21 > 0.                                                                                (1)
-//! ```
+#![doc = overparam_formula::formula!("|W_11| |W_22| > W_12 W_21 > 0.    (1)")]
 //!
 //! Let `q = (W_12 - 1)^2 + (W_21 - 1)^2 <= d^2`. On the circle of given `q` the product is
 //! `W_12 W_21 = 1 + s + (s^2 - q)/2` with `s` the sum of the two errors, `|s| <= sqrt(2 q)`; it grows with `s > -1`, hence
 //!
-//! ```text
-//! W_12 W_21 >= (1 - sqrt(q/2))^2 if q <= 1/2,     >= (1 - q)/2 if 1/2 <= q < 1,      and |W_22| = sqrt(d^2 - q).   (2)
-//! ```
+#![doc = overparam_formula::formula!("W_12 W_21 >= (1 - sqrt(q/2))^2 if q <= 1/2,    W_12 W_21 >= (1 - q)/2 if 1/2 <= q < 1,    and |W_22| = sqrt(d^2 - q).   (2)")]
 //!
 //! **Norms.** By (1), `|W_11| > W_12 W_21 / |W_22|`. Minimising (2) over `q` (stationary at `q = 2 t^2`, `t^2 + t = d^2`,
 //! while `d^2 <= 3/4`, and at `q = 2 d^2 - 1` beyond) gives
 //!
-//! ```text
-//! |W_11| > (1 - t)^(3/2) t^(-1/2), t = (sqrt(1 + 4 d^2) - 1)/2,  if d^2 <= 3/4;    |W_11| > sqrt(1 - d^2) if 3/4 <= d^2 < 1.
-//! ```
+#![doc = overparam_formula::formula!("|W_11| > (1 - t)^(3/2) t^(-1/2), t = (sqrt(1 + 4 d^2) - 1)/2, if d^2 <= 3/4;    |W_11| > sqrt(1 - d^2) if 3/4 <= d^2 < 1.")]
 //!
 //! Every Schatten norm and quasi-norm is at least the largest singular value, which is at least `|W_11|`. The bound is
 //! at least `1/d - 2 = 1/sqrt(2 l) - 2` (from `W_12 W_21 >= (1 - d)^2`, `|W_22| <= d`), the form `a / sqrt(l) - b` of
@@ -41,9 +35,7 @@
 //! at most `W_22^2 / (4 W_12 W_21)` whatever `x` (attained at `x = 2 W_12 W_21 / |W_22|`). Maximising (2) over `q`
 //! (stationary at `q = d^4/2`) gives
 //!
-//! ```text
-//! s_2 / s_1 <= d^2 / (4 - 2 d^2) = l / (2 (1 - l)),                               l < 1/2,
-//! ```
+#![doc = overparam_formula::formula!("s_2 / s_1 <= d^2 / (4 - 2 d^2) = l / (2 (1 - l)),    l < 1/2,")]
 //!
 //! and the effective rank is `exp(H(p))`, `p = (s_2/s_1) / (1 + s_2/s_1)`, `H(p) = -p log p - (1-p) log(1-p)`, which grows
 //! with `p`. Its distance to 1 is `O(l log(1/l))`: sharper than the `O(sqrt(l))` of theorem 2, which it implies.

@@ -2,11 +2,11 @@
 //!
 //! Tasks `t = 1..T` share `k` directions of `R^d` (Du, Hu, Kakade, Lee, Lei 2021, arXiv 2002.09434, section 4):
 //!
-//! ```text
-//! y_t = X_t B w_t + sigma z_t,     B: d x k orthonormal,   X_t: n1 x d,   rows of X_t ~ N(0, Sigma_s)
-//! (B^, W^) = argmin 1/(2 n1 T) sum_t ||y_t - X_t B w_t||^2                 first stage, all source data
-//! w^       = argmin ||y - X B^ w||^2,     theta^ = B^ w^                   second stage, n2 target examples
-//! ```
+#![doc = overparam_formula::formula!(
+    "y_t = X_t B w_t + sigma z_t,             B: d × k orthonormal, X_t: n1 × d, rows of X_t ~ N(0, Sigma_s)"
+    "(B^, W^) = argmin 1/(2 n1 T) sum_t ||y_t - X_t B w_t||^2                 first stage, all source data"
+    "w^       = argmin ||y - X B^ w||^2, theta^ = B^ w^                       second stage, n2 target examples"
+)]
 //!
 //! Theorem 4.1: the target's excess risk is of order `sigma^2 (d k / (n1 T) + k / n2)`, where a single task pays
 //! `sigma^2 d / n2`. It needs source tasks that span the representation (`sigma_k^2(W)` of order `T / k`), and a source

@@ -2,9 +2,7 @@
 //!
 //! Along gradient flow of a balanced network of depth `N`, with `W = sum_r s_r u_r v_r^T`,
 //!
-//! ```text
-//! ds_r/dt = -N (s_r^2)^(1 - 1/N) <grad L(W), u_r v_r^T>
-//! ```
+#![doc = overparam_formula::formula!("ds_r/dt = -N (s_r^2)^(1 - 1/N) <grad L(W), u_r v_r^T>")]
 //!
 //! (Arora, Cohen, Hu, Luo 2019, theorem 3): depth multiplies the speed of a singular value by `N |s_r|^(2 - 2/N)`, so large
 //! ones run away from small ones, the more the deeper the network.
@@ -14,10 +12,11 @@
 //! Given times, end matrices and gradients from a run, the *alignments* `g_r(t) = <grad L(W), u_r v_r^T>` are known, and
 //! the equation separates: with `I_r = integral g_r dt` and `s_r > 0`,
 //!
-//! ```text
-//! N = 1:  s_r(t) = s_r(0) - I_r          N = 2:  s_r(t) = s_r(0) exp(-2 I_r)
-//! N >= 3: s_r(t)^(-(1 - 2/N)) = s_r(0)^(-(1 - 2/N)) + (N - 2) I_r
-//! ```
+#![doc = overparam_formula::formula!(
+    "s_r(t)                = s_r(0) - I_r                          if N = 1"
+    "s_r(t)                = s_r(0) exp(-2 I_r)                    if N = 2"
+    "s_r(t)^(-(1 - 2/N)) = s_r(0)^(-(1 - 2/N)) + (N - 2) I_r    if N >= 3"
+)]
 //!
 //! [`SingularValueTrajectory`] carries the predicted values with these closed forms and the trapezoidal rule for `I_r`,
 //! from the measured values at the first snapshot and never corrected afterwards. With every step of descent at step

@@ -62,30 +62,48 @@ impl Changes {
         }
     }
 
-    /// Refuses a field that none of these cells has: a misspelt name would otherwise change nothing.
+    /// Refuses a field that none of these claims' cells has: a misspelt name would otherwise change nothing. Returns a
+    /// line for each field that only some of them have, which says whom it does not change.
     ///
     /// # Errors
     /// [`ChangeError::Unknown`] with the fields that there are.
-    pub fn check<'a>(&self, cells: impl Iterator<Item = &'a Value>) -> Result<(), ChangeError> {
-        let fields = fields(cells);
+    pub fn check(&self, claims: &[(&str, Vec<Value>)]) -> Result<Vec<String>, ChangeError> {
+        let all = fields(claims.iter().flat_map(|(_, cells)| cells));
+        let mut lines = Vec::new();
         for (field, _) in &self.0 {
-            if !fields.keys().any(|path| names(path, field)) {
-                let known = fields.keys().cloned().collect::<Vec<_>>().join(", ");
+            if !has(&all, field) {
+                let known = all.keys().cloned().collect::<Vec<_>>().join(", ");
                 return Err(ChangeError::Unknown { field: field.clone(), known });
             }
+            let lacks = |cells: &[Value]| !has(&fields(cells.iter()), field);
+            let unchanged: Vec<&str> =
+                claims.iter().filter(|(_, cells)| lacks(cells)).map(|(id, _)| *id).collect();
+            if !unchanged.is_empty() {
+                lines.push(format!(
+                    "--set {field} changes nothing in {}: no such field",
+                    unchanged.join(", ")
+                ));
+            }
         }
-        Ok(())
+        Ok(lines)
     }
 }
 
+/// Fields by their paths, with the values they take.
+pub type Fields = BTreeMap<String, BTreeSet<String>>;
+
+fn has(fields: &Fields, field: &str) -> bool {
+    fields.keys().any(|path| names(path, field))
+}
+
 /// Every field of these cells by its path, with the values it takes.
-pub fn fields<'a>(cells: impl Iterator<Item = &'a Value>) -> BTreeMap<String, BTreeSet<String>> {
+pub fn fields<'a>(cells: impl Iterator<Item = &'a Value>) -> Fields {
     let mut fields = BTreeMap::new();
     cells.for_each(|cell| list("", cell, &mut fields));
     fields
 }
 
-fn list(path: &str, value: &Value, fields: &mut BTreeMap<String, BTreeSet<String>>) {
+fn list(path: &str, value: &Value, fields: &mut Fields) {
     match value {
         Value::Object(map) => map.iter().for_each(|(key, value)| list(&join(path, key), value, fields)),
         leaf => {
@@ -136,11 +154,13 @@ mod tests {
         let form = |given: &str| Err(ChangeError::Form { given: given.to_owned() });
         assert_eq!(Changes::parse(&["width"]), form("width"));
         assert_eq!(Changes::parse(&["=1"]), form("=1"));
-        let cells = [json!({"depth": 1, "net": {"width": 2}}), json!({"depth": 2})];
-        let changes = Changes::parse(&["widht=3"]).unwrap();
-        let error = changes.check(cells.iter()).unwrap_err().to_string();
+        let cells = vec![json!({"depth": 1, "net": {"width": 2}}), json!({"depth": 2})];
+        let claims = [("a/wide", cells.clone()), ("a/deep", vec![json!({"depth": 3})])];
+        let check = |given: &str| Changes::parse(&[given]).unwrap().check(&claims);
+        let error = check("widht=3").unwrap_err().to_string();
         assert_eq!(error, "--set widht: no cell has such a field; there are depth, net.width");
-        assert!(Changes::parse(&["width=3"]).unwrap().check(cells.iter()).is_ok());
+        assert_eq!(check("depth=3").unwrap(), Vec::<String>::new());
+        assert_eq!(check("width=3").unwrap(), ["--set width changes nothing in a/deep: no such field"]);
         assert_eq!(fields(cells.iter())["depth"].iter().collect::<Vec<_>>(), ["1", "2"]);
     }
 }

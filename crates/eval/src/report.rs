@@ -4,7 +4,6 @@
 //! request, whatever the number of threads, the order of the cells or the number of interruptions. Times and machine
 //! facts stand in those two places.
 
-mod formula;
 mod html;
 mod tidy;
 

@@ -2,10 +2,10 @@
 //!
 //! A unit is its values on the `N` training points, a layer of `m` units an `N x m` matrix. In the mean-field scaling
 //!
-//! ```text
-//! DNN     th^1 = X V_1 / sqrt d,     th^(l+1) = (1/m) h(th^l) V_l,                        f = (1/m) h(th^L) u
-//! ResNet  b^1  = X V_1 / sqrt d,     b^(l+1)  = b^l + h( (1/m) h(b^l) V_l ),              f = (1/m) h(b^L) u
-//! ```
+#![doc = overparam_formula::formula!(
+    "DNN     th^1 = X V_1 / sqrt d,     th^(l+1) = (1/m) h(th^l) V_l,                        f = (1/m) h(th^L) u"
+    "ResNet  b^1  = X V_1 / sqrt d,     b^(l+1)  = b^l + h( (1/m) h(b^l) V_l ),              f = (1/m) h(b^L) u"
+)]
 //!
 //! descent with rates `eta m` for `V_1` and `u` and `eta m^2` for `V_l` moves every unit by an amount that does not depend on
 //! `m`, and as `m` grows the features follow a deterministic flow, at a distance of `O(m^-1/2)` (Fang, Lee, Yang and Zhang

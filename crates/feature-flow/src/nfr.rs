@@ -2,17 +2,15 @@
 //!
 //! A layer is a population of units. Unit `z` of layer `l` has mass `p_l(z)` (mean 1) and weights `w(z', z)` from those below,
 //!
-//! ```text
-//! f_1(z) = h(<w(., z), x>),  f_l(z) = h(mean_z' w(z', z) p_(l-1)(z') f_(l-1)(z')),  f = mean_z u(z) p_L(z) f_L(z).
-//! ```
+#![doc = overparam_formula::formula!("f_1(z) = h(<w(., z), x>),  f_l(z) = h(mean_z' w(z', z) p_(l-1)(z') f_(l-1)(z')),  f = mean_z u(z) p_L(z) f_L(z).")]
 //!
 //! Keep `w_0(z', z) = w(z', z) p_(l-1)(z')` while the masses change: no feature changes. With `u~ = u p_L` the regularised
 //! problem in masses and top layer,
 //!
-//! ```text
-//! Q(p, u~) = loss(mean u~ f_L) + lambda_u mean |u~|^2 / p_L + sum_l lambda c_l,
-//! c_l = mean_z' (mean_z |w_0(z', z)| p_l(z))^2 / p_(l-1)(z'),                                   p_0 = 1,
-//! ```
+#![doc = overparam_formula::formula!(
+    "Q(p, u~) = loss(mean u~ f_L) + lambda_u mean |u~|^2 / p_L + sum_l lambda c_l,"
+    "c_l = mean_z' (mean_z |w_0(z', z)| p_l(z))^2 / p_(l-1)(z'),                                   p_0 = 1,"
+)]
 //!
 //! is jointly convex (Fang, Gu, Zhang and Zhang, arXiv 1911.07626): the loss is convex in `u~`, which `f` is linear in, and a
 //! square over a positive number is jointly convex. `c_l` is the squared `l_{1,2}` norm of the weights, the cost of the

@@ -2,23 +2,19 @@
 //!
 //! A unit has a feature `h(<w, x>)`, features are distributed by `rho`, and the top layer is a function `u(w)`. On `N` examples
 //!
-//! ```text
-//! f_i = int u(w) h(<w, x_i>) d rho(w)
-//! F(rho) = min_u { 1/(2N) sum_i (f_i - y_i)^2 + lambda/2 int u^2 d rho } + tau KL(rho || N(0, s^2 I))
-//! ```
+#![doc = overparam_formula::formula!(
+    "f_i = int u(w) h(<w, x_i>) d rho(w)"
+    "F(rho) = min_u { 1/(2N) sum_i (f_i - y_i)^2 + lambda/2 int u^2 d rho } + tau KL(rho || N(0, s^2 I))"
+)]
 //!
 //! `F` is convex (Fang, Dong and Zhang 2019): the minimum over `u` is, by duality, a maximum over `z` of functions linear in
 //! `rho`,
 //!
-//! ```text
-//! max_z { -N/2 |z|^2 - <z, y> - 1/(2 lambda) int (z . h(w))^2 d rho(w) },    attained at z = (f - y) / N.
-//! ```
+#![doc = overparam_formula::formula!("max_z { -N/2 |z|^2 - <z, y> - 1/(2 lambda) int (z . h(w))^2 d rho(w) },    attained at z = (f - y) / N.")]
 //!
 //! Exchanging the maximum with the minimum over `rho` leaves a concave problem in `N` numbers,
 //!
-//! ```text
-//! D(z) = -N/2 |z|^2 - <z, y> - tau log int exp((z . h(w))^2 / (2 lambda tau)) dN(0, s^2 I)(w),
-//! ```
+#![doc = overparam_formula::formula!("D(z) = -N/2 |z|^2 - <z, y> - tau log int exp((z . h(w))^2 / (2 lambda tau)) d N(0, s^2 I)(w),")]
 //!
 //! and `D(z) <= F* <= F(rho_z)` with the Gibbs population `rho_z` of the integrand: every `z`, that of a finite network too,
 //! brings its own certificate. [`Dictionary::solve`] maximises `D` by Newton's method over a grid of features, without
@@ -29,9 +25,7 @@
 //! `B = Cov((z . h) h) / (lambda^2 tau)` under the optimum, the expected excess of the population that the `m`-wide net's
 //! residual stands for is
 //!
-//! ```text
-//! E F(rho_z) - F* = tau / (2m) tr[B M^-1 (M + B) M^-1 B (M + B)^-1] + O(m^-2).
-//! ```
+#![doc = overparam_formula::formula!("E F(rho_z) - F* = tau / (2m) tr[B M^-1 (M + B) M^-1 B (M + B)^-1] + O(m^-2).")]
 
 mod dictionary;
 mod particles;

@@ -3,12 +3,13 @@
 //! Minimise `(1/n) sum_i (y_i - f(x_i))^2 + ridge ||w||^2` over `f = N^{-1/2} sum_a w_a s_a(x)`, whose kernel has in
 //! expectation the eigenvalues `e_i`. With `l_i = e_i / (e_i + gamma)` (learnabilities), `z = sum l_i`, `q = sum l_i^2`,
 //!
-//! ```text
-//! (n - z) (N - z) gamma = ridge n N,    0 <= z <= min(n, N)
-//! r_n = 1 - z / n,  r_N = 1 - z / N,  D = (z - q) (r_n / N + r_N / n) + r_n r_N
-//! risk + tau^2 = { sum_i v_i (1 - l_i) ((z - q) / N + r_N (1 - l_i)) + tau^2 ((z - q) / N + r_N) } / D
-//! training     = r_n^2 (risk + tau^2)
-//! ```
+#![doc = overparam_formula::formula!(
+    "(n - z) (N - z) gamma = ridge n N,    0 <= z <= min(n, N)"
+    "r_n = 1 - z / n, r_N = 1 - z / N"
+    "D = (z - q) (r_n / N + r_N / n) + r_n r_N"
+    "risk + tau^2 = { sum_i v_i (1 - l_i) ((z - q) / N + r_N (1 - l_i)) + tau^2 ((z - q) / N + r_N) } / D"
+    "training     = r_n^2 (risk + tau^2)"
+)]
 //!
 //! where `v_i` is the target's energy in eigendirection `i`. `N = inf` is kernel ridge regression (`gamma = kappa`; Canatar,
 //! Bordelon and Pehlevan 2021; Jacot et al. 2020), `n = inf` population regression on `N` features, and their duality is

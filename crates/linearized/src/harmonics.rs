@@ -3,9 +3,7 @@
 //! `Q_k` is the Gegenbauer polynomial of degree `k` in dimension `d`, normalised to `Q_k(1) = 1`. For `x`, `y` independent
 //! and uniform on the sphere of radius `sqrt(d)` and `t = <x, y> / d`,
 //!
-//! ```text
-//! E Q_j(t) Q_k(t) = delta_jk / B(d, k),    E_y Q_j(<x, y>/d) Q_k(<y, z>/d) = delta_jk Q_k(<x, z>/d) / B(d, k),
-//! ```
+#![doc = overparam_formula::formula!("E Q_j(t) Q_k(t) = delta_jk / B(d, k),    E_y Q_j(<x, y>/d) Q_k(<y, z>/d) = delta_jk Q_k(<x, z>/d) / B(d, k),")]
 //!
 //! where `B(d, k)` is the number of independent harmonics of degree `k`. (Dai and Xu 2013, chapter 1; Ghorbani, Mei,
 //! Misiakiewicz and Montanari 2021, appendix.)
@@ -35,9 +33,7 @@ pub fn multiplicity(dimension: usize, degree: usize) -> f64 {
 
 /// `Q_0(t), ..., Q_degree(t)` for `|t| <= 1`, by the three-term recurrence (stable there: every `|Q_k| <= 1`).
 ///
-/// ```text
-/// (k + d - 2) Q_{k+1} = (2k + d - 2) t Q_k - k Q_{k-1}
-/// ```
+#[doc = overparam_formula::formula!("(k + d - 2) Q_{k+1} = (2k + d - 2) t Q_k - k Q_{k-1}")]
 ///
 /// # Panics
 /// If `dimension < 2`.

@@ -1,7 +1,14 @@
 //! Linearised neural networks in high dimension: random features, tangent features, kernels, and what theory says of them.
 //!
-//! A wide network close to its initialisation is linear in its parameters. Such models can be solved, and their test error
-//! shows three phenomena that this crate computes exactly and lets you simulate:
+//! A wide network close to its initialisation is linear in its parameters; of two layers it has a part linear in the second,
+//! random features, and one linear in the first, tangent features:
+//!
+#![doc = overparam_formula::formula!(
+    "f_RF(x) = sum_i a_i s(<w_i, x>),    f_NT(x) = sum_i <b_i, x> s'(<w_i, x>),    w_i drawn and kept."
+)]
+//!
+//! Such models can be solved, and their test error shows three phenomena that this crate computes exactly and lets you
+//! simulate:
 //!
 //! * **Double descent.** With `N` random features, `n` samples in dimension `d`, all growing in proportion, the ridgeless
 //!   test error peaks at `N = n` and falls to its global minimum far beyond. [`asymptotics`] has bias, variance, risk, training

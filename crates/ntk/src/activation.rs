@@ -2,9 +2,7 @@
 //!
 //! The dual of `phi` takes the covariance `[[q_x, k], [k, q_y]]` of a centred Gaussian pair `(u, v)` to
 //!
-//! ```text
-//! kappa = E[phi(u) phi(v)],     kappa' = E[phi'(u) phi'(v)] = d kappa / d k.
-//! ```
+#![doc = overparam_formula::formula!("kappa = E[phi(u) phi(v)],     kappa' = E[phi'(u) phi'(v)] = dkappa/dk.")]
 //!
 //! The first carries the NNGP covariance through the layer, the second multiplies the NTK (Jacot et al. 2018). One family
 //! a file:

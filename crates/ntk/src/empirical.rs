@@ -15,9 +15,7 @@
 //! Every parameter sits in an affine map `y(p) = w sum_t W_t x(p + t) + b B` at pixels `p`. With `h(p)` its window of inputs and
 //! `g_a(p) = df_a/dy(p)` the cotangents (all outputs pulled back together, once), its part of the kernel is
 //!
-//! ```text
-//! Theta_ab += sum_pq (w^2 <h(p), h'(q)> + b^2) <g_a(p), g'_b(q)>,
-//! ```
+#![doc = overparam_formula::formula!("Theta_ab += sum_pq (w^2 <h(p), h'(q)> + b^2) <g_a(p), g'_b(q)>,")]
 //!
 //! for a dense layer on vectors the elementwise product of two Gram matrices: `n^2 (fan_in + k^2 fan_out)` operations instead of
 //! `n^2 k^2 fan_in fan_out`. With many pixels the layer's Jacobian `w sum_p h(p) g_a(p)^T` may be cheaper; each layer takes

@@ -2,8 +2,11 @@
 //!
 //! A network described once ([`Architecture`]) has an infinite-width limit in which, at initialisation, its outputs are a
 //! Gaussian process with covariance `K` (the NNGP kernel) and, under gradient descent, it stays linear in its parameters
-//! with tangent kernel `Theta` (the NTK): `df(x)/dt = -eta sum_i Theta(x, x_i) dL/df(x_i)`. This crate computes both kernels
-//! between any inputs and everything that follows from them in closed form.
+//! with tangent kernel `Theta` (the NTK):
+//!
+#![doc = overparam_formula::formula!("d f(x)/dt = -eta sum_i Theta(x, x_i) dL/df(x_i).")]
+//!
+//! This crate computes both kernels between any inputs and everything that follows from them in closed form.
 //!
 //! # The recursion
 //!
@@ -14,18 +17,18 @@
 //! *Dense layer* `f' = w/sqrt(n) W phi + b B`, `W, B ~ N(0, 1)`. Averaging over `W` and `B`, and adding the gradients with
 //! respect to `W` (which is `phi`), to `B`, and to everything below (through `W`, whose square averages to `w^2`):
 //!
-//! ```text
-//! k'     = w^2 k + b^2
-//! Theta' = w^2 k + b^2 + w^2 Theta = k' + w^2 Theta.
-//! ```
+#![doc = overparam_formula::formula!(
+    "k'     = w^2 k + b^2"
+    "Theta' = w^2 k + b^2 + w^2 Theta = k' + w^2 Theta."
+)]
 //!
 //! *Nonlinearity* `phi` on the Gaussian pair `(u, v)` with covariance `[[q_x, k], [k, q_y]]`; the chain rule multiplies
 //! gradients by `phi'`, independent of them in the limit:
 //!
-//! ```text
-//! k'     = E[phi(u) phi(v)]
-//! Theta' = Theta E[phi'(u) phi'(v)].
-//! ```
+#![doc = overparam_formula::formula!(
+    "k'     = E[phi(u) phi(v)]"
+    "Theta' = Theta E[phi'(u) phi'(v)]."
+)]
 //!
 //! From `k = x.y/d`, `Theta = 0` at the input these two steps give every fully connected network (Neal 1996; Jacot, Gabriel,
 //! Hongler 2018; Lee et al. 2018, 2019). The other layers:

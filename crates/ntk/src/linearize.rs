@@ -1,8 +1,6 @@
 //! A network expanded in its parameters around some setting `theta_0`.
 //!
-//! ```text
-//! f_lin(x) = f(x) + J (theta - theta_0),         f_k(x) = sum_(j <= k) D^j f(x)[theta - theta_0, ...] / j!
-//! ```
+#![doc = overparam_formula::formula!("f_lin(x) = f(x) + J (theta - theta_0),         f_k(x) = sum_(j <= k) 1/j! D^j f(x)[theta - theta_0, ...]")]
 //!
 //! with the derivatives at `theta_0`. Training the linearised network on squared loss is linear: its tangent kernel never moves,
 //! and it is the [`empirical`](crate::empirical) kernel at `theta_0` (Lee et al. 2019).

@@ -3,17 +3,15 @@
 //!
 //! Two ways of keeping a network from fitting the noise, at strength `lambda`, from parameters `theta_0`:
 //!
-//! ```text
-//! RDI, distance to initialisation:   1/2 sum_i ||f(theta, x_i) - y_i||^2 + lambda^2/2 ||theta - theta_0||^2
-//! AUX, a variable an example:        1/2 sum_i ||f(theta, x_i) + lambda b_i - y_i||^2,    b = 0 at first, dropped at test time
-//! ```
+#![doc = overparam_formula::formula!(
+    "RDI, distance to initialisation:   1/2 sum_i ||f(theta, x_i) - y_i||^2 + lambda^2/2 ||theta - theta_0||^2"
+    "AUX, a variable an example:        1/2 sum_i ||f(theta, x_i) + lambda b_i - y_i||^2,    b = 0 at first, dropped at test time"
+)]
 //!
 //! For a network linear in its parameters, `f = f_0 + J (theta - theta_0)` with `K = J J^T`, both end where kernel ridge regression
 //! with ridge `lambda^2` does:
 //!
-//! ```text
-//! f(x) = f_0(x) + k(x, X) (K + lambda^2)^(-1) (y - f_0(X)).
-//! ```
+#![doc = overparam_formula::formula!("f(x) = f_0(x) + k(x, X) (K + lambda^2)^(-1) (y - f_0(X)).")]
 //!
 //! RDI because this is its normal equation; AUX because descent from zero on a consistent linear system `[J, lambda] (d, b) = y - f_0`
 //! finds the solution of least norm, `d = J^T (J J^T + lambda^2)^(-1) (y - f_0)`. Descent converges for rates below

@@ -3,11 +3,11 @@
 //! On `n` examples with `c` outputs and squared loss `||f - y||^2 / (2 n c)`, gradient descent on an infinitely wide network
 //! moves its outputs by the constant NTK `Theta` (Jacot et al. 2018; Lee et al. 2019):
 //!
-//! ```text
-//! df/dt = -eta Theta (f - y) / (n c),
-//! f_train(t) = y + rho(Theta) (f_train(0) - y),
-//! f_test(t)  = f_test(0) + Theta_td Theta^-1 (1 - rho(Theta)) (y - f_train(0)),
-//! ```
+#![doc = overparam_formula::formula!(
+    "df/dt = -eta Theta (f - y) / (n c),"
+    "f_train(t) = y + rho(Theta) (f_train(0) - y),"
+    "f_test(t)  = f_test(0) + Theta_td Theta^-1 (1 - rho(Theta)) (y - f_train(0)),"
+)]
 //!
 //! where `rho(lambda)`, the part of an eigenmode not yet learned, depends on the algorithm: [`Schedule`]. One
 //! eigen-decomposition answers every time, rate and algorithm.

@@ -16,7 +16,11 @@ pub(crate) fn xtask() -> assert_cmd::Command {
         let test = std::env::current_exe().expect("a running test has a path");
         let profile = test.ancestors().nth(2).expect("tests run from target/<profile>/deps").to_owned();
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--locked", "--package", "xtask", "--target-dir"]);
+        // Cargo chooses features for all packages that it builds at once. With the workspace and this test (which is
+        // built already) these are the ones of `cargo test --workspace`, and nothing but the binary is to be built.
+        let test = env!("CARGO_CRATE_NAME");
+        build.args(["build", "--quiet", "--locked", "--workspace", "--bin", "xtask", "--test", test]);
+        build.arg("--target-dir");
         build.arg(profile.parent().expect("a profile lies in a target folder"));
         if profile.ends_with("release") {
             build.arg("--release");

@@ -1,9 +1,9 @@
 //! High-dimensional representations: the first stage regularised by the nuclear norm.
 //!
-//! ```text
-//! min over Theta (d x T) of  L(Theta) + lambda ||Theta||_*
-//!   = min over B, W of       L(B W) + lambda/2 (||B||_F^2 + ||W||_F^2)            any width >= rank of the minimiser
-//! ```
+#![doc = overparam_formula::formula!(
+    "min over Theta (d × T) of L(Theta) + lambda ||Theta||_*"
+    "  = min over B, W of L(B W) + lambda/2 (||B||_F^2 + ||W||_F^2)    any width of at least the minimiser's rank"
+)]
 //!
 //! (section 5 of the source, which trains the second form: a wide two-layer linear network with weight decay). From
 //! `Theta^ = U S V^T` the balanced factors are `B^ = U S^(1/2)`, `W^ = S^(1/2) V^T`; a target head is regressed in the ball

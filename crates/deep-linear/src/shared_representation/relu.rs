@@ -1,8 +1,6 @@
 //! A shared nonlinear representation: an over-parameterised two-layer ReLU net with weight decay.
 //!
-//! ```text
-//! min over B (d x m), W (m x T) of  1/(2 n1 T) sum_t ||y_t - relu(X_t B) w_t||^2 + lambda/2 (||B||_F^2 + ||W||_F^2)
-//! ```
+#![doc = overparam_formula::formula!("min over B (d × m), W (m × T) of 1/(2 n1 T) sum_t ||y_t - relu(X_t B) w_t||^2 + lambda/2 (||B||_F^2 + ||W||_F^2)")]
 //!
 //! (section 6 of the source; `m` may be far above the number of units the tasks need). A target task keeps `B^` and regresses
 //! a head in the ball whose radius is the largest source head's norm. Trained by Adam on

@@ -9,9 +9,7 @@
 //! On an estimated representation the target is `x . B^ v + r`, `v` the best head and `r = x . (theta - B^ v)`. For Gaussian
 //! inputs `r` is independent of `B^T x` and acts as more noise. With `b = E r^2`, the representation's *bias*,
 //!
-//! ```text
-//! E risk = b + (sigma^2 + b) k / (n2 - k - 1)                                     exactly, for given B^
-//! ```
+#![doc = overparam_formula::formula!("E risk = b + (sigma^2 + b) k / (n2 - k - 1)                                     exactly, for given B^")]
 //!
 //! # First stage: leading order
 //!
@@ -21,17 +19,13 @@
 //! of `X_t B`. For Gaussian inputs `S_t` is Wishart with `n1 - k` degrees of freedom and scale
 //! `C_s = (B_perp^T Sigma_s^-1 B_perp)^-1`. A target of head `w` has `b = (Delta w)^T C_t (Delta w)`, `C_t` likewise. Hence
 //!
-//! ```text
-//! E b = sigma^2 w^T (W W^T)^-1 w  tr(C_t C_s^-1) / (n1 - k - (d - k + 1) k / T)
-//! ```
+#![doc = overparam_formula::formula!("E b = sigma^2 w^T (W W^T)^-1 w tr(C_t C_s^-1) / (n1 - k - (d - k + 1) k / T)")]
 //!
 //! where the last term of the denominator is the inverse-Wishart correction: exact if every head is one of `k` orthogonal
 //! ones, and right to second order if every `w_t^T (W W^T)^-1 w_t` is `k / T`, as in [`Truth::draw`]. Without shift and with
 //! diverse tasks of unit heads, where `W W^T = (T / k) I`, this is
 //!
-//! ```text
-//! E b = sigma^2 k (d - k) / (n1 T - k (d + T - k) - k)
-//! ```
+#![doc = overparam_formula::formula!("E b = sigma^2 k (d - k) / (n1 T - k (d + T - k) - k)")]
 //!
 //! the theorem's `sigma^2 d k / (n1 T)` with its constant, and examples less parameters in the place of examples. The next
 //! order in the noise is smaller by `k sigma^2 / n1` (perturbation of singular vectors, unit heads).

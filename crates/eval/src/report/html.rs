@@ -3,7 +3,6 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::formula::mathml;
 use super::{ClaimReport, Report, RunFacts, tidy};
 use crate::check::{Bound, Check, Holds, Verdict};
 use crate::figure::{Figure, style_sheet};
@@ -66,7 +65,7 @@ fn section(claim: &ClaimReport) -> Markup {
         section id=(id) aria-labelledby=(heading) {
             h2 id=(heading) { (about.id) " " (verdict(claim.verdict)) }
             p.statement { (about.statement) }
-            div.formula { (mathml(about.formula)) }
+            div.formula { (PreEscaped(overparam_notation::mathml(about.formula))) }
             dl {
                 dt { "Source" }
                 dd { @for source in about.sources { p { a href=(source.url) { (source.citation) } ", " (source.place) } } }

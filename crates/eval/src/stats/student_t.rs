@@ -3,10 +3,10 @@
 //! With `x = nu / (nu + t^2)` the tail is a regularised incomplete beta function (DLMF 8.17, Abramowitz and Stegun
 //! 26.7.1):
 //!
-//! ```text
-//! P(T > t) = 1/2 I_x(nu/2, 1/2)                              t >= 0
-//! I_y(1/2, nu/2) = 1 - I_x(nu/2, 1/2)                        y = 1 - x
-//! ```
+#![doc = overparam_formula::formula!(
+    "P(T > t) = 1/2 I_x(nu/2, 1/2)                              t >= 0"
+    "I_y(1/2, nu/2) = 1 - I_x(nu/2, 1/2)                        y = 1 - x"
+)]
 //!
 //! The centre (`t^2 <= 3`) sums the positive series of `I_y`, the tail takes a continued fraction of `I_x` (Didonato and
 //! Morris, *ACM TOMS* 18, 1992), so that both keep their relative accuracy: within 2e-13 of 50-digit values for `nu`

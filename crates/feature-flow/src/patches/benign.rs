@@ -2,9 +2,7 @@
 //!
 //! An example is `{y mu, xi}` with `xi ~ N(0, s_p^2 (I - mu mu^T / |mu|^2))`, a net is
 //!
-//! ```text
-//! f = F_+ - F_-,    F_j = (1/m) sum_r [relu^q(<w_jr, y mu>) + relu^q(<w_jr, xi>)],
-//! ```
+#![doc = overparam_formula::formula!("f = F_+ - F_-,    F_j = (1/m) sum_r [relu^q(<w_jr, y mu>) + relu^q(<w_jr, xi>)],")]
 //!
 //! trained by descent on the logistic loss. With `SNR = |mu| / (s_p sqrt d)`, signal is learned before noise if `n SNR^q` is
 //! large, and noise before signal if it is small; both reach zero training loss.

@@ -7,9 +7,7 @@
 //! Mixup trains on all pairs: patches `lambda x_i + (1 - lambda) x_j`, the loss mixed alike. Quadratic responses make all `n^2`
 //! pairs as cheap as products of `n x n` matrices: with `a_i` the vector of example `i`'s responses,
 //!
-//! ```text
-//! F_k(i, j) = lambda^2 |a_i|^2 + (1 - lambda)^2 |a_j|^2 + 2 lambda (1 - lambda) <a_i, a_j>.
-//! ```
+#![doc = overparam_formula::formula!("F_k(i, j) = lambda^2 |a_i|^2 + (1 - lambda)^2 |a_j|^2 + 2 lambda (1 - lambda) <a_i, a_j>.")]
 
 use nalgebra::DMatrix;
 use overparam_tensor::linalg::{Real, gemm, matmul, transposed};

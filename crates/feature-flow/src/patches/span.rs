@@ -3,9 +3,7 @@
 //! Every patch is a multiple of one of `K` atoms (features and noise vectors), so the gradient of any loss in a filter is a
 //! combination `sum_k c_k z_k`. Descent on filters of dimension `d` then is descent on their `K` inner products,
 //!
-//! ```text
-//! W <- W - eta C Z    <=>    A <- A - eta C G,    A = W Z^T,    G = Z Z^T,
-//! ```
+#![doc = overparam_formula::formula!("W <- W - eta C Z <=> A <- A - eta C G,    A = W Z^T,    G = Z Z^T,")]
 //!
 //! exact at a cost of `K^2` instead of `K d` a filter, and `W = W_0 + B Z` is there when it is asked for.
 

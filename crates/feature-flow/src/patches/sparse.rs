@@ -3,9 +3,7 @@
 //! An example is two patches, `x_1 = y v` and `x_2 = xi - alpha y v`: the feature `v`, and noise `xi` with `s` non-zero entries
 //! `N(0, s_p^2)` among the coordinates on which `v` vanishes, with a weaker feature of the wrong sign. Two classes,
 //!
-//! ```text
-//! F_k = sum_r sum_p relu^q(<w_kr, x_p>),    loss = mean -log softmax_y(F) + lambda/2 |W|^2.
-//! ```
+#![doc = overparam_formula::formula!("F_k = sum_r sum_p relu^q(<w_kr, x_p>),    loss = mean -log softmax_y(F) + lambda/2 |W|^2.")]
 //!
 //! Descent follows the size of the gradient, and the feature's is the largest: it is shared by all examples. Adam gives every
 //! coordinate the same speed: the `s` coordinates of an example's noise together outrun the one of the feature. In the convex

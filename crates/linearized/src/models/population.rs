@@ -4,9 +4,7 @@
 //! `risk = E f^2 - V^T U^{-1} V`. On the sphere both are explicit (Funk and Hecke): with `lambda_k` the
 //! [Gegenbauer coefficients](crate::spectrum::funk_hecke) of the activation,
 //!
-//! ```text
-//! U(w, w') = sum_k lambda_k^2 B(d, k) Q_k(<w, w'> / d),    V(w) = sum_k lambda_k f_k(w).
-//! ```
+#![doc = overparam_formula::formula!("U(w, w') = sum_k lambda_k^2 B(d, k) Q_k(<w, w'> / d),    V(w) = sum_k lambda_k f_k(w).")]
 //!
 //! Tangent features `x s'(<w, x> / sqrt d)` have blocks `E x x^T s'_w s'_w' = alpha I + beta (w w^T + w' w'^T) / d + gamma
 //! (w w'^T + w' w^T) / d`, whose three coefficients follow from the zonal kernels of `(s', s')`, `(z s', z s')`, `(z^2 s', s')`.

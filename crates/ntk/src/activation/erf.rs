@@ -1,9 +1,9 @@
 //! The error function (Williams 1997):
 //!
-//! ```text
-//! kappa  = (2/pi) asin(2k / sqrt((1 + 2 q_x)(1 + 2 q_y))),
-//! kappa' = (4/pi) / sqrt((1 + 2 q_x)(1 + 2 q_y) - 4 k^2).
-//! ```
+#![doc = overparam_formula::formula!(
+    "kappa  = (2/pi) asin(2k / sqrt((1 + 2 q_x)(1 + 2 q_y))),"
+    "kappa' = (4/pi) / sqrt((1 + 2 q_x)(1 + 2 q_y) - 4 k^2)."
+)]
 //!
 //! With `D = (1 + 2 q_x)(1 + 2 q_y) - 4 k^2 = 1 + 2 (q_x + q_y) + 4 (q_x q_y - k^2)` the arcsine is
 //! `atan2(2k, sqrt D)`, accurate for variances of any size.

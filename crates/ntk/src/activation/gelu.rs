@@ -3,10 +3,10 @@
 //! With `D = (1 + q_x)(1 + q_y) - k^2 = 1 + q_x + q_y + (q_x q_y - k^2)` and
 //! `P = E[Phi(u) Phi(v)] = 1/4 + asin(k / sqrt((1 + q_x)(1 + q_y))) / (2 pi) = 1/4 + atan2(k, sqrt D) / (2 pi)`,
 //!
-//! ```text
-//! kappa  = k P + (q_x q_y - k^2 + k^2/(1 + q_x) + k^2/(1 + q_y)) / (2 pi sqrt D),
-//! kappa' = P + k (1/(1 + q_x) + 1/(1 + q_y) + 1/D) / (2 pi sqrt D).
-//! ```
+#![doc = overparam_formula::formula!(
+    "kappa  = k P + (q_x q_y - k^2 + k^2/(1 + q_x) + k^2/(1 + q_y)) / (2 pi sqrt D),"
+    "kappa' = P + k (1/(1 + q_x) + 1/(1 + q_y) + 1/D) / (2 pi sqrt D)."
+)]
 //!
 //! Derivation: `E[u v G] = k E[G] + q_x E[v dG/du] + k E[v dG/dv]` with `G = Phi(u) Phi(v)`; the density in `dG/du` tilts
 //! the pair to a Gaussian with `q_x -> q_x/(1 + q_x)`, for which the remaining expectations are of the same kind.

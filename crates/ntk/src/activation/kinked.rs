@@ -2,10 +2,10 @@
 //!
 //! With `alpha = (a + b)/2`, `beta = (b - a)/2` we have `phi(x) = alpha x + beta |x|`, and since `E[u |v|] = 0`,
 //!
-//! ```text
-//! kappa  = alpha^2 k + beta^2 E|u v|,      E|u v| = (2/pi) g (sin t + c (pi/2 - t)),    g = s_x s_y, c = k/g = cos t,
-//! kappa' = alpha^2 + beta^2 (1 - 2t/pi).
-//! ```
+#![doc = overparam_formula::formula!(
+    "kappa  = alpha^2 k + beta^2 E|u v|,      E|u v| = (2/pi) g (sin t + c (pi/2 - t)),    g = s_x s_y, c = k/g = cos t,"
+    "kappa' = alpha^2 + beta^2 (1 - 2t/pi)."
+)]
 //!
 //! For ReLU, `alpha = beta = 1/2`, this is `g (sin t + (pi - t) cos t) / (2 pi)` and `(pi - t)/(2 pi)`: the arc-cosine
 //! kernels of degree 1 and 0 (Cho and Saul 2009).
@@ -16,9 +16,7 @@
 //! The pair therefore carries its margin `m = g - |k|` beside `k`. With `v = m/g` and `psi = acos(1 - v)`, the angle to
 //! the nearer of the two directions,
 //!
-//! ```text
-//! s = sin psi = sqrt(v (2 - v)),   psi = s (1 + v p(v)),   r = s - (1 - v) psi = s v (1 - (1 - v) p(v)),
-//! ```
+#![doc = overparam_formula::formula!("s = sin psi = sqrt(v (2 - v)),   psi = s (1 + v p(v)),   r = s - (1 - v) psi = s v (1 - (1 - v) p(v)),")]
 //!
 //! where `p` is a polynomial: interpolation of `(acos(1-v)/sqrt(v(2-v)) - 1)/v` at Chebyshev nodes of `[0, 1]`, error
 //! 3e-17 (f64), 1e-8 (f32). Everything, the new margin included, is a combination of `v`, `psi` and `r` with full relative

@@ -1,8 +1,6 @@
 //! `phi(x) = max(x, 0)^n`: the arc-cosine kernels of degree `n` (Cho and Saul 2009).
 //!
-//! ```text
-//! kappa = g^n J_n(c) / (2 pi),   kappa' = n^2 g^(n-1) J_(n-1)(c) / (2 pi),   J_n = A_n(c) sin t + B_n(c) (pi - t).
-//! ```
+#![doc = overparam_formula::formula!("kappa = g^n J_n(c) / (2 pi),   kappa' = n^2 g^(n-1) J_(n-1)(c) / (2 pi),   J_n = A_n(c) sin t + B_n(c) (pi - t).")]
 //!
 //! `J_0 = pi - t`. Since `dJ_n/dc = n^2 J_(n-1)`, the polynomials follow from
 //! `B_n' = n^2 B_(n-1)`, `(1 - c^2) A_n' - c A_n = n^2 (1 - c^2) A_(n-1) - B_n`; `B_n(c) = E[z^n w^n]` for standard normals of

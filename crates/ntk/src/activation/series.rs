@@ -2,9 +2,7 @@
 //!
 //! With the orthonormal Hermite polynomials `h_j` and `a_j(s) = E[phi(s z) h_j(z)]`, Mehler's formula gives
 //!
-//! ```text
-//! kappa = sum_j a_j(s_x) a_j(s_y) c^j,        kappa' = sum_j a'_j(s_x) a'_j(s_y) c^j,   a' the coefficients of phi'.
-//! ```
+#![doc = overparam_formula::formula!("kappa = sum_j a_j(s_x) a_j(s_y) c^j,        kappa' = sum_j a'_j(s_x) a'_j(s_y) c^j,   a' the coefficients of phi'.")]
 //!
 //! The coefficients come from `n` Gauss-Hermite nodes. The matrix `V_ji = sqrt(w_i) h_j(z_i)` is the eigenvector matrix of the
 //! Jacobi matrix of the recurrence (Golub and Welsch 1969), orthogonal, so `n` coefficients reproduce the quadrature of

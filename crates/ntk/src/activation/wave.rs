@@ -2,10 +2,10 @@
 //!
 //! By `sin s sin t = (cos(s - t) - cos(s + t))/2` and `E cos(z + w) = cos w exp(-Var z / 2)`,
 //!
-//! ```text
-//! kappa  = (a^2/2)     (exp(-b^2 (q_x + q_y - 2k)/2) - cos(2c) exp(-b^2 (q_x + q_y + 2k)/2)),
-//! kappa' = (a^2 b^2/2) (exp(-b^2 (q_x + q_y - 2k)/2) + cos(2c) exp(-b^2 (q_x + q_y + 2k)/2)).
-//! ```
+#![doc = overparam_formula::formula!(
+    "kappa  = 1/2 a^2 (exp(-b^2 (q_x + q_y - 2k)/2) - cos(2c) exp(-b^2 (q_x + q_y + 2k)/2)),"
+    "kappa' = 1/2 a^2 b^2 (exp(-b^2 (q_x + q_y - 2k)/2) + cos(2c) exp(-b^2 (q_x + q_y + 2k)/2))."
+)]
 //!
 //! For the RBF feature `cos 2c = 0`: `kappa = exp(-gamma (q_x + q_y - 2k))` (Rahimi and Recht 2007). The exponents are
 //! formed as `(s_x - s_y)^2 + 2 m`, without cancellation.

@@ -3,10 +3,10 @@
 //! In the limit the logits of an input are deterministic, `w_q w_k k(p, r)` of the input with itself, so attention is a
 //! linear map of the pixels with row-stochastic weights `G = softmax(w_q w_k k)` of each side:
 //!
-//! ```text
-//! k'   = w^2 G_x k G_y^T + b^2,                              w = w_value w_out,
-//! ntk' = 2 w^2 G_x k G_y^T + b^2 + w^2 G_x ntk G_y^T         (values and outputs; queries and keys drop out)
-//! ```
+#![doc = overparam_formula::formula!(
+    "k'   = w^2 G_x k G_y^T + b^2,                              w = w_value w_out,"
+    "ntk' = 2 w^2 G_x k G_y^T + b^2 + w^2 G_x ntk G_y^T         (values and outputs; queries and keys drop out)"
+)]
 
 use overparam_tensor::linalg::Real;
 

@@ -1,9 +1,9 @@
 //! Convolution: with filter area `F` and taps `d`,
 //!
-//! ```text
-//! k'(p, r)   = w^2/F sum_d k(p + d, r + d) + b^2,
-//! ntk'(p, r) = k'(p, r) + w^2/F sum_d ntk(p + d, r + d)        (NTK parameterisation)
-//! ```
+#![doc = overparam_formula::formula!(
+    "k'(p, r)   = w^2/F sum_d k(p + d, r + d) + b^2,"
+    "ntk'(p, r) = k'(p, r) + w^2/F sum_d ntk(p + d, r + d)        (NTK parameterisation)"
+)]
 //!
 //! (Novak et al. 2019; Garriga-Alonso et al. 2019; Arora et al. 2019): both pixels move together, so equal-pixel covariances
 //! depend on equal-pixel covariances only, and without pooling nothing else is computed.
@@ -12,9 +12,7 @@
 //!
 //! `g' - k'` is a difference of nearly equal numbers where two patches nearly agree. There it is formed term by term:
 //!
-//! ```text
-//! g' - k' = w^2/F sum_d (g_d - k_d) + [g' - w^2/F sum_d g_d - b^2],
-//! ```
+#![doc = overparam_formula::formula!("g' - k' = w^2/F sum_d (g_d - k_d) + [g' - w^2/F sum_d g_d - b^2],")]
 //!
 //! where by Lagrange's identity the bracket is `sum_(i<j) (s_i t_j - s_j t_i)^2 / (g' + sum g)` over the terms of `g'^2`.
 

@@ -3,10 +3,10 @@
 //! At initialisation outputs are a Gaussian process of covariance `K` (NNGP). Training is affine in them, so at any time
 //! outputs are Gaussian (Lee et al. 2019, equations 13 and 14); with `A = Theta_td Theta^-1 (1 - rho(Theta))`
 //!
-//! ```text
-//! mean = A y,
-//! cov  = K_tt + A K_dd A^T - (A K_dt + K_td A^T).
-//! ```
+#![doc = overparam_formula::formula!(
+    "mean = A y,"
+    "cov  = K_tt + A K_dd A^T - (A K_dt + K_td A^T)."
+)]
 //!
 //! With `Theta = K` only the last layer is trained.
 

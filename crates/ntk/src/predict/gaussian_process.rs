@@ -1,8 +1,6 @@
 //! Gaussian-process regression: with covariance `K` and noise `s` on the targets,
 //!
-//! ```text
-//! mean = K_td (K_dd + s)^-1 y,     cov = K_tt - K_td (K_dd + s)^-1 K_dt.
-//! ```
+#![doc = overparam_formula::formula!("mean = K_td (K_dd + s)^-1 y,     cov = K_tt - K_td (K_dd + s)^-1 K_dt.")]
 //!
 //! `K` the NNGP is the Bayesian posterior of the infinitely wide network (Neal 1996; Lee et al. 2018).
 

@@ -2,9 +2,7 @@
 //!
 //! In the span of the training inputs, `f_train = f_train(0) + Theta a`, `f_test = f_test(0) + Theta_td a`, and
 //!
-//! ```text
-//! da/dt = -eta grad L(f_train(0) + Theta a),       a(0) = 0,
-//! ```
+#![doc = overparam_formula::formula!("da/dt = -eta grad L(f_train(0) + Theta a),       a(0) = 0,")]
 //!
 //! so one integration serves any number of test inputs. Steps follow Dormand and Prince (1980), order 5 with an error
 //! estimate of order 4.

@@ -4,9 +4,7 @@
 //! ([`super`]). The Lanczos recursion (1950) builds an orthonormal basis `V` of `b, Theta b, Theta^2 b, ...` in which `Theta` is
 //! tridiagonal, `V^T Theta V = T`; then (Saad 1992)
 //!
-//! ```text
-//! phi_t(Theta) b ~ ||b|| V phi_t(T) e_1,
-//! ```
+#![doc = overparam_formula::formula!("phi_t(Theta) b ~ ||b|| V phi_t(T) e_1,")]
 //!
 //! with the same basis for every time. `phi_t` is entire and training for time `t` cannot tell eigenvalues far below
 //! `n c / t` from zero, so that about `sqrt(t lambda_max / (n c))` vectors are enough: `O(n^2)` a vector where a decomposition

@@ -3,9 +3,7 @@
 //! Through many layers `q <- w^2 kappa(q, q, q) + b^2` tends to a fixed point `q*`. There two nearly equal inputs separate or
 //! merge by the factor
 //!
-//! ```text
-//! chi = w^2 kappa'(q*, q*, q*)
-//! ```
+#![doc = overparam_formula::formula!("chi = w^2 kappa'(q*, q*, q*)")]
 //!
 //! a layer: below one everything converges to perfect correlation (order), above one it does not (chaos). Covariances
 //! approach their limit, and gradients vanish or explode, over `xi = 1/|ln chi|` layers.

@@ -3,10 +3,10 @@
 //! A kernel `h(<x, y>)` on the unit sphere of `R^d` with uniform measure is diagonal in spherical harmonics (Funk-Hecke). The
 //! eigenvalue of degree `k` and its multiplicity are
 //!
-//! ```text
-//! lambda_k = E[h(t) Q_k(t)],    density of t  proportional to (1 - t^2)^((d-3)/2),
-//! N(d, k)  = (2k + d - 2)/k binom(k + d - 3, k - 1),      N(d, 0) = 1,
-//! ```
+#![doc = overparam_formula::formula!(
+    "lambda_k = E[h(t) Q_k(t)],    density of t proportional to (1 - t^2)^((d-3)/2),"
+    "N(d, k)  = (2k + d - 2)/k binom(k + d - 3, k - 1),      N(d, 0) = 1,"
+)]
 //!
 //! with Gegenbauer polynomials normalised to `Q_k(1) = 1`, `(k + d - 2) Q_(k+1) = (2k + d - 2) t Q_k - k Q_(k-1)`. Then
 //! `h(t) = sum_k lambda_k N(d, k) Q_k(t)`. In the angle `t = cos phi` arc-cosine kernels are smooth up to both ends, so

@@ -1,8 +1,6 @@
 //! Two-dimensional convolution (cross-correlation, as everywhere in deep learning).
 //!
-//! ```text
-//! y[n, p, q, d] = sum_{u, v, c} x[n, p s + u - a, q s + v - b, c] w[u, v, c, d]
-//! ```
+#![doc = overparam_formula::formula!("y[n, p, q, d] = sum_{u, v, c} x[n, p s + u - a, q s + v - b, c] w[u, v, c, d]")]
 //!
 //! Images are `[n, height, width, channels]`, filters `[height, width, channels in, channels out]`. As a trilinear form in
 //! `x`, `w` and a cotangent of `y`, it has three partial evaluations; they are each other's derivatives.

@@ -10,7 +10,8 @@ pub(super) struct Token {
     pub(super) opens: bool,
 }
 
-const SIGNS: [&str; 11] = ["+/-", "...", "..", ">=", "<=", "!=", "->", "<<", ">>", "||", "=="];
+const SIGNS: [&str; 14] =
+    ["+/-", "+-", "+=", "<=>", "...", "..", ">=", "<=", "!=", "->", "<<", ">>", "||", "=="];
 
 pub(super) fn tokens(text: &str) -> Vec<Token> {
     let mut tokens: Vec<Token> = Vec::new();
@@ -22,7 +23,9 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
         } else if first.is_alphabetic() {
             word(trimmed)
         } else {
-            SIGNS.iter().find(|s| trimmed.starts_with(**s)).map_or(first.len_utf8(), |s| s.len())
+            let known = SIGNS.iter().find(|s| trimmed.starts_with(**s)).map_or(first.len_utf8(), |s| s.len());
+            // `a <-1` compares, `a <- 1` assigns.
+            if trimmed.starts_with("<- ") { 2 } else { known }
         };
         let (token, after) = trimmed.split_at(length);
         tokens.push(Token { text: token.to_owned(), space: trimmed.len() < rest.len(), opens: false });
