@@ -184,9 +184,10 @@ impl Net {
         Ok(params)
     }
 
-    /// `f - f_0` on inputs `k x d`.
-    pub(crate) fn change(&self, params: &Params<f64>, x: &Tensor<f64>) -> DMatrix<f64> {
-        (self.network.apply(params, x) - self.network.apply(&self.start, x)).array().to_matrix()
+    /// `f - f_0` on inputs `k x d`, as a function of the parameters.
+    pub(crate) fn change<'a>(&'a self, x: &'a Tensor<f64>) -> impl Fn(&Params<f64>) -> DMatrix<f64> + 'a {
+        let before = self.network.apply(&self.start, x);
+        move |params| (self.network.apply(params, x) - &before).array().to_matrix()
     }
 
     /// `max over layers of ||W_l - W_l(0)||_F / sqrt m`: movement relative to the spectral norm of the hidden layers' weights,

@@ -172,7 +172,7 @@ impl Claim for ZeroTrainingError {
             // A narrow net may diverge at the limit's rate: it has fitted nothing.
             return Ok(Outcome { errors: 1.0, moved: None, curve: None });
         };
-        let fitted = net.change(&end, &Tensor::from(&x));
+        let fitted = net.change(&Tensor::from(&x))(&end);
         let errors = fitted.iter().zip(&y).filter(|(f, y)| **f * **y <= 0.0).count() as f64 / n as f64;
         let curve = match cell.batch {
             None => Some(compare(&LinearDynamics::new(&net.kernel(&net.start)?, &y, rate)?, &losses)?),

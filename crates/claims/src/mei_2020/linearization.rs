@@ -157,8 +157,9 @@ impl Claim for Linearization {
             let net = Net::new(cell.form, &x, &context.own("weights").indexed(draw))?;
             let own = LinearDynamics::new(&net.kernel(&net.start)?, &y, rate)?;
             let own_curve = own.test_curve(&net.kernel_to(&inputs)?, cell.steps)?;
+            let change = net.change(&inputs);
             net.train(&y, rate, cell.steps, |step, _, params| {
-                let f = net.change(params, &inputs);
+                let f = change(params);
                 for (sum, linear) in squares[step].iter_mut().zip([&own_curve, &limit_curve]) {
                     *sum += (&f - &linear[step]).norm_squared();
                 }
