@@ -46,7 +46,7 @@ impl Submission {
             self.command("reproduce")?,
             self.shards
         );
-        self.script("Computes one shard of the cells.", directives, &run)
+        self.script("Computes one shard of the cells.", &directives, &run)
     }
 
     /// The script of the report: says what is missing, then judges what is there.
@@ -56,7 +56,7 @@ impl Submission {
     pub(crate) fn report(&self) -> Result<String> {
         let directives = ["--job-name=overparam-report", "--output=report-%j.log", "--ntasks=1"];
         let run = format!("{}\nexec {}\n", self.command("status")?, self.command("report")?);
-        self.script("Writes the report from the store.", directives.map(str::to_owned).to_vec(), &run)
+        self.script("Writes the report from the store.", &directives.map(str::to_owned), &run)
     }
 
     fn command(&self, subcommand: &str) -> Result<String> {
@@ -66,7 +66,7 @@ impl Submission {
         Ok(words?.join(" "))
     }
 
-    fn script(&self, purpose: &str, directives: Vec<String>, run: &str) -> Result<String> {
+    fn script(&self, purpose: &str, directives: &[String], run: &str) -> Result<String> {
         let mut script =
             format!("#!/bin/sh\n# {purpose} Made by `cargo xtask reproduce --launcher slurm`.\n");
         for argument in directives.iter().chain(&self.arguments) {

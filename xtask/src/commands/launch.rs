@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -61,11 +61,10 @@ pub(crate) fn launch(options: &RunOptions, fresh: bool, launch: &LaunchOptions) 
             "event": "submitted", "array_job": array_job, "tasks": left, "shards": shards, "report_job": report_job
         })),
         Voice::Person => {
-            match array_job {
-                Some(job) => {
-                    println!("job {job}: {left} tasks, for the shards of {shards} that have cells left")
-                }
-                None => println!("every cell is in the store"),
+            if let Some(job) = array_job {
+                println!("job {job}: {left} tasks, for the shards of {shards} that have cells left");
+            } else {
+                println!("every cell is in the store");
             }
             println!("job {report_job}: writes {}", out.join("report.html").display());
             println!("scripts and logs: {}", folder.display());
@@ -124,6 +123,6 @@ fn submit(script: &Path, content: &str, after: Option<&str>) -> Result<String> {
     if job.is_empty() { Err(anyhow!("sbatch gave no job number: {said:?}")) } else { Ok(job.to_owned()) }
 }
 
-fn text(path: &PathBuf) -> Result<String> {
+fn text(path: &Path) -> Result<String> {
     path.to_str().map(str::to_owned).ok_or_else(|| anyhow!("{} is not Unicode", path.display()))
 }
