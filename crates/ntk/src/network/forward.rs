@@ -30,13 +30,17 @@ impl<T: Real> Pass<'_, T> {
         match layer {
             Layer::Dense(dense) => {
                 let scales = self.scales(dense.w_std, weight(0), dense.b_std);
-                self.affine(x, &x.matmul(weight(0)), params.bias.as_ref(), scales)
+                let few = weight(0).shape()[0] <= FEW;
+                let y = scaled_product(weight(0), scales.weight, few, |w| x.matmul(w));
+                self.affine(x, y, params.bias.as_ref(), scales)
             }
             Layer::Conv(conv) => {
                 let scales = self.scales(conv.w_std, weight(0), conv.b_std);
                 let x = image(x);
-                let y = vector(x.conv2d(weight(0), conv.strides, padding(conv.padding)));
-                self.affine(&x, &y, params.bias.as_ref(), scales)
+                let y = scaled_product(weight(0), scales.weight, true, |w| {
+                    vector(x.conv2d(w, conv.strides, padding(conv.padding)))
+                });
+                self.affine(&x, y, params.bias.as_ref(), scales)
             }
             Layer::AvgPool(p) => vector(image(x).avg_pool(p.window, p.strides, padding(p.padding))),
             Layer::SumPool(p) => vector(image(x).sum_pool(p.window, p.strides, padding(p.padding))),
@@ -71,15 +75,8 @@ impl<T: Real> Pass<'_, T> {
         Scales::new(self.parameterization, w_std, fan_in, b_std)
     }
 
-    /// Scales the product, adds the bias, shows both ends to the probe.
-    fn affine(
-        &mut self,
-        x: &Tensor<T>,
-        product: &Tensor<T>,
-        bias: Option<&Tensor<T>>,
-        scales: Scales,
-    ) -> Tensor<T> {
-        let y = scaled(product, scales.weight);
+    /// Adds the bias to the scaled product, shows both ends to the probe.
+    fn affine(&mut self, x: &Tensor<T>, y: Tensor<T>, bias: Option<&Tensor<T>>, scales: Scales) -> Tensor<T> {
         let y = match bias {
             Some(bias) => y + scaled(bias, scales.bias),
             None => y,
@@ -100,17 +97,32 @@ impl<T: Real> Pass<'_, T> {
         let pixels: usize = x.shape()[1..x.rank() - 1].iter().product();
         let rows = x.reshape(&[n, pixels, c]);
         let scales = self.scales(shared, key, None);
-        let projected = self.affine(&rows, &rows.matmul(key), None, scales);
+        let product = |x: &Tensor<T>, weight, scales: Scales| scaled(&x.matmul(weight), scales.weight);
+        let projected = self.affine(&rows, product(&rows, key, scales), None, scales);
         let scales = self.scales(layer.w_value_std, value, None);
-        let values = self.affine(&rows, &rows.matmul(value), None, scales);
+        let values = self.affine(&rows, product(&rows, value, scales), None, scales);
         let logits = projected.matmul(&projected.t()).scale(T::of(1.0 / layer.channels as f64));
         let mixed = logits.softmax(2).matmul(&values);
         let scales = self.scales(layer.w_out_std, out, layer.b_std);
-        let y = self.affine(&mixed, &mixed.matmul(out), params.bias.as_ref(), scales);
+        let y = self.affine(&mixed, product(&mixed, out, scales), params.bias.as_ref(), scales);
         let mut shape = x.shape().to_vec();
         shape[x.rank() - 1] = layer.channels;
         y.reshape(&shape)
     }
+}
+
+/// Dense weights of so small a fan-in are smaller than their products with most batches. The choice must not depend on the batch,
+/// whose division into parts would then change the last bits.
+const FEW: usize = 64;
+
+/// The product with a weight times `factor`: a pass over the weight, if it is the smaller one, or over the product.
+fn scaled_product<T: Real>(
+    weight: &Tensor<T>,
+    factor: f64,
+    scale_weight: bool,
+    product: impl FnOnce(&Tensor<T>) -> Tensor<T>,
+) -> Tensor<T> {
+    if scale_weight { product(&scaled(weight, factor)) } else { scaled(&product(weight), factor) }
 }
 
 fn scaled<T: Real>(x: &Tensor<T>, factor: f64) -> Tensor<T> {
