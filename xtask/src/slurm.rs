@@ -69,6 +69,7 @@ impl Submission {
     fn script(&self, purpose: &str, directives: &[String], run: &str) -> Result<String> {
         let mut script =
             format!("#!/bin/sh\n# {purpose} Made by `cargo xtask reproduce --launcher slurm`.\n");
+        self.arguments.iter().try_for_each(|argument| free(argument))?;
         for argument in directives.iter().chain(&self.arguments) {
             script += &format!("#SBATCH {}\n", directive(argument)?);
         }
@@ -86,10 +87,8 @@ fn one_line(word: &str) -> Result<&str> {
     Ok(word)
 }
 
-/// An argument as `sbatch` reads it in a script: words end at white space, a `#` begins a comment, and in double quotes
-/// a backslash takes the next character as it is.
-fn directive(argument: &str) -> Result<String> {
-    let argument = one_line(argument)?;
+/// Refuses what is no argument of `sbatch`, or the launcher's own to set.
+fn free(argument: &str) -> Result<()> {
     if !argument.starts_with('-') {
         bail!(
             "--sbatch-arg {argument:?}: expected an argument of sbatch, for example --sbatch-arg=--constraint=avx512"
@@ -101,6 +100,13 @@ fn directive(argument: &str) -> Result<String> {
     {
         bail!("--sbatch-arg {argument:?}: {name} is set by the launcher; --array N says how many tasks");
     }
+    Ok(())
+}
+
+/// An argument as `sbatch` reads it in a script: words end at white space, a `#` begins a comment, and in double quotes
+/// a backslash takes the next character as it is.
+fn directive(argument: &str) -> Result<String> {
+    let argument = one_line(argument)?;
     if !argument.contains(|c: char| c.is_whitespace() || "\"'\\#".contains(c)) {
         return Ok(argument.to_owned());
     }
