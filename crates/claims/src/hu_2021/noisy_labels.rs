@@ -7,10 +7,10 @@
 //! vanishes, against kernel ridge regression with the empirical tangent kernel: a two-layer ReLU net and a convolutional net with
 //! pooling. The finite nets themselves, trained the same way, against the same regression, over widths.
 //! *Experiment (b)*, noise: a two-layer ReLU net, all layers trained, ten classes, 20, 40 and 60% of the labels moved to a
-//! random other class. Plain training to a loss of 1%; the same stopped where it is best on clean validation images;
-//! RDI; AUX. `lambda` is chosen before any net is trained, by kernel ridge regression with the *infinite* kernel on the same
-//! validation images: that is what the equivalence is good for. In (b) outputs at the start are subtracted, as the theory has
-//! them 0. All methods descend with heavy-ball momentum 0.9.
+//! random other class. Plain training for 1,000 steps and until 99% of the labels are fitted, wrong ones included; the same stopped
+//! where it is best on clean validation images; RDI; AUX. `lambda` is chosen before any net is trained, by kernel ridge regression
+//! with the *infinite* kernel on the same validation images: that is what the equivalence is good for. In (b) outputs at the start
+//! are subtracted, as the theory has them 0. All methods descend with heavy-ball momentum 0.9.
 //!
 //! *Predicted.* (a) Equality; a gap `O(m^(-1/2))` for finite nets. (b) `(lambda + O(1))/2 sqrt(y^T K^-1 y / n) + O(sigma / lambda)`
 //! of *clean* test error: above plain training, on a par with early stopping by an oracle.
@@ -31,7 +31,10 @@
 //! | 60% | 600 | 0.2 +- 1.0 | 0.0 +- 0.5 |
 //!
 //! The theory's examples are of one distribution and its statement is for enough of them. So images are now drawn from all writers,
-//! there are 600 and ten seeds at `standard`, 300, six and 40% alone at `smoke`. Tolerances are as they were.
+//! there are 600 and ten seeds at `standard`, 300, six and 40% alone at `smoke`. Plain training first ended after 1,000 steps, with a
+//! fifth to two fifths of its loss left; it goes on until labels are fitted now. (With momentum 0.97 it
+//! fits them in half of the steps and overshoots; clean labels are fitted before plain training is at its best. Both put it behind RDI
+//! in the control too, and are no fair picture of it.) Tolerances are as they were.
 //!
 //! *Control.* Clean labels, where there is nothing to gain.
 
@@ -136,8 +139,8 @@ pub struct Accuracies {
     pub lambda: f64,
     /// Steps of plain training.
     pub steps: usize,
-    /// Share of the loss at the start that plain training leaves.
-    pub loss_left: f64,
+    /// Share of the training labels, right and wrong, that plain training fits in the end.
+    pub fitted: f64,
     /// Step at which it is best on validation images.
     pub stopped_at: usize,
 }

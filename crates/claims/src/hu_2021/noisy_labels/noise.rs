@@ -23,8 +23,11 @@ const TESTS: usize = 2000;
 
 const METHOD: Method = Method::Momentum { momentum: 0.9, nesterov: false };
 
-/// Plain training ends at this share of the loss at the start, or after this many steps.
-const END: (f64, usize) = (0.01, 1000);
+/// Plain training makes at least so many steps, and at most so many.
+const STEPS: [usize; 2] = [1000, 2500];
+
+/// In between it ends when this share of the labels is fitted, right and wrong ones.
+const FITTED: f64 = 0.99;
 
 /// RDI and AUX end when the gradient is this share of what it is at the start, or after this many steps.
 const SETTLED: (f64, usize) = (1e-3, 400);
@@ -63,6 +66,9 @@ impl Labelled {
 /// Images with noisy labels to learn from, and clean ones to judge by.
 pub(super) struct Problem {
     x: DMatrix<f64>,
+    /// Some of them wrong.
+    labels: Vec<u8>,
+    /// The same as numbers.
     targets: DMatrix<f64>,
     validation: Labelled,
     test: Labelled,
@@ -105,6 +111,7 @@ impl Problem {
         Ok(Self {
             x: clean.x,
             targets: one_hot(&noisy),
+            labels: noisy,
             validation: Labelled::of(&validation),
             test: Labelled::of(&tested),
         })
@@ -129,7 +136,7 @@ fn architecture(width: usize, outputs: usize) -> Architecture {
 
 pub(super) fn run(problem: &Problem, width: usize, stream: &Stream) -> Result<Accuracies, CellError> {
     let shape = Shape::vector(problem.x.ncols());
-    let Problem { x, targets, validation, test } = problem;
+    let Problem { x, targets, validation, test, .. } = problem;
 
     // The theory's choice of lambda, and what it expects.
     let kernel = Kernel::new(&architecture(1, 1), shape).map_err(CellError::new)?;
@@ -168,18 +175,17 @@ pub(super) fn run(problem: &Problem, width: usize, stream: &Stream) -> Result<Ac
     let on_test = |params: &Params<f32>| score(params, test, &test_x, &test_offset);
     let on_validation = |params: &Params<f32>| score(params, validation, &validation_x, &validation_offset);
 
-    let initial = targets.norm_squared() / 2.0;
     let mut params = start.clone();
-    let mut optimizer = Optimizer::new(METHOD, noisy::rate(&own, 0.0).map_err(CellError::new)?);
-    let (mut steps, mut stopped) = (0, (f64::NEG_INFINITY, 0.0, 0));
-    let mut loss = initial;
-    while loss > END.0 * initial && steps < END.1 {
+    let rate = noisy::rate(&own, 0.0).map_err(CellError::new)?;
+    let mut optimizer = Optimizer::new(METHOD, rate);
+    let (mut steps, mut fitted, mut stopped) = (0, 0.0, (f64::NEG_INFINITY, 0.0, 0));
+    while steps < STEPS[0] || (fitted < FITTED && steps < STEPS[1]) {
         // Every step at first, then every eighth part of the steps taken.
         let next = 1 + steps / 8;
         let plain = |_: usize, p: &Params<f32>| noisy::rdi_loss(&model(p), &y, p, &start, 0.0);
-        let report = train(&mut params, &mut optimizer, Stop::after(next), plain).map_err(CellError::new)?;
+        train(&mut params, &mut optimizer, Stop::after(next), plain).map_err(CellError::new)?;
         steps += next;
-        loss = report.losses.last().copied().unwrap_or(0.0);
+        fitted = correct(&model(&params).array().to_matrix().map(f64::from), &problem.labels);
         let score = on_validation(&params);
         if score > stopped.0 {
             stopped = (score, on_test(&params), steps);
@@ -202,7 +208,7 @@ pub(super) fn run(problem: &Problem, width: usize, stream: &Stream) -> Result<Ac
         ridgeless: accuracy(&to_test, test, 0.0)?,
         lambda,
         steps,
-        loss_left: loss / initial,
+        fitted,
         stopped_at: stopped.2,
     })
 }

@@ -98,7 +98,7 @@ pub(super) fn tables(runs: &[Run<Cell, Outcome>]) -> Vec<Table> {
         ("ridgeless", |a| a.ridgeless),
         ("lambda", |a| a.lambda),
         ("steps of plain", |a| a.steps as f64),
-        ("loss left", |a| a.loss_left),
+        ("fitted labels", |a| a.fitted),
         ("stopped at", |a| a.stopped_at as f64),
     ];
     let mut rows = Vec::new();
