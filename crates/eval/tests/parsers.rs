@@ -119,7 +119,9 @@ fn cifar() {
     for name in (1..=5).map(|i| format!("data_batch_{i}.bin")).chain(["test_batch.bin".to_owned()]) {
         fs::write(folder.path().join(name), [record.as_slice(), &record].concat()).unwrap();
     }
-    replay_folder(folder.path(), "data_batch_2.bin", |f| load_cifar10(f).map(|_| ()).map_err(|e| e.to_string()));
+    replay_folder(folder.path(), "data_batch_2.bin", |f| {
+        load_cifar10(f).map(|_| ()).map_err(|e| e.to_string())
+    });
 }
 
 #[test]
