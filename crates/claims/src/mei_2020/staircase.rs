@@ -203,7 +203,7 @@ fn grid(plan: &Plan<'_>, energies: [f64; 4]) -> Vec<Cell> {
     let plateaus = [0, 1].map(|degree| (high, between(degree).round() as usize, Some(degree)));
     let sizes: Vec<_> = sized(low, curve).chain(sized(high, beside)).chain(plateaus).collect();
     let mut cells = Vec::new();
-    for seed in plan.seeds([12, 16, 16]) {
+    for seed in plan.seeds([8, 16, 16]) {
         for (model, _) in MODELS {
             for &(dimension, size, plateau) in &sizes {
                 let neurons = (size as f64 / dimension as f64).round() as usize;

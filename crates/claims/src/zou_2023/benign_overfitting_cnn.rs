@@ -171,7 +171,7 @@ impl Claim for BenignOverfittingCnn {
 
 fn grid(plan: &Plan<'_>, shuffled: bool, seeds: std::ops::Range<u64>) -> Vec<Cell> {
     let examples: &[usize] =
-        plan.by_scale([&[10, 40, 160][..], &[10, 20, 40, 80, 160], &[10, 20, 40, 80, 160, 320]]);
+        plan.by_scale([&[8, 32, 128][..], &[10, 20, 40, 80, 160], &[10, 20, 40, 80, 160, 320]]);
     let strengths: &[f64] = plan.by_scale([
         &[0.05, 0.2, 1.0, 2.0, 4.0, 8.0, 40.0, 80.0][..],
         &[0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 40.0, 80.0],
