@@ -88,7 +88,7 @@ impl Claim for AdamVersusGd {
             must_hold: "in every seed both training errors 0, test error below 0.05 (descent) and above 0.4 (Adam), Adam's \
                         products dominated by noise and descent's by the feature",
             control: "a convex model, where the two must agree",
-            cpu_seconds: [12.0, 30.0, 2000.0],
+            cpu_seconds: [6.0, 30.0, 2000.0],
         }
     }
 

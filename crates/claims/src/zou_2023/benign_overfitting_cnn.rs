@@ -82,7 +82,7 @@ impl Claim for BenignOverfittingCnn {
             must_hold: "training loss at most 0.01 everywhere; test error at most 0.05 at 10 times the boundary, at least 0.4 \
                         at a tenth; slope -1/3 +/- 0.15",
             control: "shuffled labels",
-            cpu_seconds: [20.0, 70.0, 4000.0],
+            cpu_seconds: [7.0, 70.0, 4000.0],
         }
     }
 

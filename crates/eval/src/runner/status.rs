@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::grid::Grid;
-use super::{Request, is_stored};
+use super::{Request, cached};
 use crate::claim::About;
 use crate::store::{Lookup, Store};
 
@@ -51,11 +51,12 @@ pub fn status(request: &Request, store: &Store) -> Vec<ClaimStatus> {
 
 /// By claim, how many cells the store does not have.
 pub(super) fn remaining(request: &Request, store: &Store) -> Vec<(About, usize)> {
-    let missing = |claim: usize, grid: &Grid| {
-        grid.distinct.values().filter(|task| !is_stored(request, claim, &task.cell, store)).count()
+    let claims = request.claims.iter().enumerate();
+    let missing = |claim| {
+        let (cached, all) = cached(request, claim, store);
+        all - cached
     };
-    let claims = request.claims.iter().zip(Grid::all(request)).enumerate();
-    claims.map(|(claim, ((any, _), grid))| (any.about(), missing(claim, &grid))).collect()
+    claims.map(|(claim, (any, _))| (any.about(), missing(claim))).collect()
 }
 
 fn of_claim(request: &Request, claim: usize, about: About, grid: &Grid, store: &Store) -> ClaimStatus {

@@ -97,7 +97,9 @@ impl<T: Real> Pass<'_, T> {
         let pixels: usize = x.shape()[1..x.rank() - 1].iter().product();
         let rows = x.reshape(&[n, pixels, c]);
         let scales = self.scales(shared, key, None);
-        let product = |x: &Tensor<T>, weight, scales: Scales| scaled(&x.matmul(weight), scales.weight);
+        let product = |x: &Tensor<T>, weight, scales: Scales| {
+            scaled_product(weight, scales.weight, false, |w| x.matmul(w))
+        };
         let projected = self.affine(&rows, product(&rows, key, scales), None, scales);
         let scales = self.scales(layer.w_value_std, value, None);
         let values = self.affine(&rows, product(&rows, value, scales), None, scales);
