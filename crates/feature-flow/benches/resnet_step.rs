@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The second form runs the same step in torch (`peers_resnet.py`), in turn with ours, on one and on two threads, and prints the
-//! ratio to the better of the two. Ours runs on one thread. The floor is the step's matrix products alone, on the same
+//! ratio to the better of the two. Ours runs on rayon's threads (`RAYON_NUM_THREADS`). The floor is the step's matrix products alone, on the same
 //! buffers: three of `N m^2` a hidden layer. Every figure is the best of several rounds.
 
 use std::process::Command;
@@ -36,17 +36,17 @@ fn best(mut work: impl FnMut()) -> f64 {
 /// Seconds of the products of one step.
 fn floor() -> f64 {
     let stream = Stream::root(1);
-    let values: DMatrix<f32> = stream.named("values").normal_matrix(EXAMPLES, UNITS, 1.0);
-    let slopes: DMatrix<f32> = stream.named("slopes").normal_matrix(EXAMPLES, UNITS, 1e-6);
+    let values: DMatrix<f32> = stream.named("values").normal_matrix(UNITS, EXAMPLES, 1.0);
+    let slopes: DMatrix<f32> = stream.named("slopes").normal_matrix(UNITS, EXAMPLES, 1e-6);
     let mut weights: Vec<DMatrix<f32>> = vec![DMatrix::zeros(UNITS, UNITS); DEPTH - 1];
     let mut out = values.clone();
     best(|| {
         for w in &weights {
-            gemm(1e-3, &values, w, 0.0, &mut out);
+            gemm(1e-3, transposed(w), &values, 0.0, &mut out);
         }
         for w in weights.iter_mut().rev() {
-            gemm(1e-3, &slopes, transposed(&*w), 0.0, &mut out);
-            gemm(-1e-3, transposed(&values), &slopes, 1.0, w);
+            gemm(1e-3, &*w, &slopes, 0.0, &mut out);
+            gemm(-1e-3, &values, transposed(&slopes), 1.0, w);
         }
     })
 }
@@ -78,7 +78,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err(error.into());
     }
     let floor = floor();
-    println!("N = {EXAMPLES}, m = {UNITS}, depth {DEPTH}, f32, one thread, best of {ROUNDS}");
+    println!("N = {EXAMPLES}, m = {UNITS}, depth {DEPTH}, f32, best of {ROUNDS}");
     println!("step {:.1} ms, its products {:.1} ms, ratio {:.2}", ours * 1e3, floor * 1e3, ours / floor);
     match std::env::var("OVERPARAM_PEERS_PYTHON").ok().and_then(|python| torch(&python)) {
         Some(peer) => {

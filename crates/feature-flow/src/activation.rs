@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 use overparam_tensor::linalg::Real;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// A pointwise nonlinearity `h`.
@@ -64,13 +65,21 @@ impl Activation {
     }
 }
 
-/// `f` on every pair, compiled for this processor's vector instructions.
+/// `f` on every pair, compiled for this processor's vector instructions; long slices are shared between threads.
 #[inline(always)]
-pub(crate) fn zip<T: Copy>(x: &[T], out: &mut [T], f: impl Fn(T, &mut T)) {
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || x.iter().zip(out).for_each(|(&x, o)| f(x, o)),
-    );
+pub(crate) fn zip<T: Copy + Send + Sync>(x: &[T], out: &mut [T], f: impl Fn(T, &mut T) + Sync) {
+    const PIECE: usize = 1 << 14;
+    let piece = |x: &[T], out: &mut [T]| {
+        pulp::Arch::new().dispatch(
+            #[inline(always)]
+            || x.iter().zip(out).for_each(|(&x, o)| f(x, o)),
+        );
+    };
+    if x.len() < 4 * PIECE {
+        piece(x, out);
+    } else {
+        x.par_chunks(PIECE).zip(out.par_chunks_mut(PIECE)).for_each(|(x, out)| piece(x, out));
+    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,9 @@
 //! skip connection carries the features: [`Start::Zero`].
 //!
 //! **Cost.** Three products of `N m^2` a layer and step. The weights are updated by the third one, in place, so that no gradient
-//! is stored and nothing is allocated after the first step.
+//! is stored and nothing is allocated after the first step. [`Flow`] keeps layers transposed, `m x N`: all products with weights
+//! then read them as they lie in memory. Large products and activations are shared between rayon's threads; the bits do not
+//! depend on how many there are.
 
 mod features;
 mod integrate;

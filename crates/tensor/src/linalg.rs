@@ -1,4 +1,5 @@
-//! Dense linear algebra: [`nalgebra`] matrices at the surface, [`faer`] kernels inside, always sequential.
+//! Dense linear algebra: [`nalgebra`] matrices at the surface, [`faer`] kernels inside. Decompositions are sequential;
+//! large products are cut by their shapes into tiles, which rayon's threads share.
 //!
 //! This is the one place in the workspace that knows the backend; a faster library would replace it here. The
 //! conversion costs nothing: both libraries store columns contiguously, so a faer view borrows nalgebra's memory.
@@ -27,7 +28,7 @@ pub use cholesky::Cholesky;
 pub use decompositions::{Svd, SymmetricEigen, least_squares, singular_values, svd, symmetric_eigen};
 pub use product::{Operand, gemm, matmul, transposed};
 pub use real::Real;
-pub(crate) use strided::{Strided, gemm_row_major, gemm_tiled};
+pub(crate) use strided::{PARALLEL, Strided, gemm_row_major, gemm_strided};
 
 use faer::{MatMut, MatRef};
 use nalgebra::DMatrix;

@@ -29,15 +29,17 @@ pub fn displacement<T: Real>(before: &[DMatrix<T>], after: &[DMatrix<T>]) -> Dis
     Displacement { layers: squares.iter().map(|s| s.sqrt()).collect(), all }
 }
 
-/// Eigenvalues, ascending, of `H H^T / m` (`N x N`) of a layer's values `H`: all positive if the layer can express every
-/// function of the examples.
+/// Eigenvalues, ascending, of `H^T H / m` (`N x N`) of a layer's values `H` (`m x N`, as in [`Flow::values`]): all positive
+/// if the layer can express every function of the examples.
+///
+/// [`Flow::values`]: super::Flow::values
 ///
 /// # Errors
 /// [`LinalgError::NotFinite`], [`LinalgError::NoConvergence`].
 pub fn feature_spectrum<T: Real>(values: &DMatrix<T>) -> Result<DVector<T>, LinalgError> {
-    let n = values.nrows();
+    let (m, n) = values.shape();
     let mut gram = DMatrix::zeros(n, n);
-    gemm(T::of((values.ncols() as f64).recip()), values, transposed(values), T::ZERO, &mut gram);
+    gemm(T::of((m as f64).recip()), transposed(values), values, T::ZERO, &mut gram);
     Ok(symmetric_eigen(&gram)?.values)
 }
 
@@ -53,8 +55,9 @@ mod tests {
         let d = displacement(&[a.clone(), a.clone()], &[a.add_scalar(3.0), a.clone()]);
         assert_eq!(d.layers, [3.0, 0.0]);
         assert!((d.all - 4.5f64.sqrt()).abs() < 1e-15);
-        let spectrum =
-            feature_spectrum(&DMatrix::<f64>::from_row_slice(2, 2, &[2.0, 0.0, 0.0, 4.0])).unwrap();
-        assert!((spectrum[0] - 2.0).abs() < 1e-14 && (spectrum[1] - 8.0).abs() < 1e-14);
+        let values = DMatrix::<f64>::from_row_slice(3, 2, &[2.0, 0.0, 0.0, 4.0, 0.0, 0.0]);
+        let spectrum = feature_spectrum(&values).unwrap();
+        assert_eq!(spectrum.len(), 2);
+        assert!((spectrum[0] - 4.0 / 3.0).abs() < 1e-14 && (spectrum[1] - 16.0 / 3.0).abs() < 1e-14);
     }
 }

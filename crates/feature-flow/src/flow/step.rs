@@ -7,7 +7,7 @@ use super::{Architecture, Network};
 use crate::activation::{Activation, zip};
 use crate::error::{Error, finite_loss, same};
 
-/// A network on its training set, with the buffers of a step.
+/// A network on its training set, with the buffers of a step. Layers are `m x N`: an example a column.
 #[derive(Debug, Clone)]
 pub struct Flow<T: Real> {
     network: Network<T>,
@@ -40,7 +40,7 @@ impl<T: Real> Flow<T> {
         same("targets", targets.len(), inputs.nrows())?;
         same("inputs", inputs.ncols(), network.first.nrows())?;
         let (n, m, depth) = (inputs.nrows(), network.width(), network.hidden.len() + 1);
-        let layers = |count: usize| vec![DMatrix::zeros(n, m); count];
+        let layers = |count: usize| vec![DMatrix::zeros(m, n); count];
         let branches = if network.architecture == Architecture::ResNet { depth - 1 } else { 0 };
         let mut flow = Self {
             features: layers(depth),
@@ -48,9 +48,9 @@ impl<T: Real> Flow<T> {
             branches: layers(branches),
             outputs: DMatrix::zeros(n, 1),
             residual: DMatrix::zeros(n, 1),
-            by_features: DMatrix::zeros(n, m),
-            by_branch: DMatrix::zeros(if branches > 0 { n } else { 0 }, m),
-            by_values: DMatrix::zeros(n, m),
+            by_features: DMatrix::zeros(m, n),
+            by_branch: DMatrix::zeros(if branches > 0 { m } else { 0 }, n),
+            by_values: DMatrix::zeros(m, n),
             steps: 0,
             network,
             inputs,
@@ -65,7 +65,7 @@ impl<T: Real> Flow<T> {
         &self.network
     }
 
-    /// The features of each layer on the training set, before the activation, `N x m`.
+    /// The features of each layer on the training set, before the activation, `m x N`: a unit a row, an example a column.
     pub fn features(&self) -> &[DMatrix<T>] {
         &self.features
     }
@@ -92,11 +92,11 @@ impl<T: Real> Flow<T> {
         let Network { architecture, scaling, activation, ref first, ref hidden, ref last } = self.network;
         let sum = T::of(scaling.sum(last.nrows()));
         let scale = T::of((self.inputs.ncols() as f64).sqrt().recip());
-        gemm(scale, &self.inputs, first, T::ZERO, &mut self.features[0]);
+        gemm(scale, transposed(first), transposed(&self.inputs), T::ZERO, &mut self.features[0]);
         for (l, weights) in hidden.iter().enumerate() {
             let (before, after) = self.features.split_at_mut(l + 1);
             activation.values(before[l].as_slice(), self.values[l].as_mut_slice());
-            gemm(sum, &self.values[l], weights, T::ZERO, &mut after[0]);
+            gemm(sum, transposed(weights), &self.values[l], T::ZERO, &mut after[0]);
             if architecture == Architecture::ResNet {
                 let branch = self.branches[l].as_mut_slice();
                 activation.values(after[0].as_slice(), branch);
@@ -105,7 +105,7 @@ impl<T: Real> Flow<T> {
         }
         let top = hidden.len();
         activation.values(self.features[top].as_slice(), self.values[top].as_mut_slice());
-        gemm(sum, &self.values[top], last, T::ZERO, &mut self.outputs);
+        gemm(sum, transposed(&self.values[top]), last, T::ZERO, &mut self.outputs);
     }
 
     /// One step of descent with learning rate `eta` (times the scaling's factors), and the loss before it.
@@ -132,8 +132,8 @@ impl<T: Real> Flow<T> {
         let residuals = self.residual.iter_mut().zip(self.outputs.iter().zip(self.targets.iter()));
         residuals.for_each(|(r, (f, y))| *r = (*f - *y) / n);
         let top = hidden.len();
-        gemm(T::of(sum), &self.residual, transposed(last), T::ZERO, &mut self.by_features);
-        gemm(rate(1, sum), transposed(&self.values[top]), &self.residual, T::ONE, last);
+        gemm(T::of(sum), &*last, transposed(&self.residual), T::ZERO, &mut self.by_features);
+        gemm(rate(1, sum), &self.values[top], &self.residual, T::ONE, last);
         through(activation, &self.values[top], &mut self.by_features);
         for l in (0..top).rev() {
             // The derivative by the product of this layer's values with its weights.
@@ -144,8 +144,8 @@ impl<T: Real> Flow<T> {
             } else {
                 &mut self.by_features
             };
-            gemm(T::of(sum), &*by_product, transposed(&hidden[l]), T::ZERO, &mut self.by_values);
-            gemm(rate(2, sum), transposed(&self.values[l]), &*by_product, T::ONE, &mut hidden[l]);
+            gemm(T::of(sum), &hidden[l], &*by_product, T::ZERO, &mut self.by_values);
+            gemm(rate(2, sum), &self.values[l], transposed(by_product), T::ONE, &mut hidden[l]);
             through(activation, &self.values[l], &mut self.by_values);
             if architecture == Architecture::ResNet {
                 self.by_features += &self.by_values;
@@ -154,7 +154,7 @@ impl<T: Real> Flow<T> {
             }
         }
         let chain = (self.inputs.ncols() as f64).sqrt().recip();
-        gemm(rate(1, chain), transposed(&self.inputs), &self.by_features, T::ONE, first);
+        gemm(rate(1, chain), transposed(&self.inputs), transposed(&self.by_features), T::ONE, first);
     }
 }
 
@@ -259,7 +259,7 @@ mod properties {
             }
             prop_assert!((one.outputs() - other.outputs()).amax() < 1e-10);
             for (a, b) in one.features().iter().zip(other.features()) {
-                prop_assert!((a.select_columns(&order) - b).amax() < 1e-10);
+                prop_assert!((a.select_rows(&order) - b).amax() < 1e-10);
             }
         }
 

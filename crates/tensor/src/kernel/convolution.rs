@@ -6,10 +6,9 @@
 
 use rayon::prelude::*;
 
-use super::product::PARALLEL;
 use super::windows::Windows;
 use crate::array::{Array, Buffer, Dims, broadcast};
-use crate::linalg::{Real, Strided, gemm_row_major};
+use crate::linalg::{PARALLEL, Real, Strided, gemm_row_major};
 
 /// Gathered windows of about this many bytes are multiplied at once: they fit the second-level cache.
 const CACHED_BYTES: usize = 1 << 20;
@@ -119,7 +118,7 @@ pub(crate) fn forward<T: Real>(windows: &Windows, x: &Array<T>, w: &Array<T>) ->
             for (x, patches) in x.chunks_exact(s.image).zip(patches.chunks_exact_mut(s.patches)) {
                 windows.gather(s.c, x, T::ZERO, patches);
             }
-            gemm_row_major(Strided::row_major(patches, out.len() / s.d, s.inner), w, false, out);
+            gemm_row_major(T::ONE, Strided::row_major(patches, out.len() / s.d, s.inner), w, false, out);
         });
     });
     Array::from_buffer(shape, out)
@@ -154,7 +153,7 @@ pub(crate) fn to_images<T: Real>(windows: &Windows, y: &Array<T>, w: &Array<T>) 
             let y = &y[i * s.chunk * s.out..][..images * s.out];
             let mut patches = Buffer::stale(s.chunk * s.patches);
             let patches = &mut patches[..images * s.patches];
-            gemm_row_major(Strided::row_major(y, y.len() / s.d, s.d), w.transposed(), false, patches);
+            gemm_row_major(T::ONE, Strided::row_major(y, y.len() / s.d, s.d), w.transposed(), false, patches);
             for (patches, x) in patches.chunks_exact(s.patches).zip(out.chunks_exact_mut(s.image)) {
                 windows.scatter(s.c, patches, x);
             }
@@ -236,7 +235,7 @@ fn accumulate<T: Real>(windows: &Windows, s: &Sizes, x: &[T], y: &[&[T]], out: &
         let patches = Strided::row_major(patches, rows, s.inner).transposed();
         for (y, out) in y.iter().zip(out.chunks_exact_mut(s.inner * s.d)) {
             let y = &y[i * s.chunk * s.out..][..images * s.out];
-            gemm_row_major(patches, Strided::row_major(y, rows, s.d), i > 0, out);
+            gemm_row_major(T::ONE, patches, Strided::row_major(y, rows, s.d), i > 0, out);
         }
     }
 }

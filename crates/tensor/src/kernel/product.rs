@@ -4,10 +4,7 @@ use rayon::prelude::*;
 
 use super::nest::{Nest, Run};
 use crate::array::{Array, Buffer, Dims, broadcast};
-use crate::linalg::{Real, Strided, gemm_row_major, gemm_tiled};
-
-/// Products of at least this many multiplications may use several threads.
-pub(super) const PARALLEL: usize = 1 << 24;
+use crate::linalg::{PARALLEL, Real, Strided, gemm_row_major, gemm_strided};
 
 /// `C[..., i, j] = sum_k A[..., i, k] B[..., k, j]`; leading axes broadcast.
 ///
@@ -32,11 +29,7 @@ pub(crate) fn matmul<T: Real>(a: &Array<T>, b: &Array<T>) -> Array<T> {
     let mut out = Buffer::stale(count * m * n);
     if count == 1 {
         let (a, b) = (matrix(&a, 0), matrix(&b, 0));
-        if m * n * k < PARALLEL {
-            gemm_row_major(a, b, false, &mut out);
-        } else {
-            gemm_tiled(a, b, &mut out);
-        }
+        gemm_strided(T::ONE, a, b, false, &mut out);
     } else if m * n > 0 {
         let pairs = offsets(&batch, &a, &b);
         let each = |(i, c): (usize, &mut [T])| {
@@ -44,7 +37,7 @@ pub(crate) fn matmul<T: Real>(a: &Array<T>, b: &Array<T>) -> Array<T> {
             if k == 1 {
                 outer(matrix(&a, i), matrix(&b, j), c);
             } else {
-                gemm_row_major(matrix(&a, i), matrix(&b, j), false, c);
+                gemm_row_major(T::ONE, matrix(&a, i), matrix(&b, j), false, c);
             }
         };
         if count * m * n * k < PARALLEL {

@@ -2,10 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::product::PARALLEL;
 use super::simd::vectorized;
 use crate::array::{Array, Buffer, Dims};
-use crate::linalg::Real;
+use crate::linalg::{PARALLEL, Real};
 
 /// Which input pixel each entry of each window reads, for images `height x width`.
 #[derive(Debug, Clone, PartialEq, Eq)]

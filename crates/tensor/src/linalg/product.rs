@@ -1,9 +1,9 @@
 //! Matrix products.
 
-use faer::{Accum, MatRef, Par, linalg::matmul::matmul as faer_matmul};
 use nalgebra::DMatrix;
 
-use super::{Real, view, view_mut};
+use super::Real;
+use super::strided::{Strided, gemm_strided};
 
 /// A matrix, or its transpose, as a factor of [`gemm`]. Made from `&matrix` or by [`transposed`].
 #[derive(Debug, Clone, Copy)]
@@ -12,10 +12,17 @@ pub struct Operand<'a, T> {
     transposed: bool,
 }
 
-impl<T: Real> Operand<'_, T> {
-    fn view(&self) -> MatRef<'_, T> {
-        let view = view(self.matrix);
-        if self.transposed { view.transpose() } else { view }
+impl<'a, T: Real> Operand<'a, T> {
+    fn shape(&self) -> (usize, usize) {
+        let (rows, columns) = self.matrix.shape();
+        if self.transposed { (columns, rows) } else { (rows, columns) }
+    }
+
+    /// The transpose of this factor. A matrix of nalgebra is stored by columns: its transpose by rows.
+    fn flipped(&self) -> Strided<'a, T> {
+        let (rows, columns) = self.matrix.shape();
+        let flipped = Strided::row_major(self.matrix.as_slice(), columns, rows);
+        if self.transposed { flipped.transposed() } else { flipped }
     }
 }
 
@@ -33,6 +40,9 @@ pub fn transposed<T>(matrix: &DMatrix<T>) -> Operand<'_, T> {
 /// `C <- alpha op(A) op(B) + beta C` without allocating a result.
 ///
 /// With `beta = 0` the old content of `C` is ignored, so it may hold NaN.
+///
+/// A product with a side past 640 is cut into tiles, which rayon's threads share. Its shape alone decides where: the bits
+/// do not depend on the number of threads.
 ///
 /// # Panics
 /// If the shapes do not fit.
@@ -54,27 +64,20 @@ pub fn gemm<'a, T: Real>(
     c: &mut DMatrix<T>,
 ) {
     let (a, b) = (a.into(), b.into());
-    let (a, b) = (a.view(), b.view());
+    let ((m, k), (inner, n)) = (a.shape(), b.shape());
+    let into = c.shape();
     assert!(
-        a.ncols() == b.nrows() && c.shape() == (a.nrows(), b.ncols()),
-        "gemm: ({} x {}) times ({} x {}) into {} x {}",
-        a.nrows(),
-        a.ncols(),
-        b.nrows(),
-        b.ncols(),
-        c.nrows(),
-        c.ncols()
+        k == inner && into == (m, n),
+        "gemm: ({m} x {k}) times ({inner} x {n}) into {} x {}",
+        into.0,
+        into.1
     );
     let zero = <T as num_traits::Zero>::zero();
-    let accumulate = if beta == zero {
-        Accum::Replace
-    } else {
-        if beta != <T as num_traits::One>::one() {
-            c.as_mut_slice().iter_mut().for_each(|x| *x *= beta);
-        }
-        Accum::Add
-    };
-    faer_matmul(view_mut(c), accumulate, a, b, alpha, Par::Seq);
+    if beta != zero && beta != <T as num_traits::One>::one() {
+        c.as_mut_slice().iter_mut().for_each(|x| *x *= beta);
+    }
+    // C is stored by columns, so that in the order of rows it is op(B)^T op(A)^T.
+    gemm_strided(alpha, b.flipped(), a.flipped(), beta != zero, c.as_mut_slice());
 }
 
 /// The product `op(A) op(B)` as a new matrix.
@@ -83,7 +86,7 @@ pub fn gemm<'a, T: Real>(
 /// If the inner dimensions differ.
 pub fn matmul<'a, T: Real>(a: impl Into<Operand<'a, T>>, b: impl Into<Operand<'a, T>>) -> DMatrix<T> {
     let (a, b) = (a.into(), b.into());
-    let mut c = DMatrix::zeros(a.view().nrows(), b.view().ncols());
+    let mut c = DMatrix::zeros(a.shape().0, b.shape().1);
     gemm(<T as num_traits::One>::one(), a, b, <T as num_traits::Zero>::zero(), &mut c);
     c
 }

@@ -6,6 +6,9 @@ use rayon::prelude::*;
 use super::Real;
 use crate::array::Buffer;
 
+/// Products of at least this many multiplications may use several threads.
+pub(crate) const PARALLEL: usize = 1 << 24;
+
 /// A matrix inside a slice: entry `(i, j)` at `i * row_stride + j * column_stride`, one of the strides being 1.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Strided<'a, T> {
@@ -46,18 +49,39 @@ impl<'a, T: Real> Strided<'a, T> {
     }
 }
 
-/// `C <- A B`, or `C <- C + A B`, for a row-major `C`, on this thread.
-pub(crate) fn gemm_row_major<T: Real>(a: Strided<'_, T>, b: Strided<'_, T>, accumulate: bool, c: &mut [T]) {
+/// `C <- alpha A B`, or `C <- C + alpha A B`, for a row-major `C`: on this thread if it is small.
+pub(crate) fn gemm_strided<T: Real>(
+    alpha: T,
+    a: Strided<'_, T>,
+    b: Strided<'_, T>,
+    accumulate: bool,
+    c: &mut [T],
+) {
+    if a.rows * a.columns * b.columns < PARALLEL {
+        gemm_row_major(alpha, a, b, accumulate, c);
+    } else {
+        gemm_tiled(alpha, a, b, accumulate, c);
+    }
+}
+
+/// The same on this thread.
+pub(crate) fn gemm_row_major<T: Real>(
+    alpha: T,
+    a: Strided<'_, T>,
+    b: Strided<'_, T>,
+    accumulate: bool,
+    c: &mut [T],
+) {
     debug_assert_eq!((a.columns, a.rows * b.columns), (b.rows, c.len()));
     if c.is_empty() {
         return;
     }
     let accumulate = if accumulate { Accum::Add } else { Accum::Replace };
     let c = MatMut::from_row_major_slice_mut(c, a.rows, b.columns);
-    faer_matmul(c, accumulate, a.view(), b.view(), T::ONE, Par::Seq);
+    faer_matmul(c, accumulate, a.view(), b.view(), alpha, Par::Seq);
 }
 
-/// `C <- A B` for a row-major `C`, on several threads.
+/// The same on several threads.
 ///
 /// `C` is halved along its longer side until its tiles are small, by its shape alone: the bits do not depend on the number
 /// of threads. Nearly square tiles keep the kernel's copies of `A` and `B` cheap.
@@ -65,57 +89,60 @@ pub(crate) fn gemm_row_major<T: Real>(a: Strided<'_, T>, b: Strided<'_, T>, accu
 /// The kernel copies tiles of `B` but reads `A` in place, a few rows of it along `k` at a time. If `A` is stored by
 /// columns, each step is a column's length away: at 4 KiB all of them fall into one set of the first-level cache, and the
 /// product takes twice as long. With enough columns in `B` to pay for it, such an `A` is copied by rows first.
-pub(crate) fn gemm_tiled<T: Real>(a: Strided<'_, T>, b: Strided<'_, T>, c: &mut [T]) {
+fn gemm_tiled<T: Real>(alpha: T, a: Strided<'_, T>, b: Strided<'_, T>, accumulate: bool, c: &mut [T]) {
     const COLUMNS_WORTH_A_COPY: usize = 128;
+    debug_assert_eq!((a.columns, a.rows * b.columns), (b.rows, c.len()));
     if c.is_empty() {
         return;
     }
+    let accumulate = if accumulate { Accum::Add } else { Accum::Replace };
     let copy = (a.column_stride > 1 && b.columns >= COLUMNS_WORTH_A_COPY).then(|| by_rows(a));
     let a = copy.as_ref().map_or(a, |copy| Strided::row_major(copy, a.rows, a.columns));
-    tiles(a.view(), b.view(), MatMut::from_row_major_slice_mut(c, a.rows, b.columns));
+    tiles(alpha, a.view(), b.view(), accumulate, MatMut::from_row_major_slice_mut(c, a.rows, b.columns));
 }
 
 /// The elements of a matrix stored by columns, row after row.
+///
+/// By square blocks, through a small copy: at strides of 4 KiB all lines of a block, read or written, share one set of the
+/// first-level cache, so that each is touched once, as a whole, and with its neighbours.
 fn by_rows<T: Real>(a: Strided<'_, T>) -> Buffer<T> {
-    // Of a block, the columns read (one cache line each) and the rows written both stay in the first-level cache.
-    const ROWS: usize = 16;
-    const COLUMNS: usize = 8;
-    const BLOCKS_A_PIECE: usize = 4;
+    const SIDE: usize = 64;
     debug_assert_eq!(a.row_stride, 1);
     let mut out = Buffer::stale(a.rows * a.columns);
     if out.is_empty() {
         return out;
     }
-    let piece = ROWS * BLOCKS_A_PIECE;
-    out.par_chunks_mut(piece * a.columns).enumerate().for_each(|(p, out)| {
-        for (block, out) in out.chunks_mut(ROWS * a.columns).enumerate() {
-            let first = p * piece + block * ROWS;
-            for start in (0..a.columns).step_by(COLUMNS) {
-                let end = a.columns.min(start + COLUMNS);
-                for (i, row) in out.chunks_exact_mut(a.columns).enumerate() {
-                    for (k, o) in (start..end).zip(&mut row[start..end]) {
-                        *o = a.elements[first + i + k * a.column_stride];
-                    }
-                }
+    let band = |first: usize, out: &mut [T]| {
+        let rows = out.len() / a.columns;
+        let mut block = [[T::ZERO; SIDE]; SIDE];
+        for start in (0..a.columns).step_by(SIDE) {
+            let columns = SIDE.min(a.columns - start);
+            for (k, column) in block.iter_mut().enumerate().take(columns) {
+                let from = first + (start + k) * a.column_stride;
+                column[..rows].copy_from_slice(&a.elements[from..from + rows]);
+            }
+            for (i, row) in out.chunks_exact_mut(a.columns).enumerate() {
+                row[start..start + columns].iter_mut().zip(&block).for_each(|(o, column)| *o = column[i]);
             }
         }
-    });
+    };
+    out.par_chunks_mut(SIDE * a.columns).enumerate().for_each(|(b, out)| band(b * SIDE, out));
     out
 }
 
-fn tiles<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, c: MatMut<'_, T>) {
+fn tiles<T: Real>(alpha: T, a: MatRef<'_, T>, b: MatRef<'_, T>, accumulate: Accum, c: MatMut<'_, T>) {
     const LONGEST_SIDE: usize = 640;
     // Halves begin where a vector of either type does.
     let half = |n: usize| (n / 2).next_multiple_of(32);
     let (m, n) = (c.nrows(), c.ncols());
     if m.max(n) <= LONGEST_SIDE {
-        faer_matmul(c, Accum::Replace, a, b, T::ONE, Par::Seq);
+        faer_matmul(c, accumulate, a, b, alpha, Par::Seq);
     } else if m >= n {
         let ((a1, a2), (c1, c2)) = (a.split_at_row(half(m)), c.split_at_row_mut(half(m)));
-        rayon::join(|| tiles(a1, b, c1), || tiles(a2, b, c2));
+        rayon::join(|| tiles(alpha, a1, b, accumulate, c1), || tiles(alpha, a2, b, accumulate, c2));
     } else {
         let ((b1, b2), (c1, c2)) = (b.split_at_col(half(n)), c.split_at_col_mut(half(n)));
-        rayon::join(|| tiles(a, b1, c1), || tiles(a, b2, c2));
+        rayon::join(|| tiles(alpha, a, b1, accumulate, c1), || tiles(alpha, a, b2, accumulate, c2));
     }
 }
 
@@ -134,8 +161,8 @@ mod tests {
             let a = Strided::row_major(&a, k, m).transposed();
             let b = Strided::row_major(&b, k, n);
             let [mut c, mut expected] = [vec![f64::NAN; m * n], vec![f64::NAN; m * n]];
-            gemm_tiled(a, b, &mut c);
-            gemm_row_major(a, b, false, &mut expected);
+            gemm_tiled(1.0, a, b, false, &mut c);
+            gemm_row_major(1.0, a, b, false, &mut expected);
             let error = c.iter().zip(&expected).map(|(x, y)| (x - y).abs()).fold(0.0, f64::max);
             assert!(error <= 1e-13 * k as f64, "{m} x {k} times {k} x {n}: {error:e}");
         }
