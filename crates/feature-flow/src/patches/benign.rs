@@ -131,27 +131,12 @@ fn gradient(
     let signal_outputs = signal
         .each_ref()
         .map(|responses| responses.iter().enumerate().map(|(r, (value, _))| sign(r) * value).sum::<f64>());
-    // Derivatives by the products of an output with noise alone; the outputs themselves. The bits are those of any vector length.
+    // Derivatives by the products of an output with noise alone; the outputs themselves.
     let mut outputs = vec![0.0; n];
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            let columns =
-                products.as_slice().chunks_exact(2 * m).zip(out.as_mut_slice().chunks_exact_mut(2 * m));
-            for ((a, slopes), (output, signal)) in columns.skip(1).zip(outputs.iter_mut().zip(&labels.signal))
-            {
-                for (slope, a) in slopes.iter_mut().zip(a) {
-                    *slope = relu_power(*a, q).1;
-                }
-                // relu^q is relu times its derivative over q.
-                let sum = |range: std::ops::Range<usize>| -> f64 {
-                    a[range.clone()].iter().zip(&slopes[range]).map(|(a, slope)| a.max(0.0) * slope).sum()
-                };
-                let noise = (sum(0..m) - sum(m..2 * m)) / f64::from(q);
-                *output = noise + signal_outputs[usize::from(*signal < 0.0)];
-            }
-        },
-    );
+    pulp::Arch::new().dispatch(Noise { q, products, slopes: out, outputs: &mut outputs });
+    for (output, signal) in outputs.iter_mut().zip(&labels.signal) {
+        *output += signal_outputs[usize::from(*signal < 0.0)];
+    }
     // The losses' derivatives by the outputs, summed over examples of either kind.
     let mut signal_slopes = [0.0; 2];
     let (mut loss, mut errors) = (0.0, 0);
@@ -170,6 +155,48 @@ fn gradient(
         *out = sign(r) * (signal_slopes[0] * signal[0][r].1 - signal_slopes[1] * signal[1][r].1);
     }
     (loss, errors as f64 / n as f64)
+}
+
+/// Outputs of the examples' noise, the columns after the first, and their derivatives by the products.
+struct Noise<'a> {
+    q: i32,
+    products: &'a DMatrix<f64>,
+    slopes: &'a mut DMatrix<f64>,
+    outputs: &'a mut [f64],
+}
+
+impl Noise<'_> {
+    #[inline(always)]
+    fn fill(self, power: impl Fn(f64) -> (f64, f64)) {
+        let rows = self.products.nrows();
+        let columns = self.products.as_slice().chunks_exact(rows);
+        let columns = columns.zip(self.slopes.as_mut_slice().chunks_exact_mut(rows));
+        for ((a, slopes), output) in columns.skip(1).zip(self.outputs) {
+            for (slope, a) in slopes.iter_mut().zip(a) {
+                *slope = power(*a).1;
+            }
+            // relu^q is relu times its derivative over q.
+            let ((a, b), (da, db)) = (a.split_at(rows / 2), slopes.split_at(rows / 2));
+            let sum = |a: &[f64], slopes: &[f64]| -> f64 {
+                a.iter().zip(slopes).map(|(a, slope)| a.max(0.0) * slope).sum()
+            };
+            *output = (sum(a, da) - sum(b, db)) / f64::from(self.q);
+        }
+    }
+}
+
+impl pulp::WithSimd for Noise<'_> {
+    type Output = ();
+
+    /// The powers in use are constants of a loop each; the bits are those of any vector length.
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        match self.q {
+            2 => self.fill(|a| relu_power(a, 2)),
+            3 => self.fill(|a| relu_power(a, 3)),
+            q => self.fill(|a| relu_power(a, q)),
+        }
+    }
 }
 
 fn test_error(setting: &Setting, filters: &DMatrix<f64>, count: usize, stream: &Stream) -> f64 {

@@ -105,23 +105,24 @@ impl Examples {
 
     /// Responses of a class's filters: an example a column, its patches and filters below each other.
     fn responses(&self, products: &DMatrix<f64>, class: usize) -> DMatrix<f64> {
-        let m = products.nrows() / 2;
-        let per = self.patches.len() / self.len();
-        DMatrix::from_fn(per * m, self.len(), |k, i| {
-            let (atom, multiple) = self.patches[i * per + k / m];
-            multiple * products[(class * m + k % m, atom)]
-        })
+        let (rows, n) = (products.nrows(), self.len());
+        let m = rows / 2;
+        let mut responses = DMatrix::zeros(self.patches.len() / n * m, n);
+        let patches = responses.as_mut_slice().chunks_exact_mut(m).zip(&self.patches);
+        for (responses, &(atom, multiple)) in patches {
+            let filters = &products.as_slice()[atom * rows + class * m..][..m];
+            responses.iter_mut().zip(filters).for_each(|(response, a)| *response = multiple * a);
+        }
+        responses
     }
 
     /// Adds derivatives by the responses to those by the products.
     fn collect(&self, slopes: &DMatrix<f64>, class: usize, out: &mut DMatrix<f64>) {
-        let m = out.nrows() / 2;
-        let per = self.patches.len() / self.len();
-        for (i, column) in slopes.column_iter().enumerate() {
-            for (k, slope) in column.iter().enumerate() {
-                let (atom, multiple) = self.patches[i * per + k / m];
-                out[(class * m + k % m, atom)] += multiple * slope;
-            }
+        let rows = out.nrows();
+        let m = rows / 2;
+        for (slopes, &(atom, multiple)) in slopes.as_slice().chunks_exact(m).zip(&self.patches) {
+            let out = &mut out.as_mut_slice()[atom * rows + class * m..][..m];
+            out.iter_mut().zip(slopes).for_each(|(out, slope)| *out += multiple * slope);
         }
     }
 

@@ -201,22 +201,37 @@ fn gradient(
     examples: &[Example],
     out: &mut DMatrix<f64>,
 ) -> f64 {
-    // Element by element, so the bits are those of any vector length.
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            out.as_mut_slice().iter_mut().zip(filters.as_slice()).for_each(|(g, w)| *g = weight_decay * w);
-            let mut products = Products::new(filters.nrows());
-            let mut loss = 0.0;
-            for example in examples {
-                products.fill(data, filters, example);
-                let (value, slope) = logistic(products.margin(response, example));
-                loss += value / examples.len() as f64;
-                products.add_slopes(data, response, (example, slope / examples.len() as f64), out);
-            }
-            loss
-        },
-    )
+    let objective = (response, weight_decay);
+    pulp::Arch::new().dispatch(Gradient { data, objective, filters, examples, out })
+}
+
+/// A struct of its own: a closure of this length is not inlined into the function compiled for vectors.
+struct Gradient<'a> {
+    data: &'a Data,
+    objective: (Response, f64),
+    filters: &'a DMatrix<f64>,
+    examples: &'a [Example],
+    out: &'a mut DMatrix<f64>,
+}
+
+impl pulp::WithSimd for Gradient<'_> {
+    type Output = f64;
+
+    /// Element by element, so the bits are those of any vector length.
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> f64 {
+        let Self { data, objective: (response, weight_decay), filters, examples, out } = self;
+        out.as_mut_slice().iter_mut().zip(filters.as_slice()).for_each(|(g, w)| *g = weight_decay * w);
+        let mut products = Products::new(filters.nrows());
+        let mut loss = 0.0;
+        for example in examples {
+            products.fill(data, filters, example);
+            let (value, slope) = logistic(products.margin(response, example));
+            loss += value / examples.len() as f64;
+            products.add_slopes(data, response, (example, slope / examples.len() as f64), out);
+        }
+        loss
+    }
 }
 
 /// Draws data and filters, trains on all examples at every step, and tests on `test` fresh examples.
