@@ -10,6 +10,11 @@ from neural_tangents import stax
 
 from inputs import dense, images, noise, norm
 
+# The structured derivatives of neural-tangents 0.6.5, its fastest method, look for these where JAX had them before 0.5.
+for name, where in (("config", jax.config), ("source_info_util", jax._src.source_info_util)):
+    if not hasattr(jax.interpreters.ad, name):
+        setattr(jax.interpreters.ad, name, where)
+
 
 def fully_connected():
     layers = []
@@ -46,7 +51,7 @@ def empirical(outputs, repeats):
     weight = lambda seed, *shape: (jnp.asarray(noise(seed, *shape), dtype=jnp.float32), None)
     params = [weight(1, 100, 512), (), weight(2, 512, 512), (), weight(3, 512, outputs)]
     best = None
-    for implementation in (1, 2, 3):
+    for implementation in (3, 1, 2):  # structured derivatives, Jacobians contracted, products: the fastest counts
         f = jax.jit(nt.empirical_ntk_fn(apply, trace_axes=(), implementation=implementation))
         run = lambda f=f: f(x, None, params).block_until_ready()
         run()
