@@ -1,5 +1,6 @@
 //! One function a subcommand.
 
+mod bench;
 mod completions;
 mod explain;
 mod kernel;
@@ -11,6 +12,7 @@ mod shard;
 mod status;
 mod theory;
 
+pub(crate) use bench::{BenchOptions, bench};
 pub(crate) use completions::{CompletionOptions, completions};
 pub(crate) use explain::explain;
 pub(crate) use kernel::{KernelOptions, kernel};

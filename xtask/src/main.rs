@@ -3,6 +3,7 @@
 //! Exit status: 0 all asked claims reproduced (or the kernel or prediction written), 1 some not reproduced or inconclusive, 2 bad usage or input,
 //! 130 stopped by Ctrl-C.
 
+mod bench;
 mod commands;
 mod curve;
 mod evaluate;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use commands::{CompletionOptions, KernelOptions, PredictOptions};
+use commands::{BenchOptions, CompletionOptions, KernelOptions, PredictOptions};
 use options::{LaunchOptions, RunOptions, Selection};
 
 /// Run the claims of five talks on over-parameterised networks, and see with numbers and pictures which hold; compute
@@ -76,6 +77,14 @@ Curve: a row for each time, test input and output (both counted from 0), with co
   time,train_loss,test_loss,input,output,test_mean    (test_loss with --test-y)
   Losses are those of the mean outputs. Times: 0, then 100 in geometric progression
   up to --time; if that is inf, up to ten times the time of the slowest mode, then inf.";
+
+const BENCH_HELP: &str = "\
+Examples:
+  cargo xtask bench --list                          what the cases are
+  cargo xtask bench deep-linear cnn                 ours alone
+  cargo xtask bench ntk --peers peers/bin/python    beside a Python with benches/peers/requirements.txt
+
+Exit status: 0, or 1 if a peer failed or found another result. A missed target is no failure.";
 
 const COMPLETIONS_HELP: &str = "\
 Cargo's aliases cannot be completed, a shell's can:
@@ -138,6 +147,12 @@ enum Command {
     /// Compute what theory predicts: a calculator for checking a formula
     #[command(subcommand)]
     Theory(commands::Theory),
+    /// Time our work beside the same work in other programs, and against what the machine can do
+    ///
+    /// With --peers, ours and theirs run in turn, on the same inputs, and their results are compared. docs/benchmarks.md has
+    /// the last table.
+    #[command(after_help = BENCH_HELP)]
+    Bench(BenchOptions),
     /// Print a script that completes commands, options, talks and claims in your shell
     #[command(after_help = COMPLETIONS_HELP)]
     Completions(CompletionOptions),
@@ -154,6 +169,7 @@ fn main() -> ExitCode {
         Command::Kernel(options) => commands::kernel(options),
         Command::Predict(options) => commands::predict(options),
         Command::Theory(theory) => commands::theory(theory),
+        Command::Bench(options) => commands::bench(options),
         Command::Completions(options) => commands::completions(Cli::command(), options),
     };
     result.unwrap_or_else(|error| {

@@ -47,7 +47,8 @@ pub(crate) fn known_names() -> impl Iterator<Item = &'static str> {
     entries().flat_map(names).collect::<std::collections::BTreeSet<_>>().into_iter()
 }
 
-fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
+/// The name nearest to a misspelt one, if one is near.
+pub(crate) fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
     let name = name.to_lowercase();
     known
         .map(|k| (strsim::jaro_winkler(&name, &k), k))

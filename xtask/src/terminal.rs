@@ -18,22 +18,37 @@ pub(crate) fn bold(text: &str) -> String {
     paint("1", text)
 }
 
+/// In the colour of what is as it should be.
+pub(crate) fn good(text: &str) -> String {
+    paint("32", text)
+}
+
+/// In the colour of what is not.
+pub(crate) fn bad(text: &str) -> String {
+    paint("31", text)
+}
+
+/// In the colour of what is not known.
+pub(crate) fn doubtful(text: &str) -> String {
+    paint("33", text)
+}
+
 /// A verdict in its colour, padded to the widest.
 pub(crate) fn verdict(verdict: Verdict) -> String {
-    let code = match verdict {
-        Verdict::Reproduced => "32",
-        Verdict::NotReproduced => "31",
-        Verdict::Inconclusive => "33",
+    let colour = match verdict {
+        Verdict::Reproduced => good,
+        Verdict::NotReproduced => bad,
+        Verdict::Inconclusive => doubtful,
     };
-    paint(code, &format!("{:<14}", verdict.words()))
+    colour(&format!("{:<14}", verdict.words()))
 }
 
 /// Whether a check holds, in its colour.
 pub(crate) fn holds(holds: Holds) -> String {
     match holds {
-        Holds::Yes => paint("32", "holds  "),
-        Holds::No => paint("31", "fails  "),
-        Holds::Unclear => paint("33", "unclear"),
+        Holds::Yes => good("holds  "),
+        Holds::No => bad("fails  "),
+        Holds::Unclear => doubtful("unclear"),
     }
 }
 

@@ -68,8 +68,17 @@ pooled!(f32, f64);
 pub(crate) struct Buffer<T: Real>(Vec<T>);
 
 impl<T: Real> Buffer<T> {
-    /// A buffer whose elements are whatever they were: for a caller that writes every one.
+    /// A buffer whose elements are whatever they were: for a caller that writes every one. Where assertions are checked they
+    /// are NaN, so that every test notices a caller that does not.
     pub(crate) fn stale(length: usize) -> Self {
+        let mut buffer = Self::recycled(length);
+        if cfg!(debug_assertions) {
+            buffer.fill(T::of(f64::NAN));
+        }
+        buffer
+    }
+
+    fn recycled(length: usize) -> Self {
         if length >= SMALLEST_POOLED
             && let Some(Some(recycled)) = T::with_pool(|pool| pool.borrow_mut().take(length))
         {

@@ -203,7 +203,9 @@ pub(crate) fn to_filters<T: Real>(windows: &Windows, x: &Array<T>, y: &Array<T>)
             let x = &images(0)[i * group * s.image..][..count * s.image];
             accumulate(windows, &s, x, &[&outputs(0)[i * group * s.out..][..count * s.out]], out);
         });
-        for partial in partial.chunks_exact(filter) {
+        let (first, others) = partial.split_at(filter);
+        out.copy_from_slice(first);
+        for partial in others.chunks_exact(filter) {
             out.iter_mut().zip(partial).for_each(|(o, &p)| *o += p);
         }
     } else {
