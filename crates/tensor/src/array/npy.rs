@@ -33,7 +33,9 @@ pub enum NpyError {
         found: Vec<u64>,
     },
     /// The arrays of an archive are larger than such a file has reason to hold.
-    #[error("npz: it unpacks to more than {most} bytes, expected at most that of an archive of {length} bytes")]
+    #[error(
+        "npz: it unpacks to more than {most} bytes, expected at most that of an archive of {length} bytes"
+    )]
     Bomb {
         /// Bytes in the archive.
         length: u64,
