@@ -8,8 +8,8 @@ A mutant that does not compile is left out, as cargo-mutants does ("unviable"). 
 
     git clone . /tmp/copy && tests/mutants/run.py /tmp/copy overparam-eval --file 'crates/eval/src/stats/**' --out stats.json
 
-changes the copy. Caught: a test fails, or the process dies, or uses ten times the processor time of an unchanged run
-("timeout"). `--sample K/N` takes every N-th mutant from the K-th on; `--tests` adds integration tests to the unit tests.
+changes the copy. Caught: a test fails, the process dies, or it uses four times the processor time of an unchanged run and
+5 s ("timeout"). `--sample K/N` takes every N-th mutant from the K-th on; `--tests` adds integration tests to the unit tests.
 """
 
 import argparse
@@ -97,15 +97,17 @@ def switch(tree, mutants):
     return lines, left_out
 
 
-def build(tree, package, tests):
+def build(tree, package, tests, beside):
     """Executables, and the places of errors."""
     command = ["cargo", "test", "--offline", "-p", package, "--lib", "--no-run", "--message-format=json"]
+    command += [part for other in beside for part in ("-p", other)]
     command += [part for test in tests for part in ("--test", test)]
     result = subprocess.run(command, cwd=tree, capture_output=True, text=True)
     executables, places, messages = [], set(), []
     for line in result.stdout.splitlines():
         message = json.loads(line)
-        if message["reason"] == "compiler-artifact" and message.get("executable"):
+        mine = f"/{package.removeprefix('overparam-')}#" in message.get("package_id", "")
+        if message["reason"] == "compiler-artifact" and message.get("executable") and mine:
             executables.append(message["executable"])
         if message["reason"] == "compiler-message" and message["message"]["level"].startswith("error"):
             spans = message["message"]["spans"]
@@ -157,6 +159,7 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--sample", default="0/1")
     parser.add_argument("--tests", nargs="*", default=[])
+    parser.add_argument("--beside", nargs="*", default=[], help="packages built as well, so that features are those of theirs")
     parser.add_argument("--only", type=int, nargs="*", help="these numbers of an earlier run alone")
     options = parser.parse_args()
     tree, package = os.path.abspath(options.tree), options.package
@@ -177,7 +180,7 @@ def main():
         lines, left_out = switch(tree, [m for m in chosen if m["id"] not in unviable])
         with open(library, "a") as f:
             f.write(SWITCH)
-        executables, places, messages = build(tree, package, options.tests)
+        executables, places, messages = build(tree, package, options.tests, options.beside)
         if not messages:
             break
         bad = {lines[place] for place in places if place in lines}
@@ -196,7 +199,7 @@ def main():
     for mutant in viable:
         outcome = "missed"
         for executable in executables:
-            verdict, _ = run(executable, tree, package, mutant["id"], int(10 * base[executable]) + 10)
+            verdict, _ = run(executable, tree, package, mutant["id"], int(4 * base[executable]) + 5)
             if verdict != "passed":
                 outcome = "caught" if verdict == "failed" else "timeout"
                 break
