@@ -165,7 +165,7 @@ def main():
     tree, package = os.path.abspath(options.tree), options.package
     subprocess.run(["git", "checkout", "-q", "."], cwd=tree, check=True)
     files = [part for file in options.file for part in ("-f", file)]
-    listing = subprocess.run(["cargo", "mutants", "--list", "--json", *files], cwd=tree, capture_output=True, check=True)
+    listing = subprocess.run(["cargo", "mutants", "--no-config", "--list", "--json", *files], cwd=tree, capture_output=True, check=True)
     mutants = [m for m in json.loads(listing.stdout) if m["package"] == package]
     for identity, mutant in enumerate(mutants, 1):
         mutant["id"] = identity
