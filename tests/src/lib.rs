@@ -15,6 +15,11 @@
 //! | `browser.rs` | the page in a headless Chromium |
 //! | `book.rs` | the book's shell and Python code, its links |
 //! | `theory.rs` | the calculator against independent values |
+//! | `corpus.rs` | what the fuzzer found interesting, once more |
+//!
+//! What holds of every parser is in [`parsers`], for the replay and for the fuzzer in `fuzz/`.
+
+pub mod parsers;
 
 /// The book's Rust code compiles and runs.
 #[cfg(doctest)]

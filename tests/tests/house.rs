@@ -22,8 +22,8 @@ fn sources(below: &Path) -> Vec<PathBuf> {
 }
 
 fn code() -> Vec<PathBuf> {
-    let crates = sources(&root().join("crates"));
-    crates.into_iter().chain(sources(&root().join("xtask"))).collect()
+    let folders = ["crates", "xtask", "tests/src", "fuzz/targets"];
+    folders.iter().flat_map(|folder| sources(&root().join(folder))).collect()
 }
 
 /// What each crate may depend on within the workspace; development dependencies aside.

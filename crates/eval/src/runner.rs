@@ -150,7 +150,8 @@ pub fn cached(request: &Request, claim: usize, store: &Store) -> (usize, usize) 
 /// Cells run on a pool of their own, expensive ones first; each result is written to the store at once. A cell that
 /// another process is at work on is left to it; the call waits for its result, or takes over if that process is gone.
 /// When `stop` turns true no further cell starts and the call returns [`RunError::Interrupted`]; cells in flight are
-/// abandoned. A cell that panics or returns an error is a failure of its claim, not of the run.
+/// abandoned. A cell that panics or returns an error is a failure of its claim, not of the run. At the end the folders
+/// are cleared of what killed processes left, where no other is at work.
 ///
 /// # Errors
 /// See [`RunError`].
@@ -163,6 +164,10 @@ pub fn run(
     let mut found = Found::look_up(request, store, observer, &|_, _| true);
     let cached = found.counts();
     work::compute(request, store, observer, stop, &mut found)?;
+    for (any, _) in &request.claims {
+        // A folder that cannot be cleared is no reason to keep the results back.
+        let _ = store.sweep(any.about().id);
+    }
     Ok(found.collect(request, &cached))
 }
 

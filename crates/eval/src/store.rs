@@ -11,6 +11,7 @@
 
 mod holder;
 mod lease;
+mod leftovers;
 
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
@@ -24,8 +25,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use holder::Holder;
-pub use lease::Patience;
-pub(crate) use lease::{Leases, Sign};
+pub(crate) use lease::Leases;
+pub use lease::{Patience, Sign};
 
 const FORMAT: &str = "overparam-cell 1";
 
@@ -69,6 +70,42 @@ pub struct Record {
     pub outcome: Value,
     /// Wall-clock seconds of the computation, wherever it ran.
     pub seconds: f64,
+}
+
+impl Record {
+    /// The content of the file that holds this record under `key`.
+    pub fn to_text(&self, key: &Key) -> String {
+        let outcome = self.outcome.to_string();
+        let header = Header {
+            format: FORMAT.to_owned(),
+            key: key.clone(),
+            seconds: self.seconds,
+            checksum: checksum(&key.hash(), self.seconds, &outcome),
+        };
+        let header = serde_json::to_value(&header).unwrap_or(Value::Null);
+        format!("{header}\n{outcome}\n")
+    }
+
+    /// The record in the content of a file that is to belong to `key`.
+    ///
+    /// # Errors
+    /// Why it must not be trusted: truncated, altered, of another format, or of another key.
+    pub fn from_text(text: &str, key: &Key) -> Result<Self, String> {
+        let (header, rest) = text.split_once('\n').ok_or("truncated: no header line")?;
+        let header: Header = serde_json::from_str(header).map_err(|e| format!("header: {e}"))?;
+        if header.format != FORMAT {
+            return Err(format!("format is {:?}, expected {FORMAT:?}", header.format));
+        }
+        if header.key != *key {
+            return Err("it is the result of another cell, seed or version of the code".to_owned());
+        }
+        let outcome = rest.strip_suffix('\n').ok_or("truncated: the outcome has no end of line")?;
+        if header.checksum != checksum(&key.hash(), header.seconds, outcome) {
+            return Err("checksum mismatch: truncated or altered".to_owned());
+        }
+        let outcome = serde_json::from_str(outcome).map_err(|e| format!("outcome: {e}"))?;
+        Ok(Self { outcome, seconds: header.seconds })
+    }
 }
 
 /// What the store has for a key.
@@ -146,7 +183,7 @@ impl Store {
     }
 
     /// Who is at work on a cell, if anyone.
-    pub(crate) fn held(&self, key: &Key) -> Option<Sign> {
+    pub fn held(&self, key: &Key) -> Option<Sign> {
         lease::sign(&self.lease_path(key), self.patience)
     }
 
@@ -160,7 +197,7 @@ impl Store {
     /// # Errors
     /// If the directory or the file cannot be written; nothing half-written is left in the result's place.
     pub fn put(&self, key: &Key, record: &Record) -> Result<(), StoreError> {
-        write(self.path(key), &render(key, record))?;
+        write(self.path(key), &record.to_text(key))?;
         // Out of date; where it stays, the result counts.
         let _ = fs::remove_file(self.failure_path(key));
         Ok(())
@@ -172,7 +209,7 @@ impl Store {
     /// As [`Store::put`].
     pub fn put_failure(&self, key: &Key, error: &str) -> Result<(), StoreError> {
         let record = Record { outcome: Value::String(error.to_owned()), seconds: 0.0 };
-        write(self.failure_path(key), &render(key, &record))
+        write(self.failure_path(key), &record.to_text(key))
     }
 }
 
@@ -193,7 +230,7 @@ fn lookup(path: PathBuf, key: &Key) -> Lookup {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Lookup::Missing,
         Err(e) => return Lookup::Rejected { path, reason: e.to_string() },
     };
-    match parse(&text, key) {
+    match Record::from_text(&text, key) {
         Ok(record) => Lookup::Found(record),
         Err(reason) => Lookup::Rejected { path, reason },
     }
@@ -225,35 +262,6 @@ pub(crate) fn replace(path: &Path, content: &[u8], flush: bool) -> io::Result<()
         let _ = fs::remove_file(&partial);
     }
     written
-}
-
-fn render(key: &Key, record: &Record) -> String {
-    let outcome = record.outcome.to_string();
-    let header = Header {
-        format: FORMAT.to_owned(),
-        key: key.clone(),
-        seconds: record.seconds,
-        checksum: checksum(&key.hash(), record.seconds, &outcome),
-    };
-    let header = serde_json::to_value(&header).unwrap_or(Value::Null);
-    format!("{header}\n{outcome}\n")
-}
-
-fn parse(text: &str, key: &Key) -> Result<Record, String> {
-    let (header, rest) = text.split_once('\n').ok_or("truncated: no header line")?;
-    let header: Header = serde_json::from_str(header).map_err(|e| format!("header: {e}"))?;
-    if header.format != FORMAT {
-        return Err(format!("format is {:?}, expected {FORMAT:?}", header.format));
-    }
-    if header.key != *key {
-        return Err("it is the result of another cell, seed or version of the code".to_owned());
-    }
-    let outcome = rest.strip_suffix('\n').ok_or("truncated: the outcome has no end of line")?;
-    if header.checksum != checksum(&key.hash(), header.seconds, outcome) {
-        return Err("checksum mismatch: truncated or altered".to_owned());
-    }
-    let outcome = serde_json::from_str(outcome).map_err(|e| format!("outcome: {e}"))?;
-    Ok(Record { outcome, seconds: header.seconds })
 }
 
 fn checksum(key: &str, seconds: f64, outcome: &str) -> String {

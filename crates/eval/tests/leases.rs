@@ -168,6 +168,49 @@ fn a_lease_that_is_not_one_is_taken_over() {
     }
 }
 
+/// Leases and partial files that nobody will come back for go, those that somebody may need stay.
+#[test]
+fn a_run_that_is_alone_clears_what_the_killed_left() {
+    let (claim, folder) = (Tiny::new(), tempfile::tempdir().unwrap());
+    let store = Store::at(folder.path()).with_patience(SHORT);
+    run(claim, &store, &Counter::default()).unwrap();
+    let place = folder.path().join("test/tiny");
+    let long_ago = SystemTime::now() - Duration::from_secs(36_000);
+    let leave = |name: &str, time: SystemTime| {
+        fs::write(place.join(name), "{}").unwrap();
+        fs::File::options().write(true).open(place.join(name)).unwrap().set_modified(time).unwrap();
+    };
+    let run_again = || {
+        let runs = run(claim, &store, &Counter::default()).unwrap();
+        assert_eq!(report(claim, &runs), undisturbed());
+        let names = fs::read_dir(&place).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+        let mut left: Vec<String> = names.filter(|name| !name.ends_with(".json")).collect();
+        left.sort();
+        left
+    };
+    assert_eq!(run_again(), Vec::<String>::new());
+    // Of another version of the code, which this run does not know.
+    ["old.lease", "x.json.1-2-3.tmp", "y.lease.1-2-3.stale"].map(|name| leave(name, long_ago));
+    leave("young.json.1-2-3.tmp", SystemTime::now() + Duration::from_secs(60));
+    leave("other.failed", long_ago);
+    leave("alive.lease", SystemTime::now() + Duration::from_secs(60));
+    assert_eq!(run_again().len(), 6, "somebody is at work here");
+    fs::remove_file(place.join("alive.lease")).unwrap();
+    assert_eq!(run_again(), ["other.failed", "young.json.1-2-3.tmp"]);
+    // A holder that is known to be dead, however young its lease.
+    let mut child = process(folder.path()).env(TROUBLE, "slow").spawn().unwrap();
+    fs::remove_dir_all(&place).unwrap();
+    while !place.exists() || files_of(folder.path(), "lease").is_empty() {
+        sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let lease = files_of(folder.path(), "lease").remove(0);
+    fs::rename(&lease, place.join("unknown.lease")).unwrap();
+    // It may have been killed while it wrote a file, which is young.
+    assert!(cfg!(not(target_os = "linux")) || run_again().iter().all(|name| name.ends_with(".tmp")));
+}
+
 /// A process that stands still loses its cell; when it goes on it does no harm.
 #[cfg(unix)]
 #[test]

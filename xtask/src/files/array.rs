@@ -1,11 +1,12 @@
 //! Arrays of numbers from `.npy`, `.npz` and `.csv` files.
 
 use std::fs::File;
-use std::io::{BufReader, ErrorKind, Read};
+use std::io::{BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 use nalgebra::DMatrix;
+use overparam_eval::data::read_numbers;
 use overparam_tensor::Array;
 use overparam_tensor::array::{NpyError, read_npy, read_npz};
 use overparam_tensor::linalg::Real;
@@ -19,7 +20,7 @@ pub(super) fn read<T: Real>(option: &str, path: &Path) -> Result<Array<T>> {
         match extension(&file).as_str() {
             "npy" => read_npy(open(&file)?).map_err(|e| anyhow!("{}", words(&e))),
             "npz" => read_member(&file, member.as_deref()),
-            "csv" => read_csv(open(&file)?),
+            "csv" => Ok(read_numbers(open(&file)?)?),
             _ => bail!("expected a file ending in .npy, .npz (or .npz:name) or .csv"),
         }
     };
@@ -104,41 +105,9 @@ fn read_member<T: Real>(path: &Path, member: Option<&str>) -> Result<Array<T>> {
     }
 }
 
-/// Rows of numbers with equally many columns; a first line without any number is a heading.
-fn read_csv<T: Real>(reader: impl Read) -> Result<Array<T>> {
-    let mut lines = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_reader(reader);
-    let (mut numbers, mut rows, mut columns) = (Vec::new(), 0, 0);
-    for (i, record) in lines.records().enumerate() {
-        let record = record?;
-        let parsed: Vec<Option<f64>> = record.iter().map(|field| field.parse().ok()).collect();
-        if i == 0 && parsed.iter().all(Option::is_none) {
-            continue;
-        }
-        let line = record.position().map_or(0, csv::Position::line);
-        for (j, (number, field)) in parsed.iter().zip(&record).enumerate() {
-            match number {
-                Some(x) => numbers.push(T::of(*x)),
-                None => bail!("line {line}, column {}: expected a number, got {field:?}", j + 1),
-            }
-        }
-        (rows, columns) = (rows + 1, record.len());
-    }
-    Ok(Array::from_vec(&[rows, columns], numbers))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{read_csv, split_member};
-
-    #[test]
-    fn a_heading_is_skipped_and_a_misspelt_number_is_not() {
-        let array = read_csv::<f64>("a, b\n1, 2\n\n3, -4e-1\n".as_bytes()).unwrap();
-        assert_eq!((array.shape(), array.to_vec()), (&[2, 2][..], vec![1.0, 2.0, 3.0, -0.4]));
-        let error = |text: &str| read_csv::<f64>(text.as_bytes()).unwrap_err().to_string();
-        assert_eq!(error("1,2\n3,x\n"), "line 2, column 2: expected a number, got \"x\"");
-        assert_eq!(error("1,2x\n3,4\n"), "line 1, column 2: expected a number, got \"2x\"");
-        assert!(error("1,2\n3\n").contains("line: 2"), "{}", error("1,2\n3\n"));
-    }
+    use super::split_member;
 
     #[test]
     fn members_of_archives_have_names() {

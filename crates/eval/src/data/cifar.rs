@@ -28,24 +28,13 @@ const RECORD: usize = 1 + CHANNELS * SIDE * SIDE;
 pub fn load_cifar10(folder: &Path) -> Result<ImageDataset, DataError> {
     let mut hasher = blake3::Hasher::new();
     let mut read = |name: &str, into: &mut LabelledImages| -> Result<(), DataError> {
-        let bytes = records(&find(folder, name, "six files such as data_batch_1.bin and test_batch.bin")?)?;
+        let path = find(folder, name, "six files such as data_batch_1.bin and test_batch.bin")?;
+        let bytes = records(Input::open(&path)?)?;
         hasher.update(blake3::hash(&bytes).as_bytes());
-        for record in bytes.chunks_exact(RECORD) {
-            into.labels.push(record[0]);
-            let planes = &record[1..];
-            let pixel = |i: usize| (0..CHANNELS).map(move |c| planes[c * SIDE * SIDE + i]);
-            into.pixels.extend((0..SIDE * SIDE).flat_map(pixel));
-        }
+        append(&bytes, into);
         Ok(())
     };
-    let empty = || LabelledImages {
-        rows: SIDE,
-        columns: SIDE,
-        channels: CHANNELS,
-        pixels: Vec::new(),
-        labels: Vec::new(),
-    };
-    let (mut train, mut test) = (empty(), empty());
+    let (mut train, mut test) = (none(), none());
     for batch in 1..=5 {
         read(&format!("data_batch_{batch}.bin"), &mut train)?;
     }
@@ -53,14 +42,38 @@ pub fn load_cifar10(folder: &Path) -> Result<ImageDataset, DataError> {
     Ok(ImageDataset { train, test, digest: hasher.finalize().to_hex().to_string() })
 }
 
+/// The images in the content of one of the six files, gzip if its name ends in `.gz`.
+///
+/// # Errors
+/// As [`load_cifar10`], of the content.
+pub fn parse_cifar10_file(name: &Path, content: &[u8]) -> Result<LabelledImages, DataError> {
+    let mut images = none();
+    append(&records(Input::within(name, content)?)?, &mut images);
+    Ok(images)
+}
+
+fn none() -> LabelledImages {
+    LabelledImages { rows: SIDE, columns: SIDE, channels: CHANNELS, pixels: Vec::new(), labels: Vec::new() }
+}
+
+/// Adds records to the images, colours side by side.
+fn append(records: &[u8], images: &mut LabelledImages) {
+    for record in records.chunks_exact(RECORD) {
+        images.labels.push(record[0]);
+        let planes = &record[1..];
+        let pixel = |i: usize| (0..CHANNELS).map(move |c| planes[c * SIDE * SIDE + i]);
+        images.pixels.extend((0..SIDE * SIDE).flat_map(pixel));
+    }
+}
+
 /// The content of a file once it is seen to be records with labels.
-fn records(path: &Path) -> Result<Vec<u8>, DataError> {
+fn records(mut input: Input<'_>) -> Result<Vec<u8>, DataError> {
+    let path = input.path.clone();
     let most = MAX_RECORDS * RECORD as u64;
-    let wrong =
-        |found: String, expected: String| DataError::Binary { path: path.to_owned(), found, expected };
+    let wrong = |found: String, expected: String| DataError::Binary { path: path.clone(), found, expected };
     let form = || format!("records of {RECORD} bytes, at most {MAX_RECORDS}, so at most {most} bytes");
     let check = |size: u64| match size {
-        0 => Err(DataError::Empty { path: path.to_owned(), expected: "a file of CIFAR-10's binary version" }),
+        0 => Err(DataError::Empty { path: path.clone(), expected: "a file of CIFAR-10's binary version" }),
         _ if size > most => Err(wrong(format!("{size} bytes"), form())),
         _ if !size.is_multiple_of(RECORD as u64) => {
             let (whole, rest) = (size / RECORD as u64, size % RECORD as u64);
@@ -68,7 +81,6 @@ fn records(path: &Path) -> Result<Vec<u8>, DataError> {
         }
         _ => Ok(()),
     };
-    let mut input = Input::open(path)?;
     input.length.map_or(Ok(()), check)?;
     let bytes = input.read_up_to(most + 1, 0)?;
     if bytes.len() as u64 > most {

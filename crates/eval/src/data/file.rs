@@ -1,4 +1,4 @@
-//! Opening what the user points to: a folder, a file in it, plain or gzip.
+//! Opening what the user points to: a folder, a file in it, plain or gzip, or what a file would hold.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -9,15 +9,15 @@ use flate2::bufread::MultiGzDecoder;
 use super::error::DataError;
 
 /// A file that is being read, and how to name it in an error.
-pub(super) struct Input {
+pub(super) struct Input<'a> {
     pub(super) path: PathBuf,
-    pub(super) reader: Box<dyn BufRead>,
+    pub(super) reader: Box<dyn BufRead + 'a>,
     /// Bytes in the file, if it is plain: known before anything is read.
     pub(super) length: Option<u64>,
     gzip: bool,
 }
 
-impl Input {
+impl<'a> Input<'a> {
     /// Opens a file; one whose name ends in `.gz` is decompressed as it is read.
     pub(super) fn open(path: &Path) -> Result<Self, DataError> {
         let read_error = |cause| DataError::Read { path: path.to_owned(), cause };
@@ -27,13 +27,22 @@ impl Input {
         if metadata.is_dir() {
             return Err(read_error(io::ErrorKind::IsADirectory.into()));
         }
-        let mut plain = BufReader::new(file);
+        Self::of(path, BufReader::new(file), metadata.len()).map_err(read_error)
+    }
+
+    /// The content of a file of this name, already in memory.
+    pub(super) fn within(name: &Path, content: &'a [u8]) -> Result<Self, DataError> {
+        let read_error = |cause| DataError::Read { path: name.to_owned(), cause };
+        Self::of(name, content, content.len() as u64).map_err(read_error)
+    }
+
+    fn of(path: &Path, mut plain: impl BufRead + 'a, length: u64) -> io::Result<Self> {
         let compressed = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
         // A file of no bytes is empty whatever its name, rather than a truncated gzip stream.
-        let gzip = compressed && !plain.fill_buf().map_err(read_error)?.is_empty();
-        let reader: Box<dyn BufRead> =
+        let gzip = compressed && !plain.fill_buf()?.is_empty();
+        let reader: Box<dyn BufRead + 'a> =
             if gzip { Box::new(BufReader::new(MultiGzDecoder::new(plain))) } else { Box::new(plain) };
-        Ok(Self { path: path.to_owned(), reader, length: (!gzip).then_some(metadata.len()), gzip })
+        Ok(Self { path: path.to_owned(), reader, length: (!gzip).then_some(length), gzip })
     }
 
     /// At most `limit` bytes, after `already` others; memory grows with what there is, not with what is asked for.

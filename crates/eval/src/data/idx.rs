@@ -36,15 +36,29 @@ pub struct IdxArray {
 /// # Panics
 /// If `dimensions` is above 255, which no file can have.
 pub fn read_idx(path: &Path, dimensions: usize) -> Result<IdxArray, DataError> {
+    array_of(Input::open(path)?, dimensions)
+}
+
+/// The array in the content of a file, gzip if its name ends in `.gz`.
+///
+/// # Errors
+/// As [`read_idx`], of the content.
+///
+/// # Panics
+/// As [`read_idx`].
+pub fn parse_idx(name: &Path, content: &[u8], dimensions: usize) -> Result<IdxArray, DataError> {
+    array_of(Input::within(name, content)?, dimensions)
+}
+
+fn array_of(mut input: Input<'_>, dimensions: usize) -> Result<IdxArray, DataError> {
     let magic = [0, 0, 0x08, u8::try_from(dimensions).expect("IDX allows at most 255 dimensions")];
-    let mut input = Input::open(path)?;
-    let wrong =
-        |found: String, expected: String| DataError::Binary { path: path.to_owned(), found, expected };
+    let path = input.path.clone();
+    let wrong = |found: String, expected: String| DataError::Binary { path: path.clone(), found, expected };
 
     let header_bytes = 4 + 4 * dimensions;
     let header = input.read_up_to(header_bytes as u64, 0)?;
     if header.is_empty() {
-        return Err(DataError::Empty { path: path.to_owned(), expected: "an IDX file" });
+        return Err(DataError::Empty { path, expected: "an IDX file" });
     }
     if !header.starts_with(&magic[..header.len().min(4)]) {
         return Err(wrong(

@@ -60,8 +60,19 @@ pub struct Ratings {
 /// out of range, a blank line before the last rating, a pair rated twice. Limits: [`MAX_ID`], [`MAX_CELLS`],
 /// [`MAX_RATINGS`], [`MAX_LINE_BYTES`].
 pub fn read_ratings(folder: &Path) -> Result<Ratings, DataError> {
-    let path = find(folder, "u.data", "u.data or u.data.gz")?;
-    let mut input = Input::open(&path)?;
+    ratings_of(Input::open(&find(folder, "u.data", "u.data or u.data.gz")?)?)
+}
+
+/// The ratings in the content of a file, gzip if its name ends in `.gz`.
+///
+/// # Errors
+/// As [`read_ratings`], of the content.
+pub fn parse_ratings(name: &Path, content: &[u8]) -> Result<Ratings, DataError> {
+    ratings_of(Input::within(name, content)?)
+}
+
+fn ratings_of(mut input: Input<'_>) -> Result<Ratings, DataError> {
+    let path = input.path.clone();
     let mut hasher = blake3::Hasher::new();
     let mut entries = Vec::new();
     let mut blank = None;

@@ -61,3 +61,18 @@ impl Estimate {
         Self::new(statistic, value, (value - half_width, value + half_width), level)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Estimate, Interval, StatsError};
+
+    #[test]
+    fn an_interval_has_its_ends_and_their_distance() -> Result<(), StatsError> {
+        let interval = Estimate::symmetric("x", 2.0, 0.75, 0.9)?.interval;
+        assert_eq!(interval, Interval { low: 1.25, high: 2.75 });
+        assert_eq!(interval.width(), 1.5);
+        assert!(interval.contains(1.25) && interval.contains(2.75));
+        assert!(!interval.contains(1.0) && !interval.contains(3.0));
+        Ok(())
+    }
+}

@@ -210,6 +210,14 @@ mod tests {
     }
 
     #[test]
+    fn a_line_without_noise_is_known_everywhere() -> Result<(), StatsError> {
+        let line = least_squares(&[0.0, 1.0, 2.0, 4.0], &[1.0, 3.0, 5.0, 9.0], 0.95)?;
+        assert_relative_eq!(line.at(3.0), 7.0, max_relative = 1e-14);
+        assert_relative_eq!(line.at(-2.0), -3.0, max_relative = 1e-14);
+        Ok(())
+    }
+
+    #[test]
     fn a_level_line_explains_nothing() -> Result<(), StatsError> {
         let line = least_squares(&X, &[2.0; 6], 0.95)?;
         assert_eq!((line.slope.value, line.r_squared), (0.0, None));

@@ -104,6 +104,25 @@ mod tests {
         Ok(())
     }
 
+    /// A shift of 0.1 on numbers near 1e9 differs by 1e-7 from pair to pair, all of it rounding.
+    #[test]
+    fn differences_that_are_equal_but_for_rounding_have_none_either() -> Result<(), StatsError> {
+        let b = [1.0e9, 2.0e9 + 0.3, 3.0e9 + 0.7, 1.5e9 + 0.9];
+        let p = paired(&b.map(|x| x + 0.1), &b, 0.95)?;
+        assert!(p.standard_error > 0.0);
+        assert_eq!(p.standard_errors, None);
+        Ok(())
+    }
+
+    /// Five of five, and five of six, by counting: `2 / 2^5` and `2 (1 + 6) / 2^6`.
+    #[test]
+    fn the_sign_test_counts() -> Result<(), StatsError> {
+        assert_relative_eq!(sign_test(&[1.0; 5], &[0.0; 5])?, 0.0625, max_relative = 1e-14);
+        let mixed = [1.0, 2.0, 3.0, -1.0, 4.0, 5.0, 0.0];
+        assert_relative_eq!(sign_test(&mixed, &[0.0; 7])?, 0.21875, max_relative = 1e-14);
+        Ok(())
+    }
+
     #[test]
     fn wrong_pairs_are_errors() {
         let message = |a: &[f64], b: &[f64]| paired(a, b, 0.95).expect_err("wrong input").to_string();

@@ -66,13 +66,16 @@ impl Text {
 }
 
 /// A lease as it looks to one who only reads.
-pub(crate) struct Sign {
-    pub(crate) host: String,
-    pub(crate) pid: u32,
-    /// The last beat.
-    pub(crate) beat: SystemTime,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sign {
+    /// The holder's machine.
+    pub host: String,
+    /// The holder's process there.
+    pub pid: u32,
+    /// The last beat, by the clock of the store's file system.
+    pub beat: SystemTime,
     /// Its holder is known to be gone, or silent for too long by this machine's clock.
-    pub(crate) lost: bool,
+    pub lost: bool,
 }
 
 /// The lease at this path, if there is one that can be read.
@@ -82,6 +85,18 @@ pub(super) fn sign(path: &Path, patience: Patience) -> Option<Sign> {
     let silent = SystemTime::now().duration_since(beat).unwrap_or_default();
     let lost = silent > patience.stale || holder.is_dead(&Holder::here());
     Some(Sign { host: holder.host, pid: holder.pid, beat, lost })
+}
+
+/// The content of the lease at this path if it is stale when the clock of the store's file system shows `now`; `None` if
+/// it may be alive, or is gone.
+///
+/// # Errors
+/// If it cannot be read.
+pub(super) fn stale_at(path: &Path, now: SystemTime, patience: Patience) -> io::Result<Option<Vec<u8>>> {
+    let Some((text, beat)) = read(path)? else { return Ok(None) };
+    let dead = Text::parse(&text).is_some_and(|theirs| theirs.holder.is_dead(&Holder::here()));
+    let silent = now.duration_since(beat).unwrap_or_default() > patience.stale;
+    Ok((dead || silent).then_some(text))
 }
 
 /// The leases of one run.
@@ -255,7 +270,7 @@ fn link(own: &Path, path: &Path, text: &[u8]) -> io::Result<bool> {
 }
 
 /// Renames a lease away that was judged stale, and puts it back if it is not that one.
-fn remove_stale(path: &Path, judged: &[u8]) -> io::Result<()> {
+pub(super) fn remove_stale(path: &Path, judged: &[u8]) -> io::Result<()> {
     let away = beside(path, "stale");
     match fs::rename(path, &away) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),

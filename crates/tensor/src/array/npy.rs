@@ -1,7 +1,7 @@
 //! NumPy's `.npy` and `.npz` files.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use npyz::{DType, NpyFile, Order, WriterBuilder};
 use zip::result::ZipError;
@@ -32,6 +32,16 @@ pub enum NpyError {
         /// The shape in the file.
         found: Vec<u64>,
     },
+    /// The arrays of an archive are larger than such a file has reason to hold.
+    #[error(
+        "npz: it unpacks to more than {most} bytes, expected at most that of an archive of {length} bytes"
+    )]
+    Bomb {
+        /// Bytes in the archive.
+        length: u64,
+        /// Bytes that it may unpack to.
+        most: u64,
+    },
     /// An array of an archive is at fault.
     #[error("npz: array `{name}`: {source}")]
     Member {
@@ -47,7 +57,12 @@ pub enum NpyError {
 ///
 /// # Errors
 /// [`NpyError`], for whatever is wrong with the bytes.
-pub fn read_npy<T: Real>(mut reader: impl Read) -> Result<Array<T>, NpyError> {
+pub fn read_npy<T: Real>(reader: impl Read) -> Result<Array<T>, NpyError> {
+    read_within(reader, u64::MAX)?.ok_or_else(|| NpyError::Shape { found: vec![u64::MAX] })
+}
+
+/// `None` if the elements take more than `most` bytes in the file: known before any of them is read.
+fn read_within<T: Real>(mut reader: impl Read, most: u64) -> Result<Option<Array<T>>, NpyError> {
     let header = read_header(&mut reader)?;
     let file = NpyFile::new(header.as_slice().chain(reader))?;
     let found = file.shape().to_vec();
@@ -56,6 +71,10 @@ pub fn read_npy<T: Real>(mut reader: impl Read) -> Result<Array<T>, NpyError> {
     let (Some(shape), Some(volume), true) = (shape, volume, found.len() <= MAX_RANK) else {
         return Err(NpyError::Shape { found });
     };
+    let width = file.dtype().num_bytes().unwrap_or(1) as u64;
+    if (volume as u64).saturating_mul(width) > most {
+        return Ok(None);
+    }
     let columns_first = file.order() == Order::Fortran;
     let elements: Vec<T> = read_elements(file)?;
     if elements.len() != volume {
@@ -64,12 +83,13 @@ pub fn read_npy<T: Real>(mut reader: impl Read) -> Result<Array<T>, NpyError> {
     if columns_first {
         let reversed: Dims = shape.iter().rev().copied().collect();
         let order: Dims = (0..shape.len()).rev().collect();
-        return Ok(Array::from_vec(&reversed, elements).permute(&order));
+        return Ok(Some(Array::from_vec(&reversed, elements).permute(&order)));
     }
-    Ok(Array::from_vec(&shape, elements))
+    Ok(Some(Array::from_vec(&shape, elements)))
 }
 
-/// The bytes before the elements, once their shape is known not to overflow: npyz multiplies it out unchecked.
+/// The bytes before the elements, once npyz is known to survive them: it multiplies shapes out unchecked, and reads
+/// brackets within brackets by recursion without end.
 fn read_header(reader: &mut impl Read) -> Result<Vec<u8>, NpyError> {
     const PREFIX: usize = 8; // magic string and version
     let mut header = vec![0; PREFIX];
@@ -81,6 +101,16 @@ fn read_header(reader: &mut impl Read) -> Result<Vec<u8>, NpyError> {
     let read = reader.take(length).read_to_end(&mut header)?;
     if read as u64 != length {
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+    }
+    // A dictionary of tuples and lists: more is no header of numbers.
+    const DEEPEST: i32 = 8;
+    let deeper = |depth: &mut i32, byte: &u8| {
+        *depth += i32::from(b"([{".contains(byte)) - i32::from(b")]}".contains(byte));
+        Some(*depth)
+    };
+    if header[PREFIX + width..].iter().scan(0, deeper).any(|depth| depth > DEEPEST) {
+        let reason = format!("the header has brackets nested more than {DEEPEST} deep");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, reason).into());
     }
     let text = String::from_utf8_lossy(&header[PREFIX + width..]);
     let shape = text.split_once("shape").and_then(|(_, rest)| rest.split_once('(')?.1.split_once(')'));
@@ -153,11 +183,23 @@ pub fn write_npy<T: Real>(writer: impl Write, array: &Array<T>) -> Result<(), Np
     Ok(())
 }
 
-/// Reads all arrays of an archive, by name.
+/// An archive may unpack to this many bytes whatever its size: see [`read_npz`].
+const LARGEST_UNASKED: u64 = 1 << 30;
+
+/// An archive may unpack to this many times its size: numbers from an experiment do not shrink that much.
+const LARGEST_RATIO: u64 = 200;
+
+/// Reads all arrays of an archive, by name. Every byte of an array is checked by the archive's checksum.
+///
+/// An archive of a few megabytes can promise terabytes of zeros. Arrays of 1 GiB in all, or 200 times the size of the
+/// archive if that is more, are read; others are refused before they are unpacked.
 ///
 /// # Errors
 /// [`NpyError`], naming the array at fault.
-pub fn read_npz<T: Real>(reader: impl Read + Seek) -> Result<BTreeMap<String, Array<T>>, NpyError> {
+pub fn read_npz<T: Real>(mut reader: impl Read + Seek) -> Result<BTreeMap<String, Array<T>>, NpyError> {
+    let length = reader.seek(SeekFrom::End(0))?;
+    let most = LARGEST_UNASKED.max(length.saturating_mul(LARGEST_RATIO));
+    let mut left = most;
     let mut archive = zip::ZipArchive::new(reader)?;
     let mut arrays = BTreeMap::new();
     for i in 0..archive.len() {
@@ -165,8 +207,19 @@ pub fn read_npz<T: Real>(reader: impl Read + Seek) -> Result<BTreeMap<String, Ar
         let Some(name) = npyz::npz::array_name_from_file_name(&member.name()?).map(str::to_owned) else {
             continue;
         };
-        let array = read_npy(member)
-            .map_err(|source| NpyError::Member { name: name.clone(), source: Box::new(source) })?;
+        let mut member = member.take(left);
+        let array = match read_within(&mut member, left) {
+            // The checksum is compared at the end, which may lie beyond the last element.
+            Ok(Some(array)) => io::copy(&mut member, &mut io::sink()).map(|_| array).map_err(NpyError::Io),
+            Ok(None) => Err(NpyError::Bomb { length, most }),
+            Err(e) => Err(e),
+        };
+        left = member.limit();
+        if left == 0 {
+            return Err(NpyError::Bomb { length, most });
+        }
+        let array =
+            array.map_err(|source| NpyError::Member { name: name.clone(), source: Box::new(source) })?;
         arrays.insert(name, array);
     }
     Ok(arrays)

@@ -77,3 +77,40 @@ fn broken_files_are_errors_that_say_why() {
     assert!(matches!(read_npy::<f64>(file(&deep, &[0; 8]).as_slice()), Err(NpyError::Shape { .. })));
     assert!(matches!(read_npz::<f64>(Cursor::new(vec![0; 50])), Err(NpyError::Archive(_))));
 }
+
+/// The parser of headers below ours calls itself for every bracket: sixty thousand would end the stack.
+#[test]
+fn a_header_of_brackets_is_an_error() {
+    let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {}", "(".repeat(60_000));
+    let error = read_npy::<f64>(file(&header, &[]).as_slice()).unwrap_err().to_string();
+    assert!(error.contains("nested"), "{error}");
+}
+
+/// In an archive without compression nothing but the checksum tells a number that was altered.
+#[test]
+fn an_altered_number_in_an_archive_is_noticed() {
+    let mut bytes = Cursor::new(Vec::new());
+    write_npz(&mut bytes, [("x", &sample())]).unwrap();
+    let mut bytes = bytes.into_inner();
+    let at = bytes.windows(8).position(|w| w == 0.1f64.to_le_bytes()).unwrap();
+    bytes[at] ^= 1;
+    let error = read_npz::<f64>(Cursor::new(bytes)).unwrap_err().to_string();
+    assert!(error.contains("array `x`") && error.to_lowercase().contains("checksum"), "{error}");
+}
+
+/// Eight megabytes of zeros in eight kilobytes are an array; a header that promises 16 TiB of them is not.
+#[test]
+fn a_decompression_bomb_is_refused_before_it_is_unpacked() {
+    let zeros = |promised: u64, held: usize| {
+        let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({promised},), }}");
+        let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        archive.start_file("x.npy", zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut archive, &file(&header, &vec![0; 8 * held])).unwrap();
+        archive.finish().unwrap()
+    };
+    let million = zeros(1 << 20, 1 << 20);
+    assert!(million.get_ref().len() < 10_000);
+    assert_eq!(read_npz::<f64>(million).unwrap()["x"].shape(), [1 << 20]);
+    let error = read_npz::<f64>(zeros(1 << 41, 1 << 20)).unwrap_err().to_string();
+    assert!(error.contains("unpacks to more than 1073741824 bytes"), "{error}");
+}
