@@ -121,7 +121,9 @@ fn a_peer_that_breaks_or_differs_loses_nothing_else() {
 #[test]
 fn mistakes_are_explained() {
     assert!(refusal(&["deep-linera-depth-2-f32"]).contains("did you mean deep-linear-depth-2-f32?"));
-    assert!(refusal(&[CASE, "--peers", "/nowhere/python"]).contains("--peers /nowhere/python: cannot be run"));
+    assert!(
+        refusal(&[CASE, "--peers", "/nowhere/python"]).contains("--peers /nowhere/python: cannot be run")
+    );
     assert!(refusal(&[CASE, "--peers", "true"]).contains("no Python that works"));
     let folder = tempfile::tempdir().unwrap();
     let bare = stand_in(folder.path(), "\"torch\", \"numpy\"", "[]", REPETITION);
