@@ -14,7 +14,7 @@
 //! | [`least_squares`] | the minimum-norm minimiser of `||A X - B||_F` | as [`svd()`] |
 //!
 //! faer is chosen by measurement: on one thread its Cholesky factorisation is 5 to 9 times nalgebra's and its symmetric
-//! eigen-decomposition about 4 times; see `cargo bench -p overparam-tensor`.
+//! eigen-decomposition about 4 times.
 //!
 //! All routines work in `f32` and `f64` through the sealed trait [`Real`].
 
