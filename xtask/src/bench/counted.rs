@@ -15,9 +15,10 @@ use super::inputs::{dense, noise_matrix, noise_tensor};
 use super::workloads::{descent, features, kernels, networks};
 
 type Run = Box<dyn FnMut() -> Result<()>>;
+type Prepare = fn() -> Result<Run>;
 
 /// Names and what they run.
-const KERNELS: [(&str, fn() -> Result<Run>); 12] = [
+const KERNELS: [(&str, Prepare); 12] = [
     ("arc-cosine-tile-f64", || ntk_tile::<f64>(relu())),
     ("arc-cosine-tile-f32", || ntk_tile::<f32>(relu())),
     ("erf-tile-f64", || ntk_tile::<f64>(erf())),

@@ -27,17 +27,14 @@ pub(crate) struct Peaks {
 impl Peaks {
     /// The rates that bound work of this kind; measured when first asked for.
     pub(super) fn rates(&mut self, precision: Precision, threads: Threads) -> Result<Rates> {
-        if !self.copies.contains_key(&threads) {
-            self.copies.insert(threads, copies(threads));
-        }
-        if !self.products.contains_key(&(precision, threads)) {
-            let measured = match precision {
-                Precision::F32 => products::<f32>(threads),
-                Precision::F64 => products::<f64>(threads),
-            };
-            self.products.insert((precision, threads), measured?);
-        }
-        Ok(Rates { flops: self.products[&(precision, threads)], bytes: self.copies[&threads] })
+        let bytes = *self.copies.entry(threads).or_insert_with(|| copies(threads));
+        let flops = match (self.products.get(&(precision, threads)), precision) {
+            (Some(&known), _) => known,
+            (None, Precision::F32) => products::<f32>(threads)?,
+            (None, Precision::F64) => products::<f64>(threads)?,
+        };
+        self.products.insert((precision, threads), flops);
+        Ok(Rates { flops, bytes })
     }
 }
 
