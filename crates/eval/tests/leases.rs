@@ -190,7 +190,9 @@ fn a_run_that_is_alone_clears_what_the_killed_left() {
     };
     assert_eq!(run_again(), Vec::<String>::new());
     // Of another version of the code, which this run does not know.
-    ["old.lease", "x.json.1-2-3.tmp", "y.lease.1-2-3.stale"].map(|name| leave(name, long_ago));
+    for name in ["old.lease", "x.json.1-2-3.tmp", "y.lease.1-2-3.stale"] {
+        leave(name, long_ago);
+    }
     leave("young.json.1-2-3.tmp", SystemTime::now() + Duration::from_secs(60));
     leave("other.failed", long_ago);
     leave("alive.lease", SystemTime::now() + Duration::from_secs(60));
