@@ -9,7 +9,7 @@ A mutant that does not compile is left out, as cargo-mutants does ("unviable"). 
     git clone . /tmp/copy && tests/mutants/run.py /tmp/copy overparam-eval --file 'crates/eval/src/stats/**' --out stats.json
 
 changes the copy. Caught: a test fails, the process dies, or it uses four times the processor time of an unchanged run and
-5 s ("timeout"). `--sample K/N` takes every N-th mutant from the K-th on; `--tests` adds integration tests to the unit tests.
+5 s, or three minutes ("timeout"). `--sample K/N` takes every N-th mutant from the K-th on; `--tests` adds integration tests to the unit tests.
 """
 
 import argparse
@@ -17,8 +17,10 @@ import json
 import os
 import re
 import resource
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter, defaultdict
 
@@ -137,13 +139,17 @@ def run(executable, tree, package, mutant, cpu):
         [executable, "--test-threads=1"], cwd=folder, env=environment, preexec_fn=limit, text=True, errors="replace",
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )
+    # A mutant may wait for ever without using the processor.
+    clock = threading.Timer(180, lambda: os.killpg(process.pid, signal.SIGKILL))
+    clock.start()
     verdict = None
     for line in process.stdout:
         if re.search(r"FAILED$|^failures:", line):
             verdict = "failed"
-            os.killpg(process.pid, 9)
+            os.killpg(process.pid, signal.SIGKILL)
             break
     code = process.wait()
+    clock.cancel()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     if verdict is None:

@@ -190,7 +190,9 @@ fn a_run_that_is_alone_clears_what_the_killed_left() {
     };
     assert_eq!(run_again(), Vec::<String>::new());
     // Of another version of the code, which this run does not know.
-    ["old.lease", "x.json.1-2-3.tmp", "y.lease.1-2-3.stale"].map(|name| leave(name, long_ago));
+    for name in ["old.lease", "x.json.1-2-3.tmp", "y.lease.1-2-3.stale"] {
+        leave(name, long_ago);
+    }
     leave("young.json.1-2-3.tmp", SystemTime::now() + Duration::from_secs(60));
     leave("other.failed", long_ago);
     leave("alive.lease", SystemTime::now() + Duration::from_secs(60));
@@ -198,8 +200,8 @@ fn a_run_that_is_alone_clears_what_the_killed_left() {
     fs::remove_file(place.join("alive.lease")).unwrap();
     assert_eq!(run_again(), ["other.failed", "young.json.1-2-3.tmp"]);
     // A holder that is known to be dead, however young its lease.
-    let mut child = process(folder.path()).env(TROUBLE, "slow").spawn().unwrap();
     fs::remove_dir_all(&place).unwrap();
+    let mut child = process(folder.path()).env(TROUBLE, "slow").spawn().unwrap();
     while !place.exists() || files_of(folder.path(), "lease").is_empty() {
         sleep(Duration::from_millis(5));
     }

@@ -156,3 +156,17 @@ fn a_description_has_a_line_a_layer() {
     assert_eq!(lines.lines().count(), 6);
     assert!(lines.ends_with("3. global_avg_pool -> 8\n"), "{lines}");
 }
+
+/// The schema takes any width; sums and products of widths stay within `usize`.
+#[test]
+fn channels_beyond_counting_are_errors() {
+    let most = usize::MAX;
+    let wide = format!(r#"[{{"dense": {{"width": {most}}}}}]"#);
+    let branches = format!(r#"{{"parallel": {{"branches": [{wide}, {wide}], "combine": "concat"}}}}"#);
+    let flatten = format!(r#"{{"conv": {{"channels": {most}, "filter": [1, 1]}}}}, "flatten""#);
+    for (layers, place) in [(branches, "layer 1 (parallel)"), (flatten, "layer 2 (flatten)")] {
+        let network = Architecture::from_json(&format!(r#"{{"layers": [{layers}]}}"#)).unwrap();
+        let error = network.shapes(Shape { height: 2, width: 2, channels: 1 }).unwrap_err().to_string();
+        assert!(error.starts_with(place) && error.contains("channels are more than"), "{error}");
+    }
+}

@@ -127,7 +127,10 @@ fn step(layer: &Layer, here: Point, at: &str) -> Result<Point, NtkError> {
         Layer::GlobalAvgPool | Layer::GlobalSumPool => {
             Point { shape: Shape { height: 1, width: 1, ..shape }, ..here }
         }
-        Layer::Flatten => Point { shape: Shape::vector(shape.pixels() * shape.channels), ..here },
+        Layer::Flatten => {
+            let entries = shape.pixels().checked_mul(shape.channels).ok_or_else(|| uncountable(at))?;
+            Point { shape: Shape::vector(entries), ..here }
+        }
         Layer::LayerNorm(_) => {
             if !here.gaussian {
                 return Err(no_limit(
@@ -212,12 +215,21 @@ fn merge(ends: &[Point], fresh: &[bool], combine: Combine, at: &str) -> Result<P
         });
     }
     let channels = match combine {
-        Combine::Concat => ends.iter().map(|end| end.shape.channels).sum(),
+        Combine::Concat => {
+            let sum = ends.iter().try_fold(0usize, |sum, end| sum.checked_add(end.shape.channels));
+            sum.ok_or_else(|| uncountable(at))?
+        }
         Combine::Sum | Combine::Product => first.shape.channels,
     };
     let gaussian =
         combine == Combine::Sum && ends.iter().all(|end| end.gaussian) || ends.len() == 1 && first.gaussian;
     Ok(Point { shape: Shape { channels, ..first.shape }, gaussian })
+}
+
+/// Widths may be anything in a kernel, which they do not enlarge; but sums and products of them must be numbers.
+fn uncountable(at: &str) -> NtkError {
+    let reason = format!("its channels are more than {}, the most that can be counted", usize::MAX);
+    NtkError::Layer { at: at.to_owned(), reason }
 }
 
 fn describe(shape: Shape) -> String {
