@@ -172,8 +172,9 @@ fn a_full_disk_is_a_clear_error_and_no_result_is_lost() {
     );
     let kept = results(&place).len();
     assert!((1..CELLS).contains(&kept), "{kept}");
-    // What is there can still be looked at.
-    assert_eq!(status(&request(Tiny::new(), 1), &store)[0].done, kept);
+    // What is there can still be looked at. A cell that was in flight may have been stored since.
+    let done = status(&request(Tiny::new(), 1), &store)[0].done;
+    assert!((kept..CELLS).contains(&done), "{done} of {kept}");
 
     disk.remount("size=4m");
     let counter = Counter::default();
