@@ -51,7 +51,7 @@ fn affordable(line: &str) -> String {
         Some(("reproduce" | "report", rest)) if !quick => format!("list {}", rest.replace("--fresh", "")),
         None if arguments == "reproduce" => "list".to_owned(),
         Some(("kernel" | "predict", _)) => format!("{arguments} --help"),
-        Some(("bench", _)) => format!("{arguments} --list"),
+        Some(("bench", rest)) if !rest.contains("--list") => format!("{arguments} --list"),
         _ => arguments.to_owned(),
     };
     // Files of the reader's own.

@@ -17,15 +17,12 @@ fn key() -> Key {
 /// guess, and any outcome that is JSON.
 pub fn record(content: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(content) else { return false };
-    let mended = mend(text);
-    if let Some(mended) = &mended {
-        comes_back(mended);
-    }
+    let mended = mend(text).is_some_and(|mended| comes_back(&mended));
     if let Some(outcome) = text.split_once('\n').and_then(|(_, rest)| serde_json::from_str(rest).ok()) {
         let record = Record { outcome, seconds: 0.5 };
         assert_eq!(Record::from_text(&record.to_text(&key()), &key()).as_ref(), Ok(&record));
     }
-    comes_back(text)
+    comes_back(text) || mended
 }
 
 fn comes_back(text: &str) -> bool {
