@@ -41,8 +41,8 @@ pub fn transposed<T>(matrix: &DMatrix<T>) -> Operand<'_, T> {
 ///
 /// With `beta = 0` the old content of `C` is ignored, so it may hold NaN.
 ///
-/// A product with a side past 640 is cut into tiles, which rayon's threads share. Its shape alone decides where: the bits
-/// do not depend on the number of threads.
+/// A product of at least 2^24 multiplications whose result has a side past 640 is cut into tiles, which rayon's threads
+/// share. Its shape alone decides where: the bits do not depend on the number of threads.
 ///
 /// # Panics
 /// If the shapes do not fit.
