@@ -1,6 +1,6 @@
 //! Batches of inputs: vectors or images.
 
-use nalgebra::DMatrix;
+use nalgebra::{DMatrix, DMatrixViewMut};
 use num_traits::Float;
 use overparam_tensor::linalg::Real;
 
@@ -93,18 +93,20 @@ impl<T: Real> Inputs<T> {
         }
     }
 
-    /// The inputs as columns, `size` at a time.
-    pub(crate) fn in_blocks(&self, size: usize) -> impl Iterator<Item = DMatrix<T>> {
-        (0..self.count()).step_by(size).map(move |from| {
-            let n = size.min(self.count() - from);
-            match self {
-                Self::Vectors(x) => x.rows(from, n).transpose(),
-                Self::Images(x) => {
-                    let each = x.shape.pixels() * x.shape.channels;
-                    DMatrix::from_column_slice(each, n, &x.data[from * each..][..n * each])
-                }
+    /// Writes inputs `from` to `from + block.ncols()` as columns.
+    pub(crate) fn columns(&self, from: usize, mut block: DMatrixViewMut<'_, T>) {
+        let n = block.ncols();
+        match self {
+            Self::Vectors(x) => x.rows(from, n).transpose_to(&mut block),
+            Self::Images(x) => {
+                let each = x.shape.pixels() * x.shape.channels;
+                let data = x.data[from * each..].chunks_exact(each);
+                block
+                    .column_iter_mut()
+                    .zip(data)
+                    .for_each(|(mut column, image)| column.copy_from_slice(image));
             }
-        })
+        }
     }
 
     /// Refuses what no kernel can take.

@@ -21,6 +21,7 @@ pub(crate) mod lines;
 mod pixels;
 pub(crate) mod pointwise;
 pub(crate) mod run;
+pub(crate) mod scratch;
 pub(crate) mod segment;
 pub(crate) mod slab;
 pub(crate) mod step;

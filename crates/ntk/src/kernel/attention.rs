@@ -10,8 +10,9 @@
 
 use overparam_tensor::linalg::Real;
 
-use super::field::{Field, Geometry, Scratch, State};
+use super::field::{Field, Geometry, State};
 use super::pointwise::Affine;
+use super::scratch::Scratch;
 use crate::architecture::shape::Shape;
 use crate::architecture::{GlobalSelfAttention, Parameterization};
 

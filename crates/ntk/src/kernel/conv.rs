@@ -20,9 +20,10 @@ use num_traits::Float;
 use overparam_tensor::linalg::Real;
 use overparam_tensor::simd::Wide;
 
-use super::field::{Field, Geometry, Scratch, State};
+use super::field::{Field, Geometry, State};
 use super::lines::{self, Entry, Side, Sides, direct_margin};
 use super::pointwise::Affine;
+use super::scratch::Scratch;
 use super::slab::SlabSums;
 use super::window::Window;
 
@@ -45,7 +46,9 @@ impl<T: Real> Convolution<T> {
     pub(crate) fn advance(&self, before: &State<T>, scratch: &mut Scratch<T>) -> State<T> {
         let mut q = self.window.image_sums(&before.q, scratch);
         q.iter_mut().for_each(|q| *q = self.affine.covariance(*q));
-        State::new(q)
+        let state = State::new(q.to_vec());
+        scratch.give(q);
+        state
     }
 
     pub(crate) fn apply(
@@ -56,22 +59,27 @@ impl<T: Real> Convolution<T> {
         scratch: &mut Scratch<T>,
     ) {
         let geometry = self.window.geometry(field.geometry);
-        let sums = |v: &[T], scratch: &mut Scratch<T>| match (geometry, &self.slabs) {
-            (Geometry::Diagonal { .. }, _) => self.window.image_sums(v, scratch),
-            (Geometry::Slab { distance, .. }, Some(slabs)) => slabs.sums(v, distance, scratch),
-            _ => self.window.pair_sums(v, scratch),
+        let [k, ntk] = match (geometry, &self.slabs) {
+            (Geometry::Diagonal { .. }, _) => {
+                [&field.k, &field.ntk].map(|v| self.window.image_sums(v, scratch))
+            }
+            (Geometry::Slab { distance, .. }, Some(slabs)) => {
+                slabs.sums([&field.k, &field.ntk], distance, scratch)
+            }
+            _ => [&field.k, &field.ntk].map(|v| self.window.pair_sums(v, scratch)),
         };
-        let (k, ntk) = (sums(&field.k, scratch), sums(&field.ntk, scratch));
         let mut next = Field { geometry, m: scratch.take(k.len()), k, ntk, same: field.same };
         lines::sweep(Finish(&self.affine), &mut next, Sides { before: after, after });
         // Below this ratio the difference has lost too many digits for the angle, which is its square root.
         let close = T::of(if size_of::<T>() == size_of::<f32>() { 1e-3 } else { 1e-5 });
         if lines::any_close(&next, close) {
-            let refine = Refine { of: self, field, before, after };
+            let mut refine = Refine { of: self, field, before, after, terms: Vec::new() };
             let (k, m) = (&next.k, &mut next.m);
             geometry.for_each(|i, p, r| {
                 if m[i] < close * k[i] {
-                    m[i] = refine.margin(p, r);
+                    // A pixel of an image with itself: every term is zero.
+                    let itself = next.same.is_some() && p == r;
+                    m[i] = if itself { T::ZERO } else { refine.margin(p, r) };
                 }
             });
         }
@@ -96,31 +104,29 @@ struct Refine<'a, T> {
     field: &'a Field<T>,
     before: (&'a State<T>, &'a State<T>),
     after: (&'a State<T>, &'a State<T>),
+    /// Standard deviations of the pair at hand, a tap each.
+    terms: Vec<(T, T)>,
 }
 
 impl<T: Real> Refine<'_, T> {
     /// The margin of output pixels `p` left and `r` right, term by term.
-    fn margin(&self, p: usize, r: usize) -> T {
+    fn margin(&mut self, p: usize, r: usize) -> T {
         let zero = T::of(0.0);
         let Affine { w2, b2, .. } = self.of.affine;
         let (x, y) = self.before;
         let (mut scale, mut defect, mut bracket) = (zero, zero, zero);
-        let terms: Vec<(T, T)> = self
-            .of
-            .window
-            .sources(p)
-            .zip(self.of.window.sources(r))
-            .map(|(p, r)| {
-                let (s, t) = (p.map_or(zero, |p| x.s[p]), r.map_or(zero, |r| y.s[r]));
-                if let Some((p, r)) = p.zip(r) {
-                    let i = self.entry(p, r);
-                    let m = self.field.m[i];
-                    scale += s * t;
-                    defect += if self.field.k[i] >= zero { m } else { s * t + s * t - m };
-                }
-                (s, t)
-            })
-            .collect();
+        self.terms.clear();
+        for (p, r) in self.of.window.sources(p).zip(self.of.window.sources(r)) {
+            let (s, t) = (p.map_or(zero, |p| x.s[p]), r.map_or(zero, |r| y.s[r]));
+            if let Some((p, r)) = p.zip(r) {
+                let i = self.entry(p, r);
+                let m = self.field.m[i];
+                scale += s * t;
+                defect += if self.field.k[i] >= zero { m } else { s * t + s * t - m };
+            }
+            self.terms.push((s, t));
+        }
+        let terms = &self.terms;
         for (i, &(s, t)) in terms.iter().enumerate() {
             for &(other_s, other_t) in &terms[..i] {
                 let area = s * other_t - other_s * t;

@@ -1,9 +1,10 @@
-//! Moments of many pairs at once, and the scratch memory they live in.
+//! Moments of many pairs at once.
 
 use num_traits::Float;
 use overparam_tensor::linalg::Real;
 
 use super::lines::{self, DirectMargin, Sides};
+use super::scratch::{Buffer, Scratch};
 
 /// How the entries of a [`Field`] relate to the two sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,9 +114,9 @@ impl<T: Real> State<T> {
 #[derive(Debug)]
 pub(crate) struct Field<T> {
     pub(crate) geometry: Geometry,
-    pub(crate) k: Vec<T>,
-    pub(crate) m: Vec<T>,
-    pub(crate) ntk: Vec<T>,
+    pub(crate) k: Buffer<T>,
+    pub(crate) m: Buffer<T>,
+    pub(crate) ntk: Buffer<T>,
     /// Entry (left `i`, right `i + shift`) is an input with itself, which dropout alone can tell.
     pub(crate) same: Option<isize>,
 }
@@ -136,7 +137,7 @@ impl<T: Real> Field<T> {
     }
 
     pub(crate) fn give(self, scratch: &mut Scratch<T>) {
-        scratch.0.extend([self.k, self.m, self.ntk]);
+        [self.k, self.m, self.ntk].into_iter().for_each(|buffer| scratch.give(buffer));
     }
 
     /// Replaces this field by `next` and keeps the memory.
@@ -150,7 +151,7 @@ impl<T: Real> Field<T> {
             Geometry::Pixels { height, width } => {
                 (0..height * width).map(|p| self.k[Geometry::pixel_pair(height, width, p, p)]).collect()
             }
-            Geometry::Tile { .. } | Geometry::Slab { .. } | Geometry::Diagonal { .. } => self.k.clone(),
+            Geometry::Tile { .. } | Geometry::Slab { .. } | Geometry::Diagonal { .. } => self.k.to_vec(),
         }
     }
 
@@ -166,28 +167,4 @@ pub(crate) fn direct_margin<T: Real>(qx: T, qy: T, sx: T, sy: T, k: T) -> T {
     let scale = if qx == qy { qx } else { sx * sy };
     let margin = scale - Float::abs(k);
     if margin > T::of(0.0) { margin } else { T::of(0.0) }
-}
-
-/// Buffers handed out and taken back, so that a thread allocates once.
-#[derive(Debug)]
-pub(crate) struct Scratch<T>(Vec<Vec<T>>);
-
-impl<T: Real> Scratch<T> {
-    pub(crate) fn new() -> Self {
-        Self(Vec::new())
-    }
-
-    /// `n` entries of arbitrary content.
-    pub(crate) fn take(&mut self, n: usize) -> Vec<T> {
-        // The smallest buffer that is large enough, else any: sizes differ between layers and must not all grow to the largest.
-        let best =
-            (0..self.0.len()).filter(|&i| self.0[i].capacity() >= n).min_by_key(|&i| self.0[i].capacity());
-        let mut buffer = best.map_or_else(Vec::new, |i| self.0.swap_remove(i));
-        buffer.resize(n, T::of(0.0));
-        buffer
-    }
-
-    pub(crate) fn give(&mut self, buffer: Vec<T>) {
-        self.0.push(buffer);
-    }
 }

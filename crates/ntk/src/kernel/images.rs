@@ -6,9 +6,10 @@ use nalgebra::DMatrix;
 use overparam_tensor::linalg::Real;
 use rayon::prelude::*;
 
-use super::field::{Field, Geometry, Scratch};
+use super::field::{Field, Geometry};
 use super::pixels::{self, Planes};
 use super::run::{Cursor, Trace, run};
+use super::scratch::Scratch;
 use super::segment;
 use super::step::{Plan, Step};
 use super::{Results, Wanted};

@@ -71,6 +71,11 @@ impl<T: Real> Start<'_, T> {
             line::<_, _, C>(w, k, m, &Row::cut(w, left, 0, pixels), &Row::cut(w, right, 0, pixels));
             return;
         }
+        let lanes = size_of::<W::V>() / size_of::<T>();
+        if C > 0 && width.is_multiple_of(lanes) {
+            blocks::<_, _, C>(w, *geometry, [k, m], left, right);
+            return;
+        }
         // Rows of the right image, cut into vectors once.
         let rows: Vec<_> = (0..pixels).step_by(width).map(|at| Row::cut(w, right, at, width)).collect();
         for (i, (k, m)) in k.chunks_exact_mut(width).zip(m.chunks_exact_mut(width)).enumerate() {
@@ -113,6 +118,87 @@ impl<T: Real, W: Wide<T>> Pixels<T, W> for One<'_, T> {
     #[inline(always)]
     fn variance(&self, w: W, _: At) -> (W::V, W::V) {
         (w.splat(self.state.q[self.p]), w.splat(self.state.s[self.p]))
+    }
+}
+
+/// Pixels in registers: channels, components of the unit vector, variance and standard deviation.
+#[derive(Clone, Copy)]
+struct Held<V, const C: usize> {
+    channels: [V; C],
+    unit: [V; C],
+    variance: (V, V),
+}
+
+impl<T, W: Wide<T>, const C: usize> Pixels<T, W> for Held<W::V, C> {
+    #[inline(always)]
+    fn component(&self, _: W, c: usize, _: At) -> W::V {
+        if c < C { self.channels[c] } else { self.unit[c - C] }
+    }
+
+    #[inline(always)]
+    fn variance(&self, _: W, _: At) -> (W::V, W::V) {
+        self.variance
+    }
+}
+
+/// Some pixels of an image, plane by plane.
+#[derive(Clone, Copy)]
+struct Part<'a, T, const C: usize> {
+    channels: [&'a [T]; C],
+    unit: [&'a [T]; C],
+    variance: (&'a [T], &'a [T]),
+}
+
+impl<'a, T: Real, const C: usize> Part<'a, T, C> {
+    #[inline(always)]
+    fn cut(image: (&'a Planes<T>, &'a State<T>), from: usize, n: usize) -> Self {
+        let (planes, state) = image;
+        let (mut channels, mut unit) = ([&planes.data[..0]; C], [&planes.data[..0]; C]);
+        for c in 0..C {
+            channels[c] = &planes.data[c * planes.pixels + from..][..n];
+            unit[c] = &planes.data[(C + c) * planes.pixels + from..][..n];
+        }
+        Self { channels, unit, variance: (&state.q[from..][..n], &state.s[from..][..n]) }
+    }
+}
+
+/// Where lines are whole vectors: columns of vectors that share their right pixels, which stay in registers.
+#[inline(always)]
+fn blocks<T: Real, W: Wide<T>, const C: usize>(
+    w: W,
+    geometry: Geometry,
+    [k, m]: [&mut [T]; 2],
+    left: (&Planes<T>, &State<T>),
+    right: (&Planes<T>, &State<T>),
+) {
+    let (lines, width) = (geometry.block(), geometry.line());
+    let lanes = size_of::<W::V>() / size_of::<T>();
+    let (each, size) = (width / lanes, lines * width);
+    for (block, (k, m)) in k.chunks_exact_mut(size).zip(m.chunks_exact_mut(size)).enumerate() {
+        let (p, r) = geometry.start(block * lines);
+        let left = Part::<T, C>::cut(left, p, lines);
+        let (k, m) = (w.split_mut(k).0, w.split_mut(m).0);
+        let (k, m) = (&mut k[..lines * each], &mut m[..lines * each]);
+        for i in 0..each {
+            let right = Part::<T, C>::cut(right, r + i * lanes, lanes);
+            let zero = w.splat(T::ZERO);
+            let mut y = Held { channels: [zero; C], unit: [zero; C], variance: (zero, zero) };
+            for c in 0..C {
+                (y.channels[c], y.unit[c]) = (w.load(right.channels[c]), w.load(right.unit[c]));
+            }
+            y.variance = (w.load(right.variance.0), w.load(right.variance.1));
+            for line in 0..lines {
+                let mut x = y;
+                for c in 0..C {
+                    (x.channels[c], x.unit[c]) =
+                        (w.splat(left.channels[c][line]), w.splat(left.unit[c][line]));
+                }
+                x.variance = (w.splat(left.variance.0[line]), w.splat(left.variance.1[line]));
+                // Indices: iterators that step do not compile to a plain loop.
+                let at = line * each + i;
+                (k[at], m[at]) = moments::<_, _, C>(w, &x, &y, C, At::Rest);
+            }
+        }
     }
 }
 
@@ -164,12 +250,13 @@ fn line<T: Real, W: Wide<T>, const C: usize>(
     left: &impl Pixels<T, W>,
     right: &Row<'_, W::V, T>,
 ) {
+    let channels = if C == 0 { right.planes.len() / 2 } else { C };
     let ((kv, k), (mv, m)) = (w.split_mut(k), w.split_mut(m));
     for (i, (k, m)) in kv.iter_mut().zip(mv).enumerate() {
-        (*k, *m) = moments::<_, _, C>(w, left, right, At::Vector(i));
+        (*k, *m) = moments::<_, _, C>(w, left, right, channels, At::Vector(i));
     }
     if !k.is_empty() {
-        let (last_k, last_m) = moments::<_, _, C>(w, left, right, At::Rest);
+        let (last_k, last_m) = moments::<_, _, C>(w, left, right, channels, At::Rest);
         w.store(k, last_k);
         w.store(m, last_m);
     }
@@ -180,10 +267,11 @@ fn line<T: Real, W: Wide<T>, const C: usize>(
 fn moments<T: Real, W: Wide<T>, const C: usize>(
     w: W,
     left: &impl Pixels<T, W>,
-    right: &Row<'_, W::V, T>,
+    right: &impl Pixels<T, W>,
+    channels: usize,
     at: At,
 ) -> (W::V, W::V) {
-    let channels = if C == 0 { right.planes.len() / 2 } else { C };
+    let channels = if C == 0 { channels } else { C };
     let (zero, one) = (w.splat(T::ZERO), w.splat(T::ONE));
     let mut product = zero;
     for c in 0..channels {

@@ -2,7 +2,8 @@
 
 use overparam_tensor::linalg::Real;
 
-use super::field::{Field, Geometry, Scratch, State};
+use super::field::{Field, Geometry, State};
+use super::scratch::Scratch;
 use super::segment;
 use super::step::{Plan, Slabs, Step};
 use super::{attention, combine};

@@ -2,8 +2,9 @@
 
 use overparam_tensor::linalg::Real;
 
-use super::field::{Field, Geometry, Scratch};
+use super::field::{Field, Geometry};
 use super::run::{Cursor, run, sum};
+use super::scratch::Scratch;
 use super::step::{Slabs, Step};
 
 /// Groups runs of steps that never mix rows of different distance, up to the first step after which there is one pixel only.

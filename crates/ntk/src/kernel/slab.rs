@@ -11,35 +11,37 @@ use overparam_tensor::linalg::Real;
 use overparam_tensor::simd::Wide;
 use pulp::Simd;
 
-use super::field::Scratch;
+use super::scratch::{Buffer, Scratch};
 use super::window::Window;
 
 /// `out[i] += mask[i] in[i + shift]`.
 #[derive(Debug, Clone)]
 struct Move<T> {
     shift: isize,
-    /// One or zero for each entry of a slab.
+    /// One or zero for each entry of some blocks.
     mask: Vec<T>,
+    /// The mask has ones only.
+    whole: bool,
 }
 
 impl<T: Real> Move<T> {
-    /// Entries whose term stands inside a slab of `n`; the mask has zeros wherever it stands in another block.
-    fn range(&self, n: usize) -> (usize, usize) {
-        (usize::try_from(-self.shift).unwrap_or(0), n - usize::try_from(self.shift).unwrap_or(0))
-    }
-
-    /// The terms of entries from `from` on, and their masks.
+    /// The terms of `n` entries from `at` on, and their masks.
     #[inline(always)]
-    fn terms<'a>(&'a self, input: &'a [T], from: usize) -> [&'a [T]; 2] {
-        [&input[from.saturating_add_signed(self.shift)..], &self.mask[from..]]
+    fn terms<'a>(&'a self, input: &'a [T], at: usize, n: usize) -> [&'a [T]; 2] {
+        [&input[at.saturating_add_signed(self.shift)..][..n], &self.mask[..n]]
     }
 }
+
+/// Entries of a mask, at least: blocks of small images are masked several at a time.
+const MASK: usize = 1024;
 
 /// Sums of a window over slabs of one size.
 #[derive(Debug, Clone)]
 pub(crate) struct SlabSums<T> {
     width: usize,
     moves: Vec<Move<T>>,
+    /// Zeros before and after what moves: the longest move, in whole vectors.
+    margin: usize,
     /// For each row its vertical taps; `None` in the padding.
     rows: Vec<Vec<Option<usize>>>,
 }
@@ -68,59 +70,74 @@ impl<T: Real> SlabSums<T> {
             for shift in shifts {
                 let one = |distance: &Option<isize>| if *distance == Some(shift) { T::ONE } else { T::ZERO };
                 let block: Vec<T> = distances.iter().map(one).collect();
-                moves.push(Move { shift, mask: block.repeat(window.input.0) });
+                let blocks = MASK.div_ceil(block.len()).min(window.input.0);
+                let whole = block.iter().all(|&one| one == T::ONE);
+                moves.push(Move { shift, mask: block.repeat(blocks), whole });
             }
         }
-        Some(Self { width, moves, rows: window.rows.clone() })
+        let reach = moves.iter().map(|each| each.shift.unsigned_abs()).max().unwrap_or(0);
+        Some(Self { width, moves, margin: reach.next_multiple_of(16), rows: window.rows.clone() })
     }
 
-    /// The sums over a slab in which row `y` meets row `(y + distance) mod height`, in the order of additions of
+    /// The sums over slabs in which row `y` meets row `(y + distance) mod height`, in the order of additions of
     /// [`Window::image_sums`]: equal images give equal bits.
-    pub(crate) fn sums(&self, input: &[T], distance: usize, scratch: &mut Scratch<T>) -> Vec<T> {
-        let (mut half, mut out) = (scratch.take(input.len()), scratch.take(input.len()));
-        pulp::Arch::new().dispatch(Sum { of: self, input, distance, half: &mut half, out: &mut out });
-        scratch.give(half);
+    pub(crate) fn sums<const N: usize>(
+        &self,
+        inputs: [&[T]; N],
+        distance: usize,
+        scratch: &mut Scratch<T>,
+    ) -> [Buffer<T>; N] {
+        let n = inputs.first().map_or(0, |input| input.len());
+        let mut half = inputs.map(|_| scratch.take(n + 2 * self.margin));
+        let mut out = inputs.map(|_| scratch.take(n));
+        pulp::Arch::new().dispatch(Sums { of: self, inputs, distance, half: &mut half, out: &mut out });
+        half.into_iter().for_each(|half| scratch.give(half));
         out
     }
 }
 
-struct Sum<'a, T> {
+/// All first passes come before the second ones: what has just been written in vectors is slow to read across them.
+struct Sums<'a, T, const N: usize> {
     of: &'a SlabSums<T>,
-    input: &'a [T],
+    inputs: [&'a [T]; N],
     distance: usize,
-    half: &'a mut [T],
-    out: &'a mut [T],
+    half: &'a mut [Buffer<T>; N],
+    out: &'a mut [Buffer<T>; N],
 }
 
-impl<T: Real> pulp::WithSimd for Sum<'_, T> {
+impl<T: Real, const N: usize> pulp::WithSimd for Sums<'_, T, N> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let w = T::wide(simd);
-        let Self { of, input, distance, half, out } = self;
-        let (size, height) = (of.width * of.width, of.rows.len());
-        if let [a, b, c] = &of.moves[..] {
-            three_moves(w, half, input, [a, b, c]);
-        } else {
-            half.fill(T::ZERO);
-            for each_move in &of.moves {
-                let (from, to) = each_move.range(input.len());
-                let [x, mask] = each_move.terms(input, from);
-                each(
-                    w,
-                    &mut half[from..to],
-                    [x, mask],
-                    |sum, [x, mask]| w.mul_add(mask, x, sum),
-                    |sum, [x, mask]| mask * x + sum,
-                );
-            }
+        let Self { of, inputs, distance, half, out } = self;
+        for (input, half) in inputs.into_iter().zip(half.iter_mut()) {
+            let (before, half) = half.split_at_mut(of.margin);
+            let (half, after) = half.split_at_mut(input.len());
+            before.fill(T::ZERO);
+            after.fill(T::ZERO);
+            of.vertical(w, input, half, distance);
         }
+        for (half, out) in half.iter().zip(out.iter_mut()) {
+            of.horizontal(w, half, out);
+        }
+    }
+}
+
+impl<T: Real> SlabSums<T> {
+    /// Whole blocks: taps of both rows at once.
+    #[inline(always)]
+    fn vertical<W: Wide<T>>(&self, w: W, input: &[T], out: &mut [T], distance: usize) {
+        let (size, height) = (self.width * self.width, self.rows.len());
         for (y, out) in out.chunks_exact_mut(size).enumerate() {
-            let other = &of.rows[(y + distance) % height];
+            let other = &self.rows[(y + distance) % height];
             let inside = |(&left, &right): (&Option<usize>, &Option<usize>)| left.and(right).and(left);
-            let mut sources =
-                of.rows[y].iter().zip(other).filter_map(inside).map(|source| &half[source * size..][..size]);
+            let mut sources = self.rows[y]
+                .iter()
+                .zip(other)
+                .filter_map(inside)
+                .map(|source| &input[source * size..][..size]);
             match (sources.next(), sources.next(), sources.next()) {
                 (Some(a), Some(b), Some(c)) => {
                     each(w, out, [a, b, c], |_, [a, b, c]| w.add(w.add(a, b), c), |_, [a, b, c]| a + b + c);
@@ -134,29 +151,39 @@ impl<T: Real> pulp::WithSimd for Sum<'_, T> {
             }
         }
     }
-}
 
-/// The sum of three moves, those of a 3 x 3 filter, in one pass but for the ends of the slab.
-#[inline(always)]
-fn three_moves<T: Real, W: Wide<T>>(w: W, half: &mut [T], input: &[T], moves: [&Move<T>; 3]) {
-    let n = input.len();
-    let ranges = moves.map(|each| each.range(n));
-    let from = ranges.iter().fold(0, |from, range| from.max(range.0));
-    let to = ranges.iter().fold(n, |to, range| to.min(range.1)).max(from);
-    let [[x, f], [y, g], [z, h]] = moves.map(|each| each.terms(input, from));
-    each(
-        w,
-        &mut half[from..to],
-        [x, f, y, g, z, h],
-        |_, [x, f, y, g, z, h]| w.mul_add(h, z, w.mul_add(g, y, w.mul(f, x))),
-        |_, [x, f, y, g, z, h]| f * x + g * y + h * z,
-    );
-    for i in (0..from).chain(to..n) {
-        let term = |each: &Move<T>| {
-            let x = i.checked_add_signed(each.shift).and_then(|i| input.get(i)).copied();
-            each.mask[i] * x.unwrap_or(T::ZERO)
-        };
-        half[i] = moves.map(term).into_iter().fold(T::ZERO, |sum, term| sum + term);
+    /// Moves within blocks; `half` has margins.
+    #[inline(always)]
+    fn horizontal<W: Wide<T>>(&self, w: W, half: &[T], out: &mut [T]) {
+        let period = self.moves.first().map_or(MASK, |first| first.mask.len());
+        for (i, out) in out.chunks_mut(period).enumerate() {
+            let (at, n) = (i * period + self.margin, out.len());
+            if let [a, b, c] = &self.moves[..]
+                && b.whole
+            {
+                let ([x, f], [y, _], [z, h]) =
+                    (a.terms(half, at, n), b.terms(half, at, n), c.terms(half, at, n));
+                each(
+                    w,
+                    out,
+                    [x, f, y, z, h],
+                    |_, [x, f, y, z, h]| w.mul_add(h, z, w.mul_add(f, x, y)),
+                    |_, [x, f, y, z, h]| f * x + y + h * z,
+                );
+                continue;
+            }
+            out.fill(T::ZERO);
+            for each_move in &self.moves {
+                let terms = each_move.terms(half, at, n);
+                each(
+                    w,
+                    out,
+                    terms,
+                    |sum, [x, mask]| w.mul_add(mask, x, sum),
+                    |sum, [x, mask]| mask * x + sum,
+                );
+            }
+        }
     }
 }
 
@@ -172,11 +199,14 @@ fn each<T: Real, W: Wide<T>, const N: usize>(
 ) {
     let cut = from.map(|from| w.split(&from[..out.len()]));
     let (vectors, rest) = w.split_mut(out);
+    // Equal lengths that the compiler sees: no check an index.
+    let (n, m) = (vectors.len(), rest.len());
+    let (heads, tails) = (cut.map(|(vectors, _)| &vectors[..n]), cut.map(|(_, rest)| &rest[..m]));
     for (i, out) in vectors.iter_mut().enumerate() {
-        *out = f(*out, cut.map(|(vectors, _)| vectors[i]));
+        *out = f(*out, heads.map(|vectors| vectors[i]));
     }
     for (i, out) in rest.iter_mut().enumerate() {
-        *out = g(*out, cut.map(|(_, rest)| rest[i]));
+        *out = g(*out, tails.map(|rest| rest[i]));
     }
 }
 
@@ -213,7 +243,8 @@ mod tests {
                             input[index(y, x, u)]
                         })
                         .collect();
-                    for (i, sum) in sums.sums(&slab, distance, &mut scratch).into_iter().enumerate() {
+                    let [found] = sums.sums([&slab], distance, &mut scratch);
+                    for (i, &sum) in found.iter().enumerate() {
                         let (y, x, u) = at(i);
                         assert_eq!(
                             sum,

@@ -5,9 +5,10 @@ use num_traits::Float;
 use overparam_tensor::linalg::{Real, gemm, transposed};
 use rayon::prelude::*;
 
-use super::field::{Field, Geometry, Scratch, State};
+use super::field::{Field, Geometry, State};
 use super::lines;
 use super::run::{Cursor, Trace, run};
+use super::scratch::Scratch;
 use super::step::Plan;
 use super::{Results, Wanted};
 use crate::inputs::Inputs;
@@ -17,6 +18,9 @@ use crate::inputs::Inputs;
 const TILE: usize = 192;
 /// Rows of a tile that go through all layers together: with three numbers an entry, 36 KiB in f64.
 const STRIP: usize = 8;
+
+/// Side of the squares of a matrix that are transposed at a time.
+const SQUARE: usize = 64;
 
 /// One batch: columns in blocks of [`TILE`], and their variances through the network.
 struct Batch<T: Real> {
@@ -30,15 +34,18 @@ struct Batch<T: Real> {
 impl<T: Real> Batch<T> {
     fn new(plan: &Plan<T>, inputs: &Inputs<T>) -> Self {
         let (n, d) = (inputs.count(), plan.input.channels);
-        let mut blocks = vec![DMatrix::zeros(d, TILE); n.div_ceil(TILE)];
-        for (block, inputs) in blocks.iter_mut().zip(inputs.in_blocks(TILE)) {
-            block.columns_mut(0, inputs.ncols()).copy_from(&inputs);
-        }
-        let q = (0..n).map(|i| {
+        let block = |from: usize| {
+            let mut block = DMatrix::zeros(d, TILE);
+            inputs.columns(from, block.columns_mut(0, TILE.min(n - from)));
+            block
+        };
+        let blocks: Vec<_> = (0..n).into_par_iter().step_by(TILE).map(block).collect();
+        let variance = |i: usize| {
             let column = blocks[i / TILE].column(i % TILE);
             T::of(dot(column.as_slice(), column.as_slice()) / d as f64)
-        });
-        let trace = Trace::new(plan, State::new(q.collect()), None, &mut Scratch::new());
+        };
+        let q = (0..n).into_par_iter().map(variance).collect();
+        let trace = Trace::new(plan, State::new(q), None, &mut Scratch::new());
         let cut = |size: usize| (0..n).step_by(size).map(|i| trace.slice(i, (i + size).min(n))).collect();
         let (by_block, by_strip) = (cut(TILE), cut(STRIP));
         Self { blocks, count: n, by_block, by_strip }
@@ -59,7 +66,9 @@ pub(super) fn compute<T: Real>(
     let first = Batch::new(plan, x1);
     let second = x2.map(|x2| Batch::new(plan, x2));
     let (rows, columns) = (first.count, second.as_ref().map_or(first.count, |b| b.count));
-    let allocate = |wanted| if wanted { DMatrix::zeros(rows, columns) } else { DMatrix::zeros(0, 0) };
+    // Memory that the system hands out as zeros is touched first, page by page, by the threads that write to it.
+    let zeros = |rows: usize, columns: usize| DMatrix::from_vec(rows, columns, vec![T::ZERO; rows * columns]);
+    let allocate = |wanted| if wanted { zeros(rows, columns) } else { zeros(0, 0) };
     let (mut nngp, mut ntk) = (allocate(wanted.nngp), allocate(wanted.ntk));
     let panels = columns.div_ceil(TILE);
     let work: Vec<_> =
@@ -199,11 +208,20 @@ fn mirror<T: Real>(matrix: &mut DMatrix<T>) {
         let (before, panel) = data.split_at_mut(start * n);
         let width = (n - start).min(TILE);
         let (before, panel) = (&*before, &mut panel[..width * n]);
-        // Eight columns at a time share the cache lines they read.
-        panel.par_chunks_mut(8 * n).enumerate().for_each(|(group, columns)| {
-            for i in 0..start {
-                for (c, column) in columns.chunks_mut(n).enumerate() {
-                    column[i] = before[i * n + start + group * 8 + c];
+        // Squares that stay in cache while they are turned.
+        panel.par_chunks_mut(SQUARE * n).enumerate().for_each(|(group, columns)| {
+            let j0 = start + group * SQUARE;
+            let mut square = vec![T::ZERO; SQUARE * SQUARE];
+            let count = columns.len() / n;
+            for i0 in (0..start).step_by(SQUARE) {
+                let i1 = (i0 + SQUARE).min(start);
+                for (i, row) in (i0..i1).zip(square.chunks_exact_mut(SQUARE)) {
+                    row[..count].copy_from_slice(&before[i * n + j0..][..count]);
+                }
+                for (c, column) in columns.chunks_exact_mut(n).enumerate() {
+                    for (x, row) in column[i0..i1].iter_mut().zip(square.chunks_exact(SQUARE)) {
+                        *x = row[c];
+                    }
                 }
             }
         });

@@ -2,7 +2,8 @@
 
 use overparam_tensor::linalg::Real;
 
-use super::field::{Geometry, Scratch};
+use super::field::Geometry;
+use super::scratch::{Buffer, Scratch};
 use crate::architecture::Padding;
 use crate::architecture::shape::windows;
 
@@ -55,38 +56,26 @@ impl Window {
     }
 
     /// `out[P] = sum_d input[P + d]` over an image.
-    pub(crate) fn image_sums<T: Real>(&self, input: &[T], scratch: &mut Scratch<T>) -> Vec<T> {
-        let ((h, w), (ho, wo)) = (self.input, self.output);
-        let (mut half, mut out) = (scratch.take(h * wo), scratch.take(ho * wo));
-        half.fill(T::of(0.0));
-        out.fill(T::of(0.0));
-        for y in 0..h {
-            let (row, half) = (&input[y * w..][..w], &mut half[y * wo..][..wo]);
-            for &(to, from, n) in self.stretches.iter().flatten() {
-                add(&mut half[to..to + n], &row[from..from + n]);
-            }
-        }
-        for (y, taps) in self.rows.iter().enumerate() {
-            for &source in taps.iter().flatten() {
-                add(&mut out[y * wo..][..wo], &half[source * wo..][..wo]);
-            }
-        }
+    pub(crate) fn image_sums<T: Real>(&self, input: &[T], scratch: &mut Scratch<T>) -> Buffer<T> {
+        let (w, (ho, wo)) = (self.input.1, self.output);
+        let (mut half, mut out) = (scratch.take(ho * w), scratch.take(ho * wo));
+        pulp::Arch::new().dispatch(ImageSums { window: self, input, half: &mut half, out: &mut out });
         scratch.give(half);
         out
     }
 
     /// `out[P, R] = sum_d input[P + d, R + d]` over the pixel pairs of two images, in the order of additions of
     /// [`Self::image_sums`]: equal images give equal bits.
-    pub(crate) fn pair_sums<T: Real>(&self, input: &[T], scratch: &mut Scratch<T>) -> Vec<T> {
-        let (h, (ho, wo)) = (self.input.0, self.output);
-        let (mut half, mut out) = (scratch.take((h * wo).pow(2)), scratch.take((ho * wo).pow(2)));
+    pub(crate) fn pair_sums<T: Real>(&self, input: &[T], scratch: &mut Scratch<T>) -> Buffer<T> {
+        let (w, (ho, wo)) = (self.input.1, self.output);
+        let (mut half, mut out) = (scratch.take((ho * w).pow(2)), scratch.take((ho * wo).pow(2)));
         pulp::Arch::new().dispatch(PairSums { window: self, input, half: &mut half, out: &mut out });
         scratch.give(half);
         out
     }
 
     /// `out[P, R] = sum_(d, e) input[P + d, R + e]`: pooling of both images.
-    pub(crate) fn pool_sums<T: Real>(&self, input: &[T], scratch: &mut Scratch<T>) -> Vec<T> {
+    pub(crate) fn pool_sums<T: Real>(&self, input: &[T], scratch: &mut Scratch<T>) -> Buffer<T> {
         let ((h, w), (ho, wo)) = (self.input, self.output);
         let mut out = scratch.take((ho * wo).pow(2));
         Geometry::Pixels { height: ho, width: wo }.for_each(|i, p, r| {
@@ -105,7 +94,39 @@ impl Window {
     }
 }
 
-/// The two passes of [`Window::pair_sums`]: along rows into `half`, then whole blocks into `out`.
+/// The two passes of [`Window::image_sums`]: whole rows into `half`, then along rows into `out`.
+struct ImageSums<'a, T> {
+    window: &'a Window,
+    input: &'a [T],
+    half: &'a mut [T],
+    out: &'a mut [T],
+}
+
+impl<T: Real> pulp::WithSimd for ImageSums<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        let Self { window, input, half, out } = self;
+        let (w, wo) = (window.input.1, window.output.1);
+        half.fill(T::ZERO);
+        for (taps, half) in window.rows.iter().zip(half.chunks_mut(w)) {
+            for &source in taps.iter().flatten() {
+                add(half, &input[source * w..][..w]);
+            }
+        }
+        out.fill(T::ZERO);
+        for (row, out) in half.chunks(w).zip(out.chunks_mut(wo)) {
+            for stretches in &window.stretches {
+                for &(to, from, n) in stretches {
+                    add(&mut out[to..][..n], &row[from..][..n]);
+                }
+            }
+        }
+    }
+}
+
+/// The two passes of [`Window::pair_sums`]: whole blocks into `half`, then along rows into `out`.
 struct PairSums<'a, T> {
     window: &'a Window,
     input: &'a [T],
@@ -120,24 +141,24 @@ impl<T: Real> pulp::WithSimd for PairSums<'_, T> {
     fn with_simd<S: pulp::Simd>(self, _: S) {
         let Self { window, input, half, out } = self;
         let ((h, w), (ho, wo)) = (window.input, window.output);
-        half.fill(T::of(0.0));
-        for (block, half) in input.chunks(w * w).zip(half.chunks_mut(wo * wo)) {
+        half.fill(T::ZERO);
+        let block = w * w;
+        for (y, left) in window.rows.iter().enumerate() {
+            for (v, right) in window.rows.iter().enumerate() {
+                let half = &mut half[(y * ho + v) * block..][..block];
+                for (sy, sv) in left.iter().zip(right).filter_map(|(&a, &b)| a.zip(b)) {
+                    add(half, &input[(sy * h + sv) * block..][..block]);
+                }
+            }
+        }
+        out.fill(T::ZERO);
+        for (block, out) in half.chunks(block).zip(out.chunks_mut(wo * wo)) {
             for (d, stretches) in window.stretches.iter().enumerate() {
                 for (x, taps) in window.columns.iter().enumerate() {
                     let Some(source) = taps[d] else { continue };
                     for &(to, from, n) in stretches {
-                        add(&mut half[x * wo + to..][..n], &block[source * w + from..][..n]);
+                        add(&mut out[x * wo + to..][..n], &block[source * w + from..][..n]);
                     }
-                }
-            }
-        }
-        out.fill(T::of(0.0));
-        let block = wo * wo;
-        for (y, left) in window.rows.iter().enumerate() {
-            for (v, right) in window.rows.iter().enumerate() {
-                let out = &mut out[(y * ho + v) * block..][..block];
-                for (sy, sv) in left.iter().zip(right).filter_map(|(&a, &b)| a.zip(b)) {
-                    add(out, &half[(sy * h + sv) * block..][..block]);
                 }
             }
         }

@@ -144,6 +144,37 @@ mod tests {
         }
     }
 
+    /// At most four units in the last place (representable numbers) from the correctly rounded values, which are mpmath's.
+    #[test]
+    fn are_within_four_units_of_the_correctly_rounded_value() {
+        let table = include_str!("../../tests/elementary.csv");
+        let mut worst = [0u64; 6];
+        for row in table.lines().filter(|row| !row.starts_with('#')) {
+            let fields: Vec<&str> = row.split(',').collect();
+            let [name, x, y] = fields[..] else { panic!("three fields: {row}") };
+            let (x, y): (f64, f64) = (x.parse().expect("a number"), y.parse().expect("a number"));
+            let apply = |x: f64| match name {
+                "exp" => x.fast_exp(),
+                "tanh" => x.fast_tanh(),
+                _ => x.erf(),
+            };
+            let narrow = |x: f32| match name {
+                "exp" => x.fast_exp(),
+                "tanh" => x.fast_tanh(),
+                _ => x.erf(),
+            };
+            let which = ["exp", "tanh", "erf"].iter().position(|&n| n == name).expect("a function");
+            let apart = apply(x).to_bits().abs_diff(y.to_bits());
+            // The same at the nearest number that f32 has, by f64, good to 1e-15.
+            let (found, expected) = (narrow(x as f32), apply(f64::from(x as f32)) as f32);
+            let narrow_apart = u64::from(found.to_bits().abs_diff(expected.to_bits()));
+            worst[which] = worst[which].max(apart);
+            worst[3 + which] = worst[3 + which].max(narrow_apart);
+        }
+        assert!(worst.iter().all(|&n| n <= 4), "{worst:?}");
+        assert!(worst.iter().all(|&n| n > 0), "the comparison sees rounding: {worst:?}");
+    }
+
     #[test]
     fn ends_are_kept() {
         let (inf, nan) = (f64::INFINITY, f64::NAN);
