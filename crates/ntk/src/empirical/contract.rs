@@ -14,7 +14,8 @@ use super::features::{Side, Term};
 pub(super) fn contract<T: Real>(left: &Side<T>, right: Option<&Side<T>>) -> DMatrix<T> {
     let columns = right.unwrap_or(left);
     let (height, width) = (left.blocks.examples * left.rows, columns.blocks.examples * columns.rows);
-    let mut kernel = DMatrix::zeros(height, width);
+    // Zeros by the system: the threads that write to a page are the first to touch it.
+    let mut kernel = DMatrix::from_vec(height, width, vec![T::ZERO; height * width]);
     let stripe = height * columns.blocks.length * columns.rows;
     let stripes = kernel.as_mut_slice().par_chunks_mut(stripe).with_max_len(1).enumerate();
     stripes.for_each(|(j, stripe)| {
@@ -82,11 +83,9 @@ impl<T: Real> Tile<'_, T> {
             repeated.clear();
             column.iter().for_each(|&x| repeated.extend(std::iter::repeat_n(x, rows)));
             for b in j * rows..(j + 1) * rows {
-                let products = cotangents.column(b);
+                let products = &cotangents.as_slice()[b * cotangents.nrows()..][..cotangents.nrows()];
                 let out = self.column(b, products.len());
-                for ((out, &x), &c) in out.iter_mut().zip(products.iter()).zip(&repeated) {
-                    *out += c * x;
-                }
+                pulp::Arch::new().dispatch(AddProducts { out, a: &repeated, b: products });
             }
         }
     }
@@ -106,6 +105,24 @@ impl<T: Real> Tile<'_, T> {
                 }
                 self.column(column, row + 1)[row] += sum;
             }
+        }
+    }
+}
+
+/// `out += a b`, entry by entry. A struct of its own, because closures are not compiled for the processor's vectors.
+struct AddProducts<'a, T> {
+    out: &'a mut [T],
+    a: &'a [T],
+    b: &'a [T],
+}
+
+impl<T: Real> pulp::WithSimd for AddProducts<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        for ((out, &a), &b) in self.out.iter_mut().zip(self.a).zip(self.b) {
+            *out += a * b;
         }
     }
 }

@@ -61,12 +61,14 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    /// Blocks of about this many rows of the kernel, so that a tile stays in cache.
-    const ROWS: usize = 128;
+    /// Rows of the kernel a block has at most: a tile stays in cache, and its sides are those of the fastest products. Few rows
+    /// are cut finer, for all threads to have work.
+    const ROWS: [usize; 2] = [192, 48];
 
     fn new(examples: usize, rows: usize) -> Self {
-        let count = (examples * rows).div_ceil(Self::ROWS);
-        Self { examples, length: examples.div_ceil(count.max(1)).max(1) }
+        let [many, few] = Self::ROWS;
+        let most = if examples * rows >= 8 * many { many } else { few };
+        Self { examples, length: (most / rows).max(1) }
     }
 
     pub(super) fn ranges(self) -> impl IndexedParallelIterator<Item = std::ops::Range<usize>> {

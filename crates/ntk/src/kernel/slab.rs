@@ -214,7 +214,8 @@ fn each<T: Real, W: Wide<T>, const N: usize>(
 mod tests {
     use super::SlabSums;
     use crate::architecture::Padding;
-    use crate::kernel::field::{Geometry, Scratch};
+    use crate::kernel::field::Geometry;
+    use crate::kernel::scratch::Scratch;
     use crate::kernel::window::Window;
 
     /// Slab by slab the sums are those over all pairs, bit for bit.

@@ -211,7 +211,7 @@ fn mirror<T: Real>(matrix: &mut DMatrix<T>) {
         // Squares that stay in cache while they are turned.
         panel.par_chunks_mut(SQUARE * n).enumerate().for_each(|(group, columns)| {
             let j0 = start + group * SQUARE;
-            let mut square = vec![T::ZERO; SQUARE * SQUARE];
+            let mut square = [T::ZERO; SQUARE * SQUARE];
             let count = columns.len() / n;
             for i0 in (0..start).step_by(SQUARE) {
                 let i1 = (i0 + SQUARE).min(start);
