@@ -11,12 +11,14 @@ A mutant that does not compile is left out, as cargo-mutants does ("unviable"). 
 changes the copy. Caught: a test fails, the process dies, or it uses four times the processor time of an unchanged run and
 5 s, or three minutes ("timeout"). `--sample K/N` takes every N-th mutant from the K-th on; `--tests` adds integration
 tests to the unit tests. What takes longest runs last, and only for those mutants that nothing caught before: whole
-executables by themselves, single tests by `--last`. `--skip` leaves tests out.
+executables by themselves, single tests by `--last`. `--skip` leaves tests out. Mutants run in a random order, the same
+every time, so that what `--seconds` cuts short is a sample too.
 """
 
 import argparse
 import json
 import os
+import random
 import re
 import resource
 import shutil
@@ -173,6 +175,7 @@ def main():
     parser.add_argument("--last", nargs="*", default=[], help="tests whose names contain one of these: after all others")
     parser.add_argument("--skip", nargs="*", default=[], help="tests whose names contain one of these: not at all")
     parser.add_argument("--beside", nargs="*", default=[], help="packages built as well, so that features are those of theirs")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="no further mutant after this time")
     parser.add_argument("--only", type=int, nargs="*", help="these numbers of an earlier run alone")
     options = parser.parse_args()
     tree, package = os.path.abspath(options.tree), options.package
@@ -215,7 +218,10 @@ def main():
     print(f"{len(chosen)} of {len(mutants)} chosen, {len(unviable)} unviable, {len(left_out)} not switched,",
           f"{len(viable)} to run, {sum(base.values()):.1f} s each", flush=True)
     outcomes, start = {}, time.time()
+    random.Random(0).shuffle(viable)
     for mutant in viable:
+        if time.time() - start > options.seconds:
+            break
         outcome = "missed"
         for command in commands:
             verdict, _ = run(command, tree, package, mutant["id"], int(4 * base[command]) + 5)

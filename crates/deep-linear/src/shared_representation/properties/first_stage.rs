@@ -142,6 +142,19 @@ fn starts_are_consistent() {
     }
 }
 
+/// Tasks `2 e_1` from 4 examples and `e_2` from 36, inputs orthogonal and no noise: each estimate is the task itself, however
+/// many examples it has, so that the first direction is `e_1`.
+#[test]
+fn the_spectral_start_counts_tasks_not_examples() {
+    let mut data = SharedRegression::new(2).unwrap();
+    for (n, theta) in [(4, [2.0, 0.0]), (36, [0.0, 1.0])] {
+        let x = Stream::root(15).indexed(n).orthonormal_matrix::<f64>(n as usize, 2) * (n as f64).sqrt();
+        data.push(&x, &(&x * DVector::from_row_slice(&theta))).unwrap();
+    }
+    let start = spectral_start(&data, 1).unwrap();
+    assert!((start[(0, 0)].abs() - 1.0).abs() < 1e-12 && start[(1, 0)].abs() < 1e-12, "{start}");
+}
+
 /// The nuclear-norm solution is certified, and is what weight decay on a wide two-layer linear network finds
 /// (`lambda ||Theta||_* = min lambda/2 (||B||^2 + ||W||^2)`), an independent method on the other form of the problem.
 #[test]
