@@ -9,14 +9,19 @@ A mutant that does not compile is left out, as cargo-mutants does ("unviable"). 
     git clone . /tmp/copy && tests/mutants/run.py /tmp/copy overparam-eval --file 'crates/eval/src/stats/**' --out stats.json
 
 changes the copy. Caught: a test fails, the process dies, or it uses four times the processor time of an unchanged run and
-5 s, or three minutes ("timeout"). `--sample K/N` takes every N-th mutant from the K-th on; `--tests` adds integration tests to the unit tests.
+5 s, or three minutes ("timeout"). `--sample K/N` takes every N-th mutant from the K-th on; `--tests` adds integration
+tests to the unit tests. What takes longest runs last, and only for those mutants that nothing caught before: whole
+executables by themselves, single tests by `--last`. `--skip` leaves tests out. Mutants run in a random order, the same
+every time, so that what `--seconds` cuts short is a sample too.
 """
 
 import argparse
 import json
 import os
+import random
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -123,10 +128,12 @@ def build(tree, package, tests, beside):
     return executables, places, messages
 
 
-def run(executable, tree, package, mutant, cpu):
-    """`passed`, `failed` or `timeout`, and processor seconds."""
-    environment = {**os.environ, "MUTANT": str(mutant)}
+def run(command, tree, package, mutant, cpu):
+    """`passed`, `failed` or `timeout`, and processor seconds, of an executable with its arguments."""
+    # The first case that fails is enough, and must not be tried on the next mutant.
+    environment = {**os.environ, "MUTANT": str(mutant), "PROPTEST_MAX_SHRINK_ITERS": "0"}
     folder = os.path.join(tree, "crates", package.removeprefix("overparam-"))
+    shutil.rmtree(os.path.join(folder, "proptest-regressions"), ignore_errors=True)
 
     def limit():
         os.setsid()
@@ -136,7 +143,7 @@ def run(executable, tree, package, mutant, cpu):
 
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     process = subprocess.Popen(
-        [executable, "--test-threads=1"], cwd=folder, env=environment, preexec_fn=limit, text=True, errors="replace",
+        [*command, "--test-threads=1"], cwd=folder, env=environment, preexec_fn=limit, text=True, errors="replace",
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )
     # A mutant may wait for ever without using the processor.
@@ -165,7 +172,10 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--sample", default="0/1")
     parser.add_argument("--tests", nargs="*", default=[])
+    parser.add_argument("--last", nargs="*", default=[], help="tests whose names contain one of these: after all others")
+    parser.add_argument("--skip", nargs="*", default=[], help="tests whose names contain one of these: not at all")
     parser.add_argument("--beside", nargs="*", default=[], help="packages built as well, so that features are those of theirs")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="no further mutant after this time")
     parser.add_argument("--only", type=int, nargs="*", help="these numbers of an earlier run alone")
     options = parser.parse_args()
     tree, package = os.path.abspath(options.tree), options.package
@@ -195,17 +205,26 @@ def main():
         unviable |= bad
         print(f"{len(bad)} do not compile", flush=True)
     viable = [m for m in chosen if m["id"] not in unviable | left_out]
-    base = {}
-    for executable in executables:
-        verdict, base[executable] = run(executable, tree, package, 0, 3600)
-        assert verdict == "passed", f"{executable} without a mutant: {verdict}"
+    skip = [part for name in options.skip for part in ("--skip", name)]
+    last = [part for name in options.last for part in ("--skip", name)]
+    base = {(executable, *last, *skip): 0.0 for executable in executables}
+    if options.last:
+        base |= {(executable, *options.last, *skip): 0.0 for executable in executables}
+    for command in base:
+        verdict, base[command] = run(command, tree, package, 0, 3600)
+        assert verdict == "passed", f"{command} without a mutant: {verdict}"
+        print(f"{base[command]:.1f} s: {' '.join(command)}", flush=True)
+    commands = sorted(base, key=base.get)
     print(f"{len(chosen)} of {len(mutants)} chosen, {len(unviable)} unviable, {len(left_out)} not switched,",
           f"{len(viable)} to run, {sum(base.values()):.1f} s each", flush=True)
     outcomes, start = {}, time.time()
+    random.Random(0).shuffle(viable)
     for mutant in viable:
+        if time.time() - start > options.seconds:
+            break
         outcome = "missed"
-        for executable in executables:
-            verdict, _ = run(executable, tree, package, mutant["id"], int(4 * base[executable]) + 5)
+        for command in commands:
+            verdict, _ = run(command, tree, package, mutant["id"], int(4 * base[command]) + 5)
             if verdict != "passed":
                 outcome = "caught" if verdict == "failed" else "timeout"
                 break

@@ -248,6 +248,10 @@ mod properties {
         }
         let end = DMatrix::identity(2, 2);
         assert!(Initialization::Unbalanced { end: end.clone(), ratio: 2.0 }.weights(&[2, 2], &s).is_err());
+        for ratio in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            let error = Initialization::Unbalanced { end: end.clone(), ratio }.weights(&[2, 2, 2], &s);
+            assert!(matches!(error, Err(DeepLinearError::Configuration { .. })), "{error:?}");
+        }
         assert!(Initialization::Balanced { end }.weights(&[2, 2, 3], &s).is_err());
         assert!(Initialization::Identity { scale: 1.0 }.weights(&[2], &s).is_err());
         assert!(Initialization::Identity { scale: 1.0 }.weights(&[2, 0, 2], &s).is_err());

@@ -136,5 +136,6 @@ mod properties {
     fn the_zero_matrix_has_rank_zero() {
         let zero = Spectrum::of(&DMatrix::<f64>::zeros(2, 3)).unwrap();
         assert_eq!((zero.effective_rank(), zero.stable_rank(), zero.schatten(0.5).unwrap()), (0.0, 0.0, 0.0));
+        assert_eq!(zero.numerical_rank(1e-6), 0);
     }
 }

@@ -252,6 +252,16 @@ mod properties {
     }
 
     proptest! {
+        /// Where `y' = a y`, a step `h` changes every `y` by `a h` of itself: a hundredth at `h = 0.01 / a`.
+        #[test]
+        fn the_first_step_is_a_hundredth_of_the_time_scale(
+            rate in 0.01f64..100.0, state in prop::collection::vec(0.1f64..10.0, 1..4), digits in 2i32..11,
+        ) {
+            let f = |_: f64, y: &[f64], dy: &mut [f64]| dy.iter_mut().zip(y).for_each(|(d, y)| *d = -rate * y);
+            let step = Integrator::new(0.0, state, f, tolerance(10f64.powi(-digits))).unwrap().starting_step();
+            prop_assert!((step * rate - 0.01).abs() < 1e-12, "{step}");
+        }
+
         /// `y' = a y (1 - y)`, solved by the logistic curve, to within a few times the tolerance.
         #[test]
         fn logistic_curve(rate in 0.1f64..5.0, start in 0.01f64..0.9, end in 0.1f64..10.0, digits in 5i32..11) {

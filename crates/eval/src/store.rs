@@ -352,6 +352,22 @@ mod properties {
     }
 
     #[test]
+    fn the_last_error_is_kept_beside_until_there_is_an_outcome() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::at(directory.path());
+        assert_eq!(store.failure(&key()), None);
+        for error in ["singular", "still singular"] {
+            store.put_failure(&key(), error).unwrap();
+            assert_eq!(store.failure(&key()).as_deref(), Some(error));
+        }
+        assert_eq!(store.get(&key()), Lookup::Missing, "an error is no outcome");
+        assert_eq!(store.failure(&Key { seed: 2, ..key() }), None, "another cell's");
+        store.put(&key(), &record()).unwrap();
+        assert_eq!(store.failure(&key()), None, "out of date");
+        assert_eq!(fs::read_dir(store.path(&key()).parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
     fn an_unwritable_place_is_an_error_that_names_it() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("file");

@@ -169,3 +169,23 @@ fn records_of_the_store() {
         }
     });
 }
+
+/// What the fuzzer found: of a field that no lease has, the parser did not look at the content.
+#[test]
+fn a_lease_with_more_in_it_is_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::at(directory.path());
+    let key = Key { claim: "a/b".into(), seed: 1, fingerprint: "f".into(), cell: json!({"n": 3, "x": 0.1}) };
+    let path = store.path(&key).with_extension("lease");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let text =
+        r#"{"cell":null,"holder":{"host":"h","pid":7,"boot":null,"namespace":null,"started":1},"nonce":"x"}"#;
+    fs::write(&path, text).unwrap();
+    assert_eq!(store.held(&key).map(|sign| (sign.host, sign.pid)), Some(("h".to_owned(), 7)));
+    for more in ["1e9999", "\"\\uD800\"", "1"] {
+        for place in ["\"cell\"", "\"pid\"", "\"nonce\""] {
+            fs::write(&path, text.replace(place, &format!("\"more\":{more},{place}"))).unwrap();
+            assert_eq!(store.held(&key), None, "{more} before {place}");
+        }
+    }
+}

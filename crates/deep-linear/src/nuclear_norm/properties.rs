@@ -5,7 +5,7 @@ use overparam_tensor::linalg::{singular_values, svd};
 use overparam_tensor::random::Stream;
 use proptest::prelude::*;
 
-use super::{CertifiedCompletion, NuclearNorm};
+use super::{CertifiedCompletion, NuclearNorm, Observed};
 use crate::measures::Spectrum;
 use crate::{DeepLinearError, Entry};
 
@@ -148,6 +148,21 @@ fn a_dual_certificate_is_a_subgradient() {
     let m = DMatrix::from_diagonal_element(3, 3, 2.0) + normal(4, 3, 3) * 0.1;
     let found = solve(&m, |_, _| true, 1e-9);
     assert!((svd(&m).unwrap().map_singular_values(|_| 1.0) - found.dual).norm() < 1e-6);
+}
+
+/// Data 3 and 4 at the ends of the diagonal, `X = diag(0, 5)`, and `Y = diag(1, 2)` before it is made
+/// feasible: the data are missed by 3 and 1 of 5, and `<Y, M> = 3/2 + 4` against 5.
+#[test]
+fn a_certificate_says_how_far_a_matrix_is_from_data_and_bound() {
+    let data = Observed { rows: 2, columns: 2, entries: vec![(0, 3.0), (3, 4.0)] };
+    let candidate = DMatrix::from_row_slice(2, 2, &[1.0, 7.0, 7.0, 2.0]);
+    let found = data.certify(DMatrix::from_row_slice(2, 2, &[0.0, 0.0, 0.0, 5.0]), &candidate, 9).unwrap();
+    assert_eq!((found.dual, found.iterations), (DMatrix::from_row_slice(2, 2, &[0.5, 0.0, 0.0, 1.0]), 9));
+    let close = |a: f64, b: f64| (a - b).abs() < 1e-14;
+    assert!(close(found.feasibility_residual, 10f64.sqrt() / 5.0), "{}", found.feasibility_residual);
+    assert!(
+        close(found.lower_bound, 5.5) && close(found.nuclear_norm, 5.0) && close(found.relative_gap, -0.1)
+    );
 }
 
 #[test]

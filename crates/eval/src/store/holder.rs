@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A process as others can recognise it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Holder {
     /// The machine's name, for people.
     pub(super) host: String,

@@ -51,6 +51,7 @@ impl Default for Patience {
 
 /// What a lease file says.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Text {
     /// For people.
     cell: Value,
@@ -61,8 +62,8 @@ struct Text {
 
 impl Text {
     fn parse(text: &[u8]) -> Option<Self> {
-        // As text: of a field that it does not know, the parser of bytes would not check that it is any.
-        serde_json::from_str(std::str::from_utf8(text).ok()?).ok()
+        // Without fields of which it knows nothing: the parser would not check what they hold.
+        serde_json::from_slice(text).ok()
     }
 }
 

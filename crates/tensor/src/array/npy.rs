@@ -89,7 +89,7 @@ fn read_within<T: Real>(mut reader: impl Read, most: u64) -> Result<Option<Array
 }
 
 /// The bytes before the elements, once npyz is known to survive them: it multiplies shapes out unchecked, and reads
-/// brackets within brackets by recursion without end.
+/// brackets within brackets by recursion without end, of which every level may triple the time.
 fn read_header(reader: &mut impl Read) -> Result<Vec<u8>, NpyError> {
     const PREFIX: usize = 8; // magic string and version
     let mut header = vec![0; PREFIX];
@@ -98,19 +98,24 @@ fn read_header(reader: &mut impl Read) -> Result<Vec<u8>, NpyError> {
     header.resize(PREFIX + width, 0);
     reader.read_exact(&mut header[PREFIX..])?;
     let length = header[PREFIX..].iter().rev().fold(0u64, |n, &byte| n << 8 | u64::from(byte));
+    let refuse = |reason: String| Err(io::Error::new(io::ErrorKind::InvalidData, reason).into());
+    // As NumPy has it, whose own headers of numbers have some hundred.
+    const LONGEST: u64 = 10_000;
+    if length > LONGEST {
+        return refuse(format!("the header has {length} bytes, expected at most {LONGEST}"));
+    }
     let read = reader.take(length).read_to_end(&mut header)?;
     if read as u64 != length {
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
     }
-    // A dictionary of tuples and lists: more is no header of numbers.
-    const DEEPEST: i32 = 8;
+    // Dictionary, list of fields, field, its shape: numbers need two.
+    const DEEPEST: i32 = 4;
     let deeper = |depth: &mut i32, byte: &u8| {
         *depth += i32::from(b"([{".contains(byte)) - i32::from(b")]}".contains(byte));
         Some(*depth)
     };
     if header[PREFIX + width..].iter().scan(0, deeper).any(|depth| depth > DEEPEST) {
-        let reason = format!("the header has brackets nested more than {DEEPEST} deep");
-        return Err(io::Error::new(io::ErrorKind::InvalidData, reason).into());
+        return refuse(format!("the header has brackets nested more than {DEEPEST} deep"));
     }
     let text = String::from_utf8_lossy(&header[PREFIX + width..]);
     let shape = text.split_once("shape").and_then(|(_, rest)| rest.split_once('(')?.1.split_once(')'));

@@ -78,12 +78,22 @@ fn broken_files_are_errors_that_say_why() {
     assert!(matches!(read_npz::<f64>(Cursor::new(vec![0; 50])), Err(NpyError::Archive(_))));
 }
 
-/// The parser of headers below ours calls itself for every bracket: sixty thousand would end the stack.
+/// The parser of headers below ours calls itself for every bracket, and tries some three readings of each: sixty thousand
+/// would end the stack, eight before some digits took a second.
 #[test]
 fn a_header_of_brackets_is_an_error() {
-    let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {}", "(".repeat(60_000));
-    let error = read_npy::<f64>(file(&header, &[]).as_slice()).unwrap_err().to_string();
-    assert!(error.contains("nested"), "{error}");
+    let error = |header: &str| read_npy::<f64>(file(header, &[]).as_slice()).unwrap_err().to_string();
+    for brackets in ["(".repeat(6_000), "{".repeat(4)] {
+        let error = error(&format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {brackets}722"));
+        assert!(error.contains("nested"), "{error}");
+    }
+    let long =
+        error(&format!("{{'descr': '<f8', 'fortran_order': False, 'shape': (2,), }}{}", " ".repeat(10_000)));
+    assert!(long.contains("expected at most 10000"), "{long}");
+    // As deep as NumPy writes them: fields with shapes, which are no numbers.
+    let fields =
+        error("{'descr': [('a', '<f4', (2,)), ('b', '<i2')], 'fortran_order': False, 'shape': (3,), }");
+    assert!(fields.contains("elements of type"), "{fields}");
 }
 
 /// In an archive without compression nothing but the checksum tells a number that was altered.

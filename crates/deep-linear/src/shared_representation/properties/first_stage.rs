@@ -142,6 +142,19 @@ fn starts_are_consistent() {
     }
 }
 
+/// Tasks `2 e_1` from 4 examples and `e_2` from 36, inputs orthogonal and no noise: each estimate is the task itself, however
+/// many examples it has, so that the first direction is `e_1`.
+#[test]
+fn the_spectral_start_counts_tasks_not_examples() {
+    let mut data = SharedRegression::new(2).unwrap();
+    for (n, theta) in [(4, [2.0, 0.0]), (36, [0.0, 1.0])] {
+        let x = Stream::root(15).indexed(n).orthonormal_matrix::<f64>(n as usize, 2) * (n as f64).sqrt();
+        data.push(&x, &(&x * DVector::from_row_slice(&theta))).unwrap();
+    }
+    let start = spectral_start(&data, 1).unwrap();
+    assert!((start[(0, 0)].abs() - 1.0).abs() < 1e-12 && start[(1, 0)].abs() < 1e-12, "{start}");
+}
+
 /// The nuclear-norm solution is certified, and is what weight decay on a wide two-layer linear network finds
 /// (`lambda ||Theta||_* = min lambda/2 (||B||^2 + ||W||^2)`), an independent method on the other form of the problem.
 #[test]
@@ -201,6 +214,76 @@ fn weight_decay_is_the_nuclear_norm() {
         .unwrap();
     let descended = loss(&net).item() + constant;
     assert!((descended / fit.objective - 1.0).abs() < 1e-7, "{descended} {}", fit.objective);
+}
+
+/// Six tasks of rank two with noise; the same ones in other units of inputs and labels.
+fn in_units(inputs: f64, labels: f64) -> SharedRegression {
+    let stream = Stream::root(11);
+    let theta =
+        stream.named("b").normal_matrix::<f64>(5, 2, 1.0) * stream.named("w").normal_matrix::<f64>(2, 6, 1.0);
+    let mut data = SharedRegression::new(5).unwrap();
+    for (t, theta) in theta.column_iter().enumerate() {
+        let stream = stream.indexed(t as u64);
+        let x: DMatrix<f64> = stream.named("x").normal_matrix(20, 5, 1.0);
+        let y = &x * theta + stream.named("noise").normal_vector::<f64>(20, 0.3);
+        data.push(&(x * inputs), &(y * labels)).unwrap();
+    }
+    data
+}
+
+/// Inputs in units of `1/a` and labels in units of `1/b` make the solution `b / a` times what it was and the loss `b^2` times.
+/// Steps, starts and thresholds that follow make the same number of iterations: powers of 4 even round alike.
+#[test]
+fn units_do_not_matter() {
+    let plain = in_units(1.0, 1.0);
+    let descent = TwoLayerDescent::default();
+    let descended = descent.fit(&plain, 2, &Stream::root(12)).unwrap();
+    assert!(descended.converged && descended.stationarity <= descent.tolerance);
+    let method = NuclearRepresentation { lambda: 0.05, tolerance: 1e-9, max_iterations: 5_000 };
+    let solved = method.fit(&plain).unwrap();
+    assert!((1..5).contains(&solved.representation.ncols()), "rank {}", solved.representation.ncols());
+    for (a, b) in [(64.0, 1.0), (1.0, 4096.0), (1.0, 1.0 / 4096.0), (1.0 / 16.0, 64.0)] {
+        let data = in_units(a, b);
+        let close = |ours: f64, theirs: f64| (ours / theirs - 1.0).abs() < 1e-9;
+        let fit = descent.fit(&data, 2, &Stream::root(12)).unwrap();
+        assert_eq!(fit.iterations, descended.iterations, "{a} {b}");
+        assert!(close(fit.objective, b * b * descended.objective), "{a} {b}");
+        assert!((fit.stationarity - descended.stationarity).abs() < 1e-3 * descent.tolerance, "{a} {b}");
+        let fit = NuclearRepresentation { lambda: method.lambda * a * b, ..method }.fit(&data).unwrap();
+        assert_eq!(fit.iterations, solved.iterations, "{a} {b}");
+        assert!(close(fit.objective, b * b * solved.objective), "{a} {b}");
+        assert_eq!(fit.representation.shape(), solved.representation.shape(), "{a} {b}");
+        assert!(close(fit.radius(), (b / a).sqrt() * solved.radius()), "{a} {b}");
+    }
+}
+
+/// Where `X_t^T X_t = n I` for each of `T` tasks, `lambda = sigma sqrt(n) (sqrt d + sqrt T) / (n T)`.
+#[test]
+fn the_noise_level_of_isotropic_inputs() {
+    let (n, d, tasks, sigma) = (9, 4, 7, 0.3);
+    let mut data = SharedRegression::new(d).unwrap();
+    for t in 0..tasks {
+        let x = Stream::root(13).indexed(t).orthonormal_matrix::<f64>(n, d) * (n as f64).sqrt();
+        data.push(&x, &DVector::from_element(n, 1.0)).unwrap();
+    }
+    let (n, d, tasks) = (n as f64, d as f64, tasks as f64);
+    let expected = sigma * n.sqrt() * (d.sqrt() + tasks.sqrt()) / (n * tasks);
+    let lambda = NuclearRepresentation::at_noise_level(&data, sigma).unwrap().lambda;
+    assert!((lambda / expected - 1.0).abs() < 1e-12, "{lambda} {expected}");
+    for noise in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        assert!(NuclearRepresentation::at_noise_level(&data, noise).is_err());
+    }
+}
+
+/// Proximal gradients without momentum reduce the error by `1 - 1/kappa` a step: `kappa ln 1e9 = 20,000` steps of condition
+/// 1000. With it and its restarts, a few times `sqrt kappa ln 1e9 = 655`.
+#[test]
+fn momentum_makes_up_for_the_condition() {
+    let setting = Setting { source_examples: 40, source_condition: 1e3, ..Setting::new(10, 2, 8) };
+    let (_, data) = drawn(&setting, &Stream::root(14));
+    let method = NuclearRepresentation { lambda: 1e-3, tolerance: 1e-9, max_iterations: 4_000 };
+    let fit = method.fit(&data).unwrap();
+    assert!(fit.iterations > 40, "{}: not a hard problem", fit.iterations);
 }
 
 /// Above the gradient at 0 the nuclear norm wins: nothing is represented.
