@@ -325,6 +325,40 @@ mod properties {
         assert!((far.trace() / std::f64::consts::E - 1.0).abs() < 1e-14);
     }
 
+    /// `h(1)`, however few degrees are seen. In dimension 3 `x = <w, x> / sqrt 3` is uniform on `[-sqrt 3, sqrt 3]`:
+    /// `E (x - 1/2)_+^2 = (sqrt 3 - 1/2)^3 / (6 sqrt 3)`, and `P(x > 1/2) = (1 - 1 / (2 sqrt 3)) / 2`.
+    #[test]
+    fn the_trace_is_the_kernel_at_one() {
+        let close = |a: f64, b: f64| assert!((a / b - 1.0).abs() < 1e-12, "{a} {b}");
+        for d in [2, 3, 10] {
+            close(Spectrum::of_random_features(&Standard::Relu, d, 3).unwrap().trace(), 0.5);
+            close(Spectrum::of_tangent_features(&Standard::Relu, d, 3).unwrap().trace(), 0.5);
+        }
+        let (shifted, root) = (Standard::ShiftedRelu { shift: 0.5 }, 3f64.sqrt());
+        let expected = (root - 0.5).powi(3) / (6.0 * root);
+        close(Spectrum::of_random_features(&shifted, 3, 4).unwrap().trace(), expected);
+        close(Spectrum::of_tangent_features(&shifted, 3, 4).unwrap().trace(), 0.5 * (1.0 - 0.5 / root));
+    }
+
+    /// `1 + 2 t + 3 t^2 + 4 t^3`: 10 at 1, and of `t^3` the top degree has `3! / (d (d + 2) (d + 4))`.
+    #[test]
+    fn a_short_series_keeps_its_last_term() {
+        let spectrum = Spectrum::of_power_series(&[1.0, 2.0, 3.0, 4.0], 6, 3).unwrap();
+        assert!((spectrum.trace() - 10.0).abs() < 1e-13 && spectrum.tail().abs() < 1e-13);
+        assert!((spectrum.eigenvalues()[3] - 24.0 / (6.0 * 8.0 * 10.0)).abs() < 1e-15);
+        let few = Spectrum::of_power_series(&[1.0, 2.0, 3.0, 4.0], 6, 1).unwrap();
+        assert!((few.trace() - 10.0).abs() < 1e-13 && few.tail() > 1.0);
+    }
+
+    /// On the circle Funk and Hecke's formula is Fourier's: `e_k = 1/pi int_0^pi h(cos u) cos(k u) du`, for the ReLU's tangent
+    /// features with `h(cos u) = cos(u) (pi - u) / (2 pi)`.
+    #[test]
+    fn tangent_features_on_the_circle() {
+        let spectrum = Spectrum::of_tangent_features(&Standard::Relu, 2, 4).unwrap();
+        assert!((spectrum.eigenvalues()[0] - 1.0 / (PI * PI)).abs() < 1e-13);
+        assert!((spectrum.eigenvalues()[1] - 0.125).abs() < 1e-13);
+    }
+
     #[test]
     fn a_gram_matrix_is_the_kernel_matrix_with_its_whole_trace() {
         let kernel = Spectrum::of_random_features(&Standard::Relu, 12, 8).unwrap();

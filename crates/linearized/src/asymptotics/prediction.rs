@@ -186,6 +186,20 @@ mod properties {
     }
 
     #[test]
+    fn energies_that_are_none_are_refused() {
+        let relu = Profile::of(&Standard::Relu).unwrap();
+        for x in [-1.0, f64::NAN, f64::INFINITY] {
+            for energies in [
+                Energies { linear: x, ..MIXED },
+                Energies { nonlinear: x, ..MIXED },
+                Energies { noise: x, ..MIXED },
+            ] {
+                assert!(predict(1.0, 2.0, &relu, 0.1, energies).is_err(), "{energies:?}");
+            }
+        }
+    }
+
+    #[test]
     fn the_ridgeless_peak_is_infinite_and_still_interpolates() {
         let relu = Profile::of(&Standard::Relu).unwrap();
         let p = predict(3.0, 3.0, &relu, 0.0, MIXED).unwrap();

@@ -99,11 +99,25 @@ mod properties {
     use overparam_tensor::random::Stream;
     use proptest::prelude::*;
 
-    use super::{mixture_risk, random_features_risk, tangent_risk, trained_risk};
+    use super::{mixture_risk, random_features_risk, resolvent_scale, tangent_risk, trained_risk};
     use crate::activation::Standard;
     use crate::data::Mixture;
     use crate::hermite::Profile;
     use crate::models::{Data, TangentFeatures, ridge_path};
+
+    proptest! {
+        /// The root of its equation; `1 / mu_*^2 = 1/2` for the second Hermite polynomial, whose `mu_1` is 0.
+        #[test]
+        fn the_resolvent_scale_solves_its_equation(rho in 0.01f64..100.0, t in prop::collection::vec(0.0f64..50.0, 1..5)) {
+            let t = DVector::from_vec(t);
+            let of = |s: &Standard| (Profile::of(s).unwrap(), resolvent_scale(&Profile::of(s).unwrap(), rho, &t));
+            let (p, psi) = of(&Standard::ShiftedRelu { shift: 0.5 });
+            let m = p.linear * p.linear;
+            let damped = t.map(|t| m * t / (1.0 + rho * m * psi * t)).mean();
+            prop_assert!((psi * (p.residual + damped) - 1.0).abs() < 1e-12);
+            prop_assert!((of(&Standard::Quadratic).1 - 0.5).abs() < 1e-12);
+        }
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(50))]

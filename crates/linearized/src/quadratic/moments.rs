@@ -79,3 +79,23 @@ pub(super) fn explained(u: &DMatrix<f64>, v: &DVector<f64>) -> Result<f64, Error
         Err(error) => Err(error.into()),
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use nalgebra::{DMatrix, DVector};
+
+    use super::explained;
+
+    /// Ones throughout have the pseudo-inverse `U / 4`; the second direction of `diag(2, 0)` is not seen.
+    #[test]
+    fn dependent_features_are_counted_once() {
+        for scale in [1e-9, 1.0, 1e9] {
+            let ones =
+                explained(&DMatrix::from_element(2, 2, scale), &DVector::from_element(2, 3.0)).unwrap();
+            assert!((ones * scale - 9.0).abs() < 1e-12, "{ones}");
+            let singular = DMatrix::from_row_slice(2, 2, &[2.0 * scale, 0.0, 0.0, 0.0]);
+            let half = explained(&singular, &DVector::from_row_slice(&[3.0, 0.0])).unwrap();
+            assert!((half * scale - 4.5).abs() < 1e-12, "{half}");
+        }
+    }
+}

@@ -93,7 +93,7 @@ mod properties {
     use nalgebra::{DMatrix, DVector};
     use overparam_tensor::random::Stream;
 
-    use super::{QuadraticNet, Schedule};
+    use super::{QuadraticNet, Schedule, gaussian};
     use crate::Error;
     use crate::quadratic::{Polynomial, trained_risk};
 
@@ -113,6 +113,32 @@ mod properties {
             let best = trained_risk(neurons, target.form()).unwrap();
             let risk = net.risk(&target);
             assert!(risk >= best - 1e-12 && risk < best + 0.02, "{neurons}: {risk} {best}");
+        }
+    }
+
+    /// One step goes down the batch's mean square, by central differences: from a start far from the target, whose residuals
+    /// have a mean.
+    #[test]
+    fn a_step_follows_the_gradient() {
+        let (target, batch, rate) = (target(4), 7, 1e-3);
+        let before = QuadraticNet::random(Stream::root(2), 3, 4, 2.0);
+        let x = gaussian(Stream::root(3).indexed(0), batch, 4);
+        let loss = |w: &DMatrix<f64>| {
+            let outputs = (&x * w.transpose()).map(|u| u * u).column_sum().add_scalar(-w.norm_squared());
+            (outputs - target.values(&x)).norm_squared() / batch as f64
+        };
+        let mut after = QuadraticNet { weights: before.weights.clone() };
+        let once = Schedule { steps: 1, batch, learning_rate: rate, cooling: 0.0 };
+        after.train(&target, once, Stream::root(3)).unwrap();
+        for i in 0..before.weights.len() {
+            let moved = |h: f64| {
+                let mut w = before.weights.clone();
+                w[i] += h;
+                loss(&w)
+            };
+            let slope = (moved(1e-5) - moved(-1e-5)) / 2e-5;
+            let step = (before.weights[i] - after.weights[i]) / rate;
+            assert!((step - slope).abs() < 1e-6 * (1.0 + slope.abs()), "{i}: {step} {slope}");
         }
     }
 
