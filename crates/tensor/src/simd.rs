@@ -31,6 +31,10 @@
 
 use pulp::Simd;
 
+mod exponential;
+
+pub use exponential::{exp, exp_m1};
+
 /// A number that comes in vectors.
 pub trait Lanes: Copy {
     /// Its vectors under the instructions `S`.
@@ -79,6 +83,8 @@ pub trait Wide<T>: Copy {
     fn select(self, m: Self::M, a: Self::V, b: Self::V) -> Self::V;
     /// The largest lane of a vector without NaN.
     fn max(self, a: Self::V) -> T;
+    /// `2^n` of integers `n` among the exponents of normal numbers.
+    fn power_of_two(self, n: Self::V) -> Self::V;
 }
 
 /// [`Wide`] of `f64`.
@@ -90,7 +96,7 @@ pub struct Wide64<S>(S);
 pub struct Wide32<S>(S);
 
 macro_rules! wide {
-    ($scalar:ident, $wide:ident, $v:ident, $m:ident, $split:ident, $split_mut:ident, $load:ident, $store:ident, $splat:ident,
+    ($scalar:ident, $bits:ident, $wide:ident, $v:ident, $m:ident, $split:ident, $split_mut:ident, $load:ident, $store:ident, $splat:ident,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $mul_add:ident, $sqrt:ident, $abs:ident, $less:ident, $equal:ident,
      $select:ident, $max:ident) => {
         impl Lanes for $scalar {
@@ -185,12 +191,24 @@ macro_rules! wide {
             fn max(self, a: S::$v) -> $scalar {
                 self.0.$max(a)
             }
+
+            #[inline(always)]
+            fn power_of_two(self, n: S::$v) -> S::$v {
+                const MANTISSA: u32 = $scalar::MANTISSA_DIGITS - 1;
+                // Adding this puts the biased exponent into the low bits.
+                let round = 1.5 * (1u64 << MANTISSA) as $scalar + ($scalar::MAX_EXP - 1) as $scalar;
+                let mut v = self.0.$add(n, self.0.$splat(round));
+                let lanes: &mut [$bits] = pulp::bytemuck::cast_slice_mut(std::slice::from_mut(&mut v));
+                lanes.iter_mut().for_each(|bits| *bits <<= MANTISSA);
+                v
+            }
         }
     };
 }
 
 wide!(
     f64,
+    u64,
     Wide64,
     f64s,
     m64s,
@@ -213,6 +231,7 @@ wide!(
 );
 wide!(
     f32,
+    u32,
     Wide32,
     f32s,
     m32s,
@@ -242,11 +261,12 @@ mod tests {
     struct All<'a, T> {
         a: &'a [T],
         b: &'a [T],
-        out: [Vec<T>; 9],
+        n: &'a [T],
+        out: [Vec<T>; 10],
     }
 
     impl<T: Lanes + num_traits::Float> pulp::WithSimd for All<'_, T> {
-        type Output = ([Vec<T>; 9], T);
+        type Output = ([Vec<T>; 10], T);
 
         #[inline(always)]
         fn with_simd<S: pulp::Simd>(mut self, simd: S) -> Self::Output {
@@ -267,6 +287,7 @@ mod tests {
                     w.abs(a),
                     w.select(w.less(a, b), a, b),
                     w.select(w.equal(a, b), c, a),
+                    w.power_of_two(w.load(&self.n[start..end])),
                 ];
                 top = w.select(w.less(top, a), a, top);
                 for (out, v) in self.out.iter_mut().zip(results) {
@@ -280,8 +301,13 @@ mod tests {
     fn check<T: Lanes + num_traits::Float + std::fmt::Debug>(of: fn(f64) -> T) {
         let a: Vec<T> = (0..37).map(|i| of(f64::from(i % 9) * 0.37 - 1.1)).collect();
         let b: Vec<T> = (0..37).map(|i| of(f64::from(i * 7 % 11) * 0.21 - 0.73)).collect();
+        // From the least exponent of a normal number to the largest.
+        let two = T::one() + T::one();
+        let least = T::min_positive_value().log2();
+        let n: Vec<T> =
+            (0..37).map(|i| least + of(f64::from(i % 2 * i)) - least * of(f64::from(i / 36 * 2))).collect();
         let out = std::array::from_fn(|_| vec![T::zero(); 37]);
-        let (all, top) = pulp::Arch::new().dispatch(All { a: &a, b: &b, out });
+        let (all, top) = pulp::Arch::new().dispatch(All { a: &a, b: &b, n: &n, out });
         for i in 0..37 {
             let (x, y, one) = (a[i], b[i], T::one());
             let expected = [
@@ -294,6 +320,7 @@ mod tests {
                 x.abs(),
                 if x < y { x } else { y },
                 if x == y { one } else { x },
+                two.powf(n[i]),
             ];
             for (op, &e) in expected.iter().enumerate() {
                 assert!(

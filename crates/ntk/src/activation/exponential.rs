@@ -1,8 +1,31 @@
 //! `phi(x) = a exp(b x)`: `kappa = a^2 exp(b^2 (q_x + q_y + 2k)/2)`, `kappa' = b^2 kappa`.
 
-use super::pair::{Moments, Pair};
+use overparam_tensor::linalg::Real;
+use overparam_tensor::simd::{Wide, exp};
 
-pub(crate) fn moments(a: f64, b: f64, p: &Pair) -> Moments {
-    let kappa = a * a * (b * b * (p.q[0] + p.q[1] + 2.0 * p.k) / 2.0).exp();
-    Moments { kappa, kappa_dot: b * b * kappa }
+use crate::kernel::lines::{Entry, Side, direct_margin};
+
+/// The dual map.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Exponential {
+    /// `a^2`.
+    power: f64,
+    /// `b^2`.
+    rate: f64,
+}
+
+impl Exponential {
+    pub(crate) fn new(a: f64, b: f64) -> Self {
+        Self { power: a * a, rate: b * b }
+    }
+}
+
+impl<T: Real> Entry<T> for Exponential {
+    #[inline(always)]
+    fn apply<W: Wide<T>>(self, w: W, [k, _, n]: [W::V; 3], x: Side<W::V>, y: Side<W::V>) -> [W::V; 3] {
+        let half = w.mul_add(w.splat(T::of(0.5)), w.add(x.q, y.q), k);
+        let kappa = w.mul(w.splat(T::of(self.power)), exp(w, w.mul(w.splat(T::of(self.rate)), half)));
+        let dot = w.mul(w.splat(T::of(self.rate)), kappa);
+        [kappa, direct_margin(w, kappa, x, y), w.mul(n, dot)]
+    }
 }

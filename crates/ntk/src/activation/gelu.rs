@@ -1,7 +1,7 @@
 //! `phi(x) = x Phi(x)` (Hendrycks and Gimpel 2016), in closed form by Gaussian integration by parts.
 //!
 //! With `D = (1 + q_x)(1 + q_y) - k^2 = 1 + q_x + q_y + (q_x q_y - k^2)` and
-//! `P = E[Phi(u) Phi(v)] = 1/4 + asin(k / sqrt((1 + q_x)(1 + q_y))) / (2 pi) = 1/4 + atan2(k, sqrt D) / (2 pi)`,
+//! `P = E[Phi(u) Phi(v)] = 1/4 + asin(k / sqrt((1 + q_x)(1 + q_y))) / (2 pi)`,
 //!
 #![doc = overparam_formula::formula!(
     "kappa  = k P + (q_x q_y - k^2 + k^2/(1 + q_x) + k^2/(1 + q_y)) / (2 pi sqrt D),"
@@ -11,18 +11,32 @@
 //! Derivation: `E[u v G] = k E[G] + q_x E[v dG/du] + k E[v dG/dv]` with `G = Phi(u) Phi(v)`; the density in `dG/du` tilts
 //! the pair to a Gaussian with `q_x -> q_x/(1 + q_x)`, for which the remaining expectations are of the same kind.
 
-use std::f64::consts::PI;
+use std::f64::consts::TAU;
 
-use super::pair::{Moments, Pair};
+use overparam_tensor::linalg::Real;
+use overparam_tensor::simd::Wide;
 
-pub(crate) fn moments(p: &Pair) -> Moments {
-    let [x, y] = p.q;
-    let determinant = p.root_determinant();
-    let root = (1.0 + (x + y)).sqrt().hypot(determinant);
-    let both = 0.25 + p.k.atan2(root) / (2.0 * PI);
-    let shrunk = 1.0 / (1.0 + x) + 1.0 / (1.0 + y);
-    Moments {
-        kappa: p.k * both + (determinant * (determinant / root) + p.k * shrunk * (p.k / root)) / (2.0 * PI),
-        kappa_dot: both + p.k / root * (shrunk + (1.0 / root) / root) / (2.0 * PI),
+use super::erf::Correlated;
+use crate::kernel::lines::{Entry, Side, direct_margin};
+
+/// The dual map.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gelu;
+
+impl<T: Real> Entry<T> for Gelu {
+    #[inline(always)]
+    fn apply<W: Wide<T>>(self, w: W, [k, m, n]: [W::V; 3], x: Side<W::V>, y: Side<W::V>) -> [W::V; 3] {
+        let c = Correlated::new(w, 1.0, [k, m], x, y);
+        let turn = w.splat(T::of(1.0 / TAU));
+        let both = w.mul_add(turn, c.arcsine, w.splat(T::of(0.25)));
+        // 1/(1 + q_x) + 1/(1 + q_y), and 1/sqrt D.
+        let sum = w.add(w.splat(T::of(2.0)), w.add(x.q, y.q));
+        let shrunk = w.mul(w.mul(sum, c.reciprocal), c.reciprocal);
+        let root = w.mul(c.reciprocal, c.inverse_root);
+        let tangent = w.mul(c.z, c.inverse_root);
+        let density = w.mul(turn, w.mul_add(k, w.mul(shrunk, tangent), w.mul(c.determinant, c.inverse_root)));
+        let dot = w.mul_add(w.mul(turn, tangent), w.mul_add(root, root, shrunk), both);
+        let kappa = w.mul_add(k, both, density);
+        [kappa, direct_margin(w, kappa, x, y), w.mul(n, dot)]
     }
 }

@@ -8,11 +8,14 @@
 )]
 //!
 //! For the RBF feature `cos 2c = 0`: `kappa = exp(-gamma (q_x + q_y - 2k))` (Rahimi and Recht 2007). The exponents are
-//! formed as `(s_x - s_y)^2 + 2 m`, without cancellation.
+//! formed as `(s_x - s_y)^2 + 2 m`, the difference of the exponentials as `1 - exp(-2 b^2 |k|)`: without cancellation.
 
-use super::pair::{Moments, Pair};
+use overparam_tensor::linalg::Real;
+use overparam_tensor::simd::{Wide, exp, exp_m1};
 
-/// Constants of one wave.
+use crate::kernel::lines::{Entry, Side, direct_margin};
+
+/// The dual map of one wave.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wave {
     /// `a^2 / 2`.
@@ -21,26 +24,40 @@ pub(crate) struct Wave {
     rate: f64,
     /// `cos 2c`.
     mirror: f64,
+    /// `1 - cos 2c` and `1 + cos 2c`.
+    ends: [f64; 2],
 }
 
 impl Wave {
     pub(crate) fn sine(a: f64, b: f64, c: f64) -> Self {
-        Self { power: a * a / 2.0, rate: b * b, mirror: (2.0 * c).cos() }
+        let ends = [c.sin(), c.cos()].map(|x| 2.0 * x * x);
+        Self { power: a * a / 2.0, rate: b * b, mirror: (2.0 * c).cos(), ends }
     }
 
     pub(crate) fn cosine(a: f64, b: f64, c: f64) -> Self {
-        Self { mirror: -(2.0 * c).cos(), ..Self::sine(a, b, c) }
+        let Self { power, rate, mirror, ends: [low, high] } = Self::sine(a, b, c);
+        Self { power, rate, mirror: -mirror, ends: [high, low] }
     }
 
     pub(crate) fn rbf(gamma: f64) -> Self {
-        Self { power: 1.0, rate: 2.0 * gamma, mirror: 0.0 }
+        Self { power: 1.0, rate: 2.0 * gamma, mirror: 0.0, ends: [1.0; 2] }
     }
+}
 
-    pub(crate) fn moments(&self, p: &Pair) -> Moments {
-        let near = (p.s[0] - p.s[1]).powi(2) + 2.0 * p.margin;
-        let far = near + 4.0 * p.k.abs();
-        let (minus, plus) = if p.k >= 0.0 { (near, far) } else { (far, near) };
-        let (minus, plus) = ((-self.rate * minus / 2.0).exp(), self.mirror * (-self.rate * plus / 2.0).exp());
-        Moments { kappa: self.power * (minus - plus), kappa_dot: self.power * self.rate * (minus + plus) }
+impl<T: Real> Entry<T> for Wave {
+    #[inline(always)]
+    fn apply<W: Wide<T>>(self, w: W, [k, m, n]: [W::V; 3], x: Side<W::V>, y: Side<W::V>) -> [W::V; 3] {
+        let (zero, rate) = (w.splat(T::ZERO), w.splat(T::of(self.rate)));
+        let apart = w.sub(x.s, y.s);
+        let half = w.mul_add(w.mul(w.splat(T::of(0.5)), apart), apart, m);
+        let near = w.mul(w.splat(T::of(self.power)), exp(w, w.sub(zero, w.mul(rate, half))));
+        // The larger exponential is `near`, the smaller `near (1 + less)`.
+        let less = exp_m1(w, w.mul(w.splat(T::of(-2.0 * self.rate)), w.abs(k)));
+        let mirrored = w.mul(w.splat(T::of(self.mirror)), less);
+        let negative = w.less(k, zero);
+        let [low, high] = self.ends.map(|end| w.splat(T::of(end)));
+        let kappa = w.mul(near, w.select(negative, w.add(low, less), w.sub(low, mirrored)));
+        let dot = w.mul(near, w.add(high, w.select(negative, less, mirrored)));
+        [kappa, direct_margin(w, kappa, x, y), w.mul(n, w.mul(rate, dot))]
     }
 }

@@ -160,11 +160,3 @@ impl<T: Real> Field<T> {
         lines::sweep(DirectMargin, self, Sides { before: after, after });
     }
 }
-
-/// `max(sqrt(q_x q_y) - |k|, 0)`: without overflow, and exactly zero where `q_x = q_y = k`.
-#[inline(always)]
-pub(crate) fn direct_margin<T: Real>(qx: T, qy: T, sx: T, sy: T, k: T) -> T {
-    let scale = if qx == qy { qx } else { sx * sy };
-    let margin = scale - Float::abs(k);
-    if margin > T::of(0.0) { margin } else { T::of(0.0) }
-}

@@ -5,6 +5,7 @@ use overparam_tensor::simd::Wide;
 use pulp::Simd;
 
 use super::field::{Field, Geometry, State};
+use crate::activation::pair::{Moments, Pair};
 
 /// Variance, standard deviation and its reciprocal of one side before a step, the first two after it.
 #[derive(Debug, Clone, Copy)]
@@ -280,6 +281,13 @@ pub(crate) fn single<T: Real>(entry: impl Entry<T>, moments: [T; 3], x: Side<T>,
         w.store(&mut out, v);
         out[0]
     })
+}
+
+/// The dual map of `entry` at one pair.
+pub(crate) fn dual(entry: impl Entry<f64>, pair: &Pair) -> Moments {
+    let [x, y] = [0, 1].map(|i| Side::constant(pair.q[i], pair.s[i]));
+    let [kappa, _, kappa_dot] = single(entry, [pair.k, pair.margin, 1.0], x, y);
+    Moments { kappa, kappa_dot }
 }
 
 /// `max(sqrt(q_x q_y) - |k|, 0)` after a step: without overflow, and exactly zero where `q_x = q_y = k`.

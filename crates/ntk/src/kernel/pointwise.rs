@@ -7,11 +7,12 @@ use num_traits::Float;
 use overparam_tensor::linalg::Real;
 use overparam_tensor::simd::Wide;
 
-use super::field::{Field, Geometry, State, direct_margin};
+use super::field::{Field, Geometry, State};
 use super::lines::{self, DirectMargin, Entry, Side, Sides};
 use super::step::Closed;
 use crate::activation::kinked::Kinked;
-use crate::activation::pair::Pair;
+use crate::activation::pair::{Moments, Pair};
+use crate::activation::rectified::Rectified;
 use crate::architecture::Parameterization;
 
 /// `k' = w^2 k + b^2` and `ntk' = c_k k + c_b + w^2 ntk` (dense: derivative by weights, by bias, by earlier layers).
@@ -127,9 +128,7 @@ impl<T: Real> Pointwise<T> {
             match self {
                 Self::Affine(affine) => affine.covariance(q),
                 Self::Kinked(kinked) => lines::single(*kinked, own, side, side)[0],
-                Self::Closed(closed) => {
-                    T::of(closed.moments(&closed_pair(q, T::ZERO, [q, q], [s, s])).0.kappa)
-                }
+                Self::Closed(closed) => closed.variance(q, s),
                 Self::LayerNorm { eps } => lines::single(Normalise { eps: *eps }, own, side, side)[0],
                 Self::Dropout { gain } => q * *gain,
             }
@@ -149,7 +148,7 @@ impl<T: Real> Pointwise<T> {
             Self::Affine(affine) if affine.b2 > T::ZERO => lines::sweep(Biased(affine), field, sides),
             Self::Affine(affine) => lines::sweep(Scaling(affine), field, sides),
             Self::Kinked(kinked) => lines::sweep(*kinked, field, sides),
-            Self::Closed(closed) => apply_closed(closed, field, sides),
+            Self::Closed(closed) => closed.apply(field, sides),
             Self::LayerNorm { eps } => lines::sweep(Normalise { eps: *eps }, field, sides),
             // Masks of different inputs are independent: the covariance stays, the variances grow.
             Self::Dropout { .. } => lines::sweep(DirectMargin, field, sides),
@@ -204,20 +203,57 @@ impl<T: Real> Entry<T> for Normalise<T> {
     }
 }
 
-/// Closed forms run one entry at a time in f64.
-fn apply_closed<T: Real>(closed: &Closed, field: &mut Field<T>, sides: Sides<'_, T>) {
-    let ((x, y), (x_after, y_after)) = (sides.before, sides.after);
-    let (k, m, ntk) = (&mut field.k, &mut field.m, &mut field.ntk);
+impl Closed {
+    /// The dual map at one pair.
+    pub(crate) fn moments(&self, pair: &Pair) -> Moments {
+        match self {
+            Self::Erf(erf) => lines::dual(*erf, pair),
+            Self::Gelu(gelu) => lines::dual(*gelu, pair),
+            Self::Wave(wave) => lines::dual(*wave, pair),
+            Self::Exponential(exponential) => lines::dual(*exponential, pair),
+            Self::Sign(sign) => lines::dual(*sign, pair),
+            Self::Rectified(rectified) => rectified.moments(pair),
+        }
+    }
+
+    /// `kappa` of an input with itself.
+    fn variance<T: Real>(&self, q: T, s: T) -> T {
+        let (own, side) = ([q, T::ZERO, T::ZERO], Side::constant(q, s));
+        let [kappa, ..] = match self {
+            Self::Erf(erf) => lines::single(*erf, own, side, side),
+            Self::Gelu(gelu) => lines::single(*gelu, own, side, side),
+            Self::Wave(wave) => lines::single(*wave, own, side, side),
+            Self::Exponential(exponential) => lines::single(*exponential, own, side, side),
+            Self::Sign(sign) => lines::single(*sign, own, side, side),
+            Self::Rectified(rectified) => {
+                [T::of(rectified.moments(&closed_pair(q, T::ZERO, [q, q], [s, s])).kappa), T::ZERO, T::ZERO]
+            }
+        };
+        kappa
+    }
+
+    fn apply<T: Real>(&self, field: &mut Field<T>, sides: Sides<'_, T>) {
+        match self {
+            Self::Erf(erf) => lines::sweep(*erf, field, sides),
+            Self::Gelu(gelu) => lines::sweep(*gelu, field, sides),
+            Self::Wave(wave) => lines::sweep(*wave, field, sides),
+            Self::Exponential(exponential) => lines::sweep(*exponential, field, sides),
+            Self::Sign(sign) => lines::sweep(*sign, field, sides),
+            Self::Rectified(rectified) => apply_rectified(rectified, field, sides),
+        }
+    }
+}
+
+/// High degrees cancel where inputs are opposite: one entry at a time, in f64.
+fn apply_rectified<T: Real>(rectified: &Rectified, field: &mut Field<T>, sides: Sides<'_, T>) {
+    let (x, y) = sides.before;
+    let (k, m, ntk) = (&mut field.k, &field.m, &mut field.ntk);
     field.geometry.for_each(|i, p, r| {
-        let pair = closed_pair(k[i], m[i], [x.q[p], y.q[r]], [x.s[p], y.s[r]]);
-        let (moments, margin) = closed.moments(&pair);
+        let moments = rectified.moments(&closed_pair(k[i], m[i], [x.q[p], y.q[r]], [x.s[p], y.s[r]]));
         k[i] = T::of(moments.kappa);
-        m[i] = margin.map_or_else(
-            || direct_margin(x_after.q[p], y_after.q[r], x_after.s[p], y_after.s[r], k[i]),
-            T::of,
-        );
         ntk[i] *= T::of(moments.kappa_dot);
     });
+    field.measure_margins(sides.after);
 }
 
 fn closed_pair<T: Real>(k: T, margin: T, q: [T; 2], s: [T; 2]) -> Pair {

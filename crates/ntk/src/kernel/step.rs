@@ -4,17 +4,21 @@ use overparam_tensor::linalg::Real;
 
 use super::attention::Attention;
 use super::conv::Convolution;
+use super::lines;
 use super::pointwise::{Affine, Pointwise};
 use super::segment;
 use super::window::Window;
 use crate::NtkError;
 use crate::activation::Activation;
+use crate::activation::erf::Erf;
+use crate::activation::exponential::Exponential;
+use crate::activation::gelu::Gelu;
 use crate::activation::kinked::Kinked;
 use crate::activation::pair::{Moments, Pair};
 use crate::activation::rectified::Rectified;
 use crate::activation::series::{self, Series};
+use crate::activation::sign::Sign;
 use crate::activation::wave::Wave;
-use crate::activation::{erf, exponential, gelu, sign};
 use crate::architecture::shape::{self, Point, Shape};
 use crate::architecture::{Architecture, Combine, Layer, Padding, Parameterization, Pool};
 
@@ -26,32 +30,16 @@ pub(crate) enum Dual {
     Series(Series),
 }
 
-/// Closed forms evaluated one pair at a time in f64.
+/// Closed forms beside those of piecewise linear functions.
 #[derive(Debug, Clone)]
 pub(crate) enum Closed {
-    Erf,
-    Gelu,
+    Erf(Erf),
+    Gelu(Gelu),
     Wave(Wave),
-    Exp { a: f64, b: f64 },
-    Sign,
+    Exponential(Exponential),
+    Sign(Sign),
+    /// Evaluated one pair at a time in f64.
     Rectified(Rectified),
-}
-
-impl Closed {
-    /// The moments, and the new margin where it is known better than `scale - |kappa|`.
-    pub(crate) fn moments(&self, pair: &Pair) -> (Moments, Option<f64>) {
-        match self {
-            Self::Erf => (erf::moments(pair), None),
-            Self::Gelu => (gelu::moments(pair), None),
-            Self::Wave(wave) => (wave.moments(pair), None),
-            Self::Exp { a, b } => (exponential::moments(*a, *b, pair), None),
-            Self::Sign => {
-                let (moments, margin) = sign::moments(pair);
-                (moments, Some(margin))
-            }
-            Self::Rectified(rectified) => (rectified.moments(pair), None),
-        }
-    }
 }
 
 impl Dual {
@@ -64,13 +52,13 @@ impl Dual {
         Ok(match activation {
             Activation::AbRelu { a, b } => Self::Kinked(*a, *b),
             Activation::RectifiedMonomial { degree: 1 } => Self::Kinked(0.0, 1.0),
-            Activation::Erf => Self::Closed(Closed::Erf),
-            Activation::Gelu => Self::Closed(Closed::Gelu),
+            Activation::Erf => Self::Closed(Closed::Erf(Erf)),
+            Activation::Gelu => Self::Closed(Closed::Gelu(Gelu)),
             Activation::Sin { a, b, c } => Self::Closed(Closed::Wave(Wave::sine(*a, *b, *c))),
             Activation::Cos { a, b, c } => Self::Closed(Closed::Wave(Wave::cosine(*a, *b, *c))),
             Activation::Rbf { gamma } => Self::Closed(Closed::Wave(Wave::rbf(*gamma))),
-            Activation::Exp { a, b } => Self::Closed(Closed::Exp { a: *a, b: *b }),
-            Activation::Sign => Self::Closed(Closed::Sign),
+            Activation::Exp { a, b } => Self::Closed(Closed::Exponential(Exponential::new(*a, *b))),
+            Activation::Sign => Self::Closed(Closed::Sign(Sign)),
             Activation::RectifiedMonomial { degree } => {
                 Self::Closed(Closed::Rectified(Rectified::new(*degree)))
             }
@@ -88,12 +76,8 @@ impl Dual {
     /// The dual map at one point.
     pub(crate) fn moments(&self, pair: &Pair) -> Moments {
         match self {
-            Self::Kinked(a, b) => {
-                let (kappa, kappa_dot) =
-                    Kinked::<f64>::new(*a, *b).moments(pair.k, pair.margin, pair.scale());
-                Moments { kappa, kappa_dot }
-            }
-            Self::Closed(closed) => closed.moments(pair).0,
+            Self::Kinked(a, b) => lines::dual(Kinked::new(*a, *b), pair),
+            Self::Closed(closed) => closed.moments(pair),
             Self::Series(series) => {
                 let expand = |s: f64| {
                     let mut features = Vec::with_capacity(series.features());

@@ -41,7 +41,7 @@ pub fn transposed<T>(matrix: &DMatrix<T>) -> Operand<'_, T> {
 ///
 /// With `beta = 0` the old content of `C` is ignored, so it may hold NaN.
 ///
-/// A product of at least 2^24 multiplications whose result has a side past 640 is cut into tiles, which rayon's threads
+/// A product of at least 2^24 multiplications whose result has a side past 128 is cut into tiles, which rayon's threads
 /// share. Its shape alone decides where: the bits do not depend on the number of threads.
 ///
 /// # Panics

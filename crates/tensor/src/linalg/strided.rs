@@ -83,8 +83,8 @@ pub(crate) fn gemm_row_major<T: Real>(
 
 /// The same on several threads.
 ///
-/// `C` is halved along its longer side until its tiles are small, by its shape alone: the bits do not depend on the number
-/// of threads. Nearly square tiles keep the kernel's copies of `A` and `B` cheap.
+/// `C` is halved along its longer side, once and until its tiles are small, by its shape alone: the bits do not depend on the
+/// number of threads. Nearly square tiles keep the kernel's copies of `A` and `B` cheap.
 ///
 /// The kernel copies tiles of `B` but reads `A` in place, a few rows of it along `k` at a time. If `A` is stored by
 /// columns, each step is a column's length away: at 4 KiB all of them fall into one set of the first-level cache, and the
@@ -98,7 +98,10 @@ fn gemm_tiled<T: Real>(alpha: T, a: Strided<'_, T>, b: Strided<'_, T>, accumulat
     let accumulate = if accumulate { Accum::Add } else { Accum::Replace };
     let copy = (a.column_stride > 1 && b.columns >= COLUMNS_WORTH_A_COPY).then(|| by_rows(a));
     let a = copy.as_ref().map_or(a, |copy| Strided::row_major(copy, a.rows, a.columns));
-    tiles(alpha, a.view(), b.view(), accumulate, MatMut::from_row_major_slice_mut(c, a.rows, b.columns));
+    let c = MatMut::from_row_major_slice_mut(c, a.rows, b.columns);
+    // A side that is worth halving, whatever its length.
+    let longest = a.rows.max(b.columns).saturating_sub(1).clamp(SHORTEST_SIDE, LONGEST_SIDE);
+    tiles(alpha, a.view(), b.view(), accumulate, c, longest);
 }
 
 /// The elements of a matrix stored by columns, row after row.
@@ -130,19 +133,32 @@ fn by_rows<T: Real>(a: Strided<'_, T>) -> Buffer<T> {
     out
 }
 
-fn tiles<T: Real>(alpha: T, a: MatRef<'_, T>, b: MatRef<'_, T>, accumulate: Accum, c: MatMut<'_, T>) {
-    const LONGEST_SIDE: usize = 640;
+/// Sides of tiles, beyond which they are halved; the first is for products of few rows and columns and many terms.
+const SHORTEST_SIDE: usize = 128;
+const LONGEST_SIDE: usize = 640;
+
+fn tiles<T: Real>(
+    alpha: T,
+    a: MatRef<'_, T>,
+    b: MatRef<'_, T>,
+    accumulate: Accum,
+    c: MatMut<'_, T>,
+    longest: usize,
+) {
     // Halves begin where a vector of either type does.
     let half = |n: usize| (n / 2).next_multiple_of(32);
     let (m, n) = (c.nrows(), c.ncols());
-    if m.max(n) <= LONGEST_SIDE {
+    if m.max(n) <= longest {
         faer_matmul(c, accumulate, a, b, alpha, Par::Seq);
-    } else if m >= n {
+        return;
+    }
+    let go = |a, b, c| tiles(alpha, a, b, accumulate, c, LONGEST_SIDE);
+    if m >= n {
         let ((a1, a2), (c1, c2)) = (a.split_at_row(half(m)), c.split_at_row_mut(half(m)));
-        rayon::join(|| tiles(alpha, a1, b, accumulate, c1), || tiles(alpha, a2, b, accumulate, c2));
+        rayon::join(|| go(a1, b, c1), || go(a2, b, c2));
     } else {
         let ((b1, b2), (c1, c2)) = (b.split_at_col(half(n)), c.split_at_col_mut(half(n)));
-        rayon::join(|| tiles(alpha, a, b1, accumulate, c1), || tiles(alpha, a, b2, accumulate, c2));
+        rayon::join(|| go(a, b1, c1), || go(a, b2, c2));
     }
 }
 
@@ -154,7 +170,9 @@ mod tests {
     /// Sizes below, at and past the pieces, with a factor stored by columns and too few or enough columns for a copy.
     #[test]
     fn tiles_agree_with_one_product() {
-        for (m, k, n) in [(1, 1, 128), (67, 45, 130), (64, 8, 127), (700, 33, 650)] {
+        for (m, k, n) in
+            [(1, 1, 128), (67, 45, 130), (64, 8, 127), (129, 40, 129), (200, 300, 512), (700, 33, 650)]
+        {
             let stream = Stream::root((m * k * n) as u64);
             let a: Vec<f64> = stream.named("a").normal_vector(m * k, 1.0).as_slice().to_vec();
             let b: Vec<f64> = stream.named("b").normal_vector(k * n, 1.0).as_slice().to_vec();
