@@ -22,7 +22,7 @@
 //! the arcsines of [`erf`] and [`sign`] and the exponentials of RBF features and of the plain sine are within 4 units in the
 //! last place of the correctly rounded value; where terms cancel, within 4 units of what they are for equal inputs.
 
-pub(crate) mod arc;
+pub mod arc;
 pub mod erf;
 pub mod exponential;
 pub mod gelu;
