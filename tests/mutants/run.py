@@ -100,7 +100,8 @@ def switch(tree, mutants):
             done = end
         out.append(text[done:])
         with open(path, "w") as f:
-            f.write("".join(out))
+            # Variants within variants would multiply.
+            f.write("".join(out).replace("#[inline(always)]", "#[inline(never)]"))
     return lines, left_out
 
 
@@ -146,8 +147,14 @@ def run(command, tree, package, mutant, cpu):
         [*command, "--test-threads=1"], cwd=folder, env=environment, preexec_fn=limit, text=True, errors="replace",
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )
-    # A mutant may wait for ever without using the processor.
-    clock = threading.Timer(180, lambda: os.killpg(process.pid, signal.SIGKILL))
+    # A mutant may wait for ever without using the processor. Steps, because while everything is stopped none goes by.
+    done = threading.Event()
+
+    def watch():
+        if not any(done.wait(1) for _ in range(180)):
+            os.killpg(process.pid, signal.SIGKILL)
+
+    clock = threading.Thread(target=watch)
     clock.start()
     verdict = None
     for line in process.stdout:
@@ -156,12 +163,21 @@ def run(command, tree, package, mutant, cpu):
             os.killpg(process.pid, signal.SIGKILL)
             break
     code = process.wait()
-    clock.cancel()
+    done.set()
+    clock.join()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     if verdict is None:
         verdict = "passed" if code == 0 else "timeout" if -code in (24, 9) else "failed"
     return verdict, spent
+
+
+def decisions(file):
+    """Mutants that were caught or not viable. The number in front of a name changes with the files that were chosen."""
+    with open(file) as f:
+        earlier = json.load(f)
+    outcomes = earlier["outcomes"].items()
+    return earlier["unviable"] + [key.split(" ", 1)[1] for key, outcome in outcomes if outcome != "missed"]
 
 
 def main():
@@ -176,7 +192,7 @@ def main():
     parser.add_argument("--skip", nargs="*", default=[], help="tests whose names contain one of these: not at all")
     parser.add_argument("--beside", nargs="*", default=[], help="packages built as well, so that features are those of theirs")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="no further mutant after this time")
-    parser.add_argument("--only", type=int, nargs="*", help="these numbers of an earlier run alone")
+    parser.add_argument("--rest", nargs="*", default=[], help="without those that these outputs of earlier runs decided")
     options = parser.parse_args()
     tree, package = os.path.abspath(options.tree), options.package
     subprocess.run(["git", "checkout", "-q", "."], cwd=tree, check=True)
@@ -187,8 +203,8 @@ def main():
         mutant["id"] = identity
     k, n = map(int, options.sample.split("/"))
     chosen = [m for m in mutants if m["id"] % n == k % n]
-    if options.only is not None:
-        chosen = [m for m in mutants if m["id"] in options.only]
+    decided = {name for file in options.rest for name in decisions(file)}
+    chosen = [m for m in chosen if m["name"] not in decided]
     library = os.path.join(tree, "crates", package.removeprefix("overparam-"), "src", "lib.rs")
     unviable = set()
     while True:

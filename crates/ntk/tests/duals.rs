@@ -91,7 +91,9 @@ mod properties {
             check(&Activation::Sin { a: 1.3, b: 0.7, c: a }, &|x| 1.3 * (0.7 * x + a).sin(), &|x| 0.91 * (0.7 * x + a).cos(), 1e-12, q, c);
             check(&Activation::Cos { a: 1.3, b: 0.7, c: a }, &|x| 1.3 * (0.7 * x + a).cos(), &|x| -0.91 * (0.7 * x + a).sin(), 1e-12, q, c);
             let root = 2f64.sqrt();
-            check(&Activation::Rbf { gamma: 1.0 }, &|x| root * (root * x + std::f64::consts::FRAC_PI_4).sin(), &|x| 2.0 * (root * x + std::f64::consts::FRAC_PI_4).cos(), 1e-12, q, c);
+            // gamma = 0.7: sqrt(2 gamma) = sqrt 1.4.
+            let rate = 1.4f64.sqrt();
+            check(&Activation::Rbf { gamma: 0.7 }, &|x| root * (rate * x + std::f64::consts::FRAC_PI_4).sin(), &|x| root * rate * (rate * x + std::f64::consts::FRAC_PI_4).cos(), 1e-12, q, c);
             check(&Activation::Exp { a: 0.5, b: 0.8 }, &|x| 0.5 * (0.8 * x).exp(), &|x| 0.4 * (0.8 * x).exp(), 1e-12, q, c);
             check(&Activation::Sign, &f64::signum, &|_| 0.0, 1e-12, q, c);
             check(&Activation::Monomial { degree: 3 }, &|x| x.powi(3), &|x| 3.0 * x * x, 1e-11, q, c);

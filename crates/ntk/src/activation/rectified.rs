@@ -70,7 +70,7 @@ fn odd_factorial(n: usize) -> f64 {
 
 #[cfg(test)]
 mod properties {
-    use super::Rectified;
+    use super::{Pair, Rectified};
 
     /// Cho and Saul's J_2 = 3 sin t cos t + (pi - t)(1 + 2 cos^2 t).
     #[test]
@@ -78,5 +78,28 @@ mod properties {
         let two = Rectified::new(2);
         assert_eq!(two.this, [vec![0.0, 3.0], vec![1.0, 0.0, 2.0]]);
         assert_eq!(two.lower, Some([vec![1.0], vec![0.0, 1.0]]));
+    }
+
+    /// Moments of a normal `z`: `E z_+^(2n) = (2n - 1)!!/2` on equal inputs, `(E z_+^n)^2` on orthogonal ones, with
+    /// `E z_+^n = (n - 1)!!/2` times `sqrt(2/pi)` for odd `n`, and nothing on opposite ones.
+    #[test]
+    fn ends_and_middle_are_moments_of_a_normal() {
+        let odd = |n: u32| (1..=n).rev().step_by(2).map(f64::from).product::<f64>();
+        let half = |n: u32| {
+            let share = if n % 2 == 1 { (2.0 / std::f64::consts::PI).sqrt() } else { 1.0 };
+            odd(n.saturating_sub(1)) / 2.0 * share
+        };
+        for n in 1..=6u32 {
+            let at = |c: f64| {
+                let pair = Pair { k: 4.0 * c, margin: 4.0 * (1.0 - c.abs()), q: [16.0, 1.0], s: [4.0, 1.0] };
+                Rectified::new(n).moments(&pair)
+            };
+            let near = |found: f64, expected: f64| (found - expected).abs() < 1e-11 * (1.0 + expected);
+            let (scale, slope) = (4f64.powi(n as i32), f64::from(n * n) * 4f64.powi(n as i32 - 1));
+            assert!(near(at(1.0).kappa, scale * odd(2 * n - 1) / 2.0), "{n} {:?}", at(1.0));
+            assert!(near(at(0.0).kappa, scale * half(n).powi(2)), "{n} {:?}", at(0.0));
+            assert!(near(at(0.0).kappa_dot, slope * half(n - 1).powi(2)), "{n} {:?}", at(0.0));
+            assert!(near(at(-1.0).kappa, 0.0), "{n} {:?}", at(-1.0));
+        }
     }
 }

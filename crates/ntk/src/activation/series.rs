@@ -204,3 +204,58 @@ impl Series {
         (sum(&x[..n], &y[..n]), sum(&x[n..], &y[n..]))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Numerical, hermite, named, polynomial};
+
+    /// `(phi, phi')` at `x`.
+    fn at(numerical: &Numerical, x: f64) -> (f64, f64) {
+        (numerical.derivative(0)(x), numerical.derivative(1)(x))
+    }
+
+    /// Names stand for the textbook's functions, with the slopes that central differences find.
+    #[test]
+    fn named_functions_are_the_textbook_ones() {
+        type Function = fn(f64) -> f64;
+        let textbook: [(&str, Function); 4] = [
+            ("tanh", |x| (x.exp() - (-x).exp()) / (x.exp() + (-x).exp())),
+            ("sigmoid", |x| (1.0 + (x / 2.0).tanh()) / 2.0),
+            ("softplus", |x| (1.0 + x.exp()).ln()),
+            ("silu", |x| x / (1.0 + (-x).exp())),
+        ];
+        for (name, f) in textbook {
+            let ours = named(name, 10).expect("a name of ours");
+            assert!(ours.is_builtin());
+            for x in [-3.0, -0.7, 0.0, 0.4, 2.0] {
+                let (value, slope) = at(&ours, x);
+                assert!((value - f(x)).abs() < 1e-14, "{name} {x}: {value}");
+                let difference = (f(x + 1e-5) - f(x - 1e-5)) / 2e-5;
+                assert!((slope - difference).abs() < 1e-9, "{name}' {x}: {slope}");
+            }
+        }
+        assert_eq!(named("unknown", 10), None);
+    }
+
+    /// By hand: `1 + 2x - 3x^2`, and `sqrt(2) h_2 = x^2 - 1`, `sqrt(6) h_3 = x^3 - 3x`.
+    #[test]
+    fn coefficients_make_the_function() {
+        assert_eq!(at(&polynomial(vec![1.0, 2.0, -3.0]), 2.0), (-7.0, -10.0));
+        let series = hermite(vec![0.5, 2.0, 2f64.sqrt(), 6f64.sqrt()]);
+        for x in [-1.5, 0.0, 2.0f64] {
+            let (value, slope) = at(&series, x);
+            assert!((value - (0.5 + 2.0 * x + x * x - 1.0 + x.powi(3) - 3.0 * x)).abs() < 1e-13);
+            assert!((slope - (2.0 + 2.0 * x + 3.0 * x * x - 3.0)).abs() < 1e-13);
+        }
+    }
+
+    #[test]
+    fn a_function_is_its_name_and_its_nodes() {
+        let new = |name: &str, nodes| Numerical::new(name, f64::sin, f64::cos, nodes);
+        assert_eq!(new("sine", 20), new("sine", 20));
+        assert_ne!(new("sine", 20), new("sine", 21));
+        assert_ne!(new("sine", 20), new("cosine", 20));
+        assert_eq!([0, 501].map(|nodes| new("sine", nodes).nodes()), [1, 500]);
+        assert!(!new("sine", 20).is_builtin());
+    }
+}

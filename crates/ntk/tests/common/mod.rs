@@ -1,6 +1,8 @@
 //! Reading golden values, and small helpers.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod recursion;
+
 use std::sync::OnceLock;
 
 use nalgebra::DMatrix;
