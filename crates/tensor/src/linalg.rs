@@ -11,6 +11,7 @@
 //! | [`symmetric_eigen`] | `A = V diag(lambda) V^T` | about `9 n^3` |
 //! | [`svd()`] | thin `A = U diag(s) V^T` | about `20 n^3` for square `A` |
 //! | [`singular_values`] | `s` alone | about `8 n^3 / 3` |
+//! | [`mirror_lower`] | the upper half of a symmetric matrix from the lower | 0 |
 //! | [`least_squares`] | the minimum-norm minimiser of `||A X - B||_F` | as [`svd()`] |
 //!
 //! faer is chosen by measurement: on one thread its Cholesky factorisation is 5 to 9 times nalgebra's and its symmetric
@@ -20,12 +21,14 @@
 
 mod cholesky;
 mod decompositions;
+mod mirror;
 mod product;
 mod real;
 mod strided;
 
 pub use cholesky::Cholesky;
 pub use decompositions::{Svd, SymmetricEigen, least_squares, singular_values, svd, symmetric_eigen};
+pub use mirror::mirror_lower;
 pub use product::{Operand, gemm, matmul, transposed};
 pub use real::Real;
 pub(crate) use strided::{PARALLEL, Strided, gemm_row_major, gemm_strided};

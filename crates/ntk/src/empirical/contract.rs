@@ -5,7 +5,7 @@
 
 use nalgebra::DMatrix;
 use overparam_tensor::Real;
-use overparam_tensor::linalg::{matmul, transposed};
+use overparam_tensor::linalg::{gemm, mirror_lower, transposed};
 use rayon::prelude::*;
 
 use super::features::{Side, Term};
@@ -14,63 +14,79 @@ use super::features::{Side, Term};
 pub(super) fn contract<T: Real>(left: &Side<T>, right: Option<&Side<T>>) -> DMatrix<T> {
     let columns = right.unwrap_or(left);
     let (height, width) = (left.blocks.examples * left.rows, columns.blocks.examples * columns.rows);
-    // Zeros by the system: the threads that write to a page are the first to touch it.
+    // Zeros by the system: the threads that write to a page are the first to touch it. They must not read it before: it would
+    // be mapped twice.
     let mut kernel = DMatrix::from_vec(height, width, vec![T::ZERO; height * width]);
     let stripe = height * columns.blocks.length * columns.rows;
     let stripes = kernel.as_mut_slice().par_chunks_mut(stripe).with_max_len(1).enumerate();
-    stripes.for_each(|(j, stripe)| {
+    stripes.for_each_init(Tile::default, |tile, (j, stripe)| {
         let first = if right.is_some() { 0 } else { j };
         for i in first..left.blocks.examples.div_ceil(left.blocks.length) {
+            tile.sum(left, columns, (i, j));
             let top = i * left.blocks.length * left.rows;
-            let mut tile = Tile { stripe, height, top };
-            for (a, b) in left.terms.iter().zip(&columns.terms) {
-                tile.add(a, b, (i, j), left.rows);
+            for (column, from) in stripe.chunks_exact_mut(height).zip(tile.columns()) {
+                column[top..][..from.len()].copy_from_slice(from);
             }
-        }
-        if left.factor != T::ONE {
-            stripe.iter_mut().for_each(|x| *x *= left.factor);
         }
     });
     if right.is_none() {
-        mirror(kernel.as_mut_slice(), height);
+        mirror_lower(&mut kernel);
     }
     kernel
 }
 
-/// Rows from `top` of a stripe of whole columns.
-struct Tile<'a, T> {
-    stripe: &'a mut [T],
-    height: usize,
-    top: usize,
+/// Part of the kernel, and memory for the products that make it up: all of it is used again.
+struct Tile<T> {
+    rows: usize,
+    sum: Vec<T>,
+    inputs: Vec<T>,
+    cotangents: Vec<T>,
 }
 
-impl<T: Real> Tile<'_, T> {
-    fn column(&mut self, j: usize, rows: usize) -> &mut [T] {
-        &mut self.stripe[j * self.height + self.top..][..rows]
+impl<T> Default for Tile<T> {
+    fn default() -> Self {
+        Self { rows: 0, sum: Vec::new(), inputs: Vec::new(), cotangents: Vec::new() }
+    }
+}
+
+impl<T: Real> Tile<T> {
+    fn columns(&self) -> impl Iterator<Item = &[T]> {
+        self.sum.chunks_exact(self.rows)
     }
 
-    /// Adds one term for blocks `i` and `j`.
+    /// All terms for blocks `i` and `j`.
+    fn sum(&mut self, left: &Side<T>, right: &Side<T>, (i, j): (usize, usize)) {
+        self.rows = left.blocks.rows(i, left.rows);
+        self.sum.clear();
+        self.sum.resize(self.rows * right.blocks.rows(j, right.rows), T::ZERO);
+        for (a, b) in left.terms.iter().zip(&right.terms) {
+            self.add(a, b, (i, j), left.rows);
+        }
+        if left.factor != T::ONE {
+            self.sum.iter_mut().for_each(|x| *x *= left.factor);
+        }
+    }
+
     fn add(&mut self, left: &Term<T>, right: &Term<T>, (i, j): (usize, usize), rows: usize) {
         match (left, right) {
             (Term::Flat(a), Term::Flat(b)) => {
-                let product = matmul(transposed(&a[i]), &b[j]);
-                for (c, products) in product.column_iter().enumerate() {
-                    let out = self.column(c, products.len());
-                    out.iter_mut().zip(products.iter()).for_each(|(out, &x)| *out += x);
-                }
+                let product = product(&mut self.inputs, &a[i], &b[j]);
+                self.sum.iter_mut().zip(&product).for_each(|(out, &x)| *out += x);
+                self.inputs = product.data.into();
             }
             (
                 Term::Gram { inputs: h, cotangents: g, pixels, weight, bias },
                 Term::Gram { inputs: h2, cotangents: g2, .. },
             ) => {
-                let mut inputs = matmul(transposed(&h[i]), &h2[j]);
+                let mut inputs = product(&mut self.inputs, &h[i], &h2[j]);
                 inputs.iter_mut().for_each(|x| *x = *weight * *x + *bias);
-                let cotangents = matmul(transposed(&g[i]), &g2[j]);
+                let cotangents = product(&mut self.cotangents, &g[i], &g2[j]);
                 if *pixels == 1 {
                     self.add_vectors(&inputs, &cotangents, rows);
                 } else {
                     self.add_images(&inputs, &cotangents, rows, *pixels);
                 }
+                (self.inputs, self.cotangents) = (inputs.data.into(), cotangents.data.into());
             }
             // Both sides take the forms of one list.
             _ => unreachable!("the terms of the two batches have different forms"),
@@ -78,15 +94,14 @@ impl<T: Real> Tile<'_, T> {
     }
 
     fn add_vectors(&mut self, inputs: &DMatrix<T>, cotangents: &DMatrix<T>, rows: usize) {
-        let mut repeated = Vec::with_capacity(cotangents.nrows());
-        for (j, column) in inputs.column_iter().enumerate() {
-            repeated.clear();
-            column.iter().for_each(|&x| repeated.extend(std::iter::repeat_n(x, rows)));
-            for b in j * rows..(j + 1) * rows {
-                let products = &cotangents.as_slice()[b * cotangents.nrows()..][..cotangents.nrows()];
-                let out = self.column(b, products.len());
-                pulp::Arch::new().dispatch(AddProducts { out, a: &repeated, b: products });
+        let mut repeated = Vec::with_capacity(self.rows);
+        let columns = self.sum.chunks_exact_mut(self.rows).zip(cotangents.as_slice().chunks_exact(self.rows));
+        for (b, (out, products)) in columns.enumerate() {
+            if b % rows == 0 {
+                repeated.clear();
+                inputs.column(b / rows).iter().for_each(|&x| repeated.extend(std::iter::repeat_n(x, rows)));
             }
+            pulp::Arch::new().dispatch(AddProducts { out, a: &repeated, b: products });
         }
     }
 
@@ -103,10 +118,19 @@ impl<T: Real> Tile<'_, T> {
                         &cotangents.column(column * pixels + q).data.into_slice()[row * pixels..][..pixels];
                     sum += h.iter().zip(g).map(|(&h, &g)| h * g).sum::<T>();
                 }
-                self.column(column, row + 1)[row] += sum;
+                self.sum[column * self.rows + row] += sum;
             }
         }
     }
+}
+
+/// `a^T b` in memory that is used again.
+fn product<T: Real>(memory: &mut Vec<T>, a: &DMatrix<T>, b: &DMatrix<T>) -> DMatrix<T> {
+    let mut numbers = std::mem::take(memory);
+    numbers.resize(a.ncols() * b.ncols(), T::ZERO);
+    let mut product = DMatrix::from_vec(a.ncols(), b.ncols(), numbers);
+    gemm(T::ONE, transposed(a), b, T::ZERO, &mut product);
+    product
 }
 
 /// `out += a b`, entry by entry. A struct of its own, because closures are not compiled for the processor's vectors.
@@ -123,28 +147,6 @@ impl<T: Real> pulp::WithSimd for AddProducts<'_, T> {
     fn with_simd<S: pulp::Simd>(self, _: S) {
         for ((out, &a), &b) in self.out.iter_mut().zip(self.a).zip(self.b) {
             *out += a * b;
-        }
-    }
-}
-
-/// Copies what is below the diagonal above it, a few columns at a time so that cache lines are used whole.
-fn mirror<T: Real>(kernel: &mut [T], n: usize) {
-    const COLUMNS: usize = 16;
-    // Stripes are written one after another because each reads all those before it; its columns are shared out.
-    for start in (0..n).step_by(COLUMNS * rayon::current_num_threads()) {
-        let end = (start + COLUMNS * rayon::current_num_threads()).min(n);
-        let (left, stripe) = kernel.split_at_mut(start * n);
-        stripe[..(end - start) * n].par_chunks_mut(COLUMNS * n).enumerate().for_each(|(chunk, columns)| {
-            let first = start + chunk * COLUMNS;
-            for j in 0..start {
-                let row = &left[j * n + first..][..columns.len() / n];
-                row.iter().enumerate().for_each(|(c, &x)| columns[c * n + j] = x);
-            }
-        });
-        for c in start..end {
-            for r in start..c {
-                stripe[(c - start) * n + r] = stripe[(r - start) * n + c];
-            }
         }
     }
 }

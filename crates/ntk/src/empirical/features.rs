@@ -71,6 +71,11 @@ impl Blocks {
         Self { examples, length: (most / rows).max(1) }
     }
 
+    /// Rows of the kernel that block `i` has, where an example takes `rows`.
+    pub(super) fn rows(self, i: usize, rows: usize) -> usize {
+        self.length.min(self.examples - i * self.length) * rows
+    }
+
     pub(super) fn ranges(self) -> impl IndexedParallelIterator<Item = std::ops::Range<usize>> {
         let count = self.examples.div_ceil(self.length);
         (0..count).into_par_iter().map(move |b| b * self.length..((b + 1) * self.length).min(self.examples))

@@ -2,7 +2,7 @@
 
 use nalgebra::DMatrix;
 use num_traits::Float;
-use overparam_tensor::linalg::{Real, gemm, transposed};
+use overparam_tensor::linalg::{Real, gemm, mirror_lower, transposed};
 use rayon::prelude::*;
 
 use super::field::{Field, Geometry, State};
@@ -18,9 +18,6 @@ use crate::inputs::Inputs;
 const TILE: usize = 192;
 /// Rows of a tile that go through all layers together: with three numbers an entry, 36 KiB in f64.
 const STRIP: usize = 8;
-
-/// Side of the squares of a matrix that are transposed at a time.
-const SQUARE: usize = 64;
 
 /// One batch: columns in blocks of [`TILE`], and their variances through the network.
 struct Batch<T: Real> {
@@ -79,8 +76,8 @@ pub(super) fn compute<T: Real>(
         |(scratch, tile), (panel, (k, ntk))| job.panel(panel, k, ntk, scratch, tile),
     );
     if second.is_none() {
-        mirror(&mut nngp);
-        mirror(&mut ntk);
+        mirror_lower(&mut nngp);
+        mirror_lower(&mut ntk);
     }
     (nngp, ntk)
 }
@@ -198,37 +195,4 @@ pub(super) fn dot<T: Real>(x: &[T], y: &[T]) -> f64 {
         }
     }
     lanes.iter().sum()
-}
-
-/// Copies the lower half of a symmetric matrix to its upper half, panel by panel.
-fn mirror<T: Real>(matrix: &mut DMatrix<T>) {
-    let n = matrix.nrows();
-    let data = matrix.as_mut_slice();
-    for start in (0..n).step_by(TILE) {
-        let (before, panel) = data.split_at_mut(start * n);
-        let width = (n - start).min(TILE);
-        let (before, panel) = (&*before, &mut panel[..width * n]);
-        // Squares that stay in cache while they are turned.
-        panel.par_chunks_mut(SQUARE * n).enumerate().for_each(|(group, columns)| {
-            let j0 = start + group * SQUARE;
-            let mut square = [T::ZERO; SQUARE * SQUARE];
-            let count = columns.len() / n;
-            for i0 in (0..start).step_by(SQUARE) {
-                let i1 = (i0 + SQUARE).min(start);
-                for (i, row) in (i0..i1).zip(square.chunks_exact_mut(SQUARE)) {
-                    row[..count].copy_from_slice(&before[i * n + j0..][..count]);
-                }
-                for (c, column) in columns.chunks_exact_mut(n).enumerate() {
-                    for (x, row) in column[i0..i1].iter_mut().zip(square.chunks_exact(SQUARE)) {
-                        *x = row[c];
-                    }
-                }
-            }
-        });
-        for j in 0..width {
-            for i in 0..j {
-                panel[j * n + start + i] = panel[i * n + start + j];
-            }
-        }
-    }
 }
