@@ -48,6 +48,7 @@ pub(crate) fn fields<T: Real>(
     after: Sides<'_, T>,
 ) {
     let geometry = a.geometry;
+    a.fresh = false;
     let zero = T::of(0.0);
     geometry.for_each(|i, p, r| {
         let (sa, ta, sb, tb) = (of_a.0.s[p], of_a.1.s[r], of_b.0.s[p], of_b.1.s[r]);

@@ -16,16 +16,20 @@
 //!
 //! where by Lagrange's identity the bracket is `sum_(i<j) (s_i t_j - s_j t_i)^2 / (g' + sum g)` over the terms of `g'^2`.
 
+use std::ops::Range;
+
 use num_traits::Float;
 use overparam_tensor::linalg::Real;
 use overparam_tensor::simd::Wide;
 
 use super::field::{Field, Geometry, State};
+use super::fused::{Nothing, Pass};
 use super::lines::{self, Entry, Side, Sides, direct_margin};
 use super::pointwise::Affine;
-use super::scratch::Scratch;
+use super::scratch::{Buffer, Scratch};
 use super::slab::SlabSums;
 use super::window::Window;
+use crate::activation::kinked::Kinked;
 
 /// A convolution compiled for one image size.
 #[derive(Debug, Clone)]
@@ -51,40 +55,128 @@ impl<T: Real> Convolution<T> {
         state
     }
 
-    pub(crate) fn apply(
-        &self,
-        field: &mut Field<T>,
-        before: (&State<T>, &State<T>),
-        after: (&State<T>, &State<T>),
-        scratch: &mut Scratch<T>,
-    ) {
-        let geometry = self.window.geometry(field.geometry);
-        let [k, ntk] = match (geometry, &self.slabs) {
-            (Geometry::Diagonal { .. }, _) => {
-                [&field.k, &field.ntk].map(|v| self.window.image_sums(v, scratch))
-            }
+    /// The layer, and the piecewise linear function that may follow.
+    pub(crate) fn apply(&self, field: &mut Field<T>, around: Around<'_, T>, scratch: &mut Scratch<T>) {
+        let next = match (field.geometry, &self.slabs) {
             (Geometry::Slab { distance, .. }, Some(slabs)) => {
-                slabs.sums([&field.k, &field.ntk], distance, scratch)
+                let k = slabs.vertical(&field.k, distance, scratch);
+                let ntk = (!field.fresh).then(|| slabs.vertical(&field.ntk, distance, scratch));
+                let next = self.fused(slabs, [Some(&k), ntk.as_deref()], field, around, scratch);
+                let next = next.unwrap_or_else(|| {
+                    let sums = slabs.horizontal(&k, scratch);
+                    let ntk_sums = match &ntk {
+                        Some(half) => slabs.horizontal(half, scratch),
+                        None => scratch.zeros(sums.len()),
+                    };
+                    self.separate(field.geometry, [sums, ntk_sums], field, around, scratch)
+                });
+                [Some(k), ntk].into_iter().flatten().for_each(|half| scratch.give(half));
+                next
             }
-            _ => [&field.k, &field.ntk].map(|v| self.window.pair_sums(v, scratch)),
+            (before, _) => {
+                let mut sums = |v: &[T]| match before {
+                    Geometry::Diagonal { .. } => self.window.image_sums(v, scratch),
+                    _ => self.window.pair_sums(v, scratch),
+                };
+                let sums = [&field.k, &field.ntk].map(|v| sums(v));
+                self.separate(self.window.geometry(before), sums, field, around, scratch)
+            }
         };
-        let mut next = Field { geometry, m: scratch.take(k.len()), k, ntk, same: field.same };
-        lines::sweep(Finish(&self.affine), &mut next, Sides { before: after, after });
-        // Below this ratio the difference has lost too many digits for the angle, which is its square root.
-        let close = T::of(if size_of::<T>() == size_of::<f32>() { 1e-3 } else { 1e-5 });
-        if lines::any_close(&next, close) {
-            let mut refine = Refine { of: self, field, before, after, terms: Vec::new() };
-            let (k, m) = (&next.k, &mut next.m);
-            geometry.for_each(|i, p, r| {
-                if m[i] < close * k[i] {
-                    // A pixel of an image with itself: every term is zero.
-                    let itself = next.same.is_some() && p == r;
-                    m[i] = if itself { T::ZERO } else { refine.margin(p, r) };
-                }
-            });
-        }
         field.replace(next, scratch);
     }
+
+    /// What follows the vertical sums, in one pass; `None` if the window or the width is not made for it.
+    fn fused(
+        &self,
+        slabs: &SlabSums<T>,
+        half: [Option<&[T]>; 2],
+        field: &Field<T>,
+        around: Around<'_, T>,
+        scratch: &mut Scratch<T>,
+    ) -> Option<Field<T>> {
+        let (taps, margin) = slabs.three()?;
+        let (geometry, sides, finish) = (field.geometry, around.between(), Finish(&self.affine));
+        let mut next = Field::take(geometry, field.same, scratch);
+        let out: [&mut [T]; 3] = [&mut next.k, &mut next.m, &mut next.ntk];
+        let close = close();
+        let arch = pulp::Arch::new();
+        let near = match around.then {
+            Some(then) => {
+                arch.dispatch(Pass { taps, margin, half, finish, then, sides, geometry, out, close })
+            }
+            None => {
+                let then = Nothing;
+                arch.dispatch(Pass { taps, margin, half, finish, then, sides, geometry, out, close })
+            }
+        };
+        let Some(near) = near else {
+            next.give(scratch);
+            return None;
+        };
+        for block in near {
+            let lines = block * geometry.block()..(block + 1) * geometry.block();
+            self.refine(field, &mut next, around, lines);
+            if let Some(then) = around.then {
+                lines::sweep_block(then, &mut next, sides, block);
+            }
+        }
+        Some(next)
+    }
+
+    /// What follows the sums, one pass after another.
+    fn separate(
+        &self,
+        geometry: Geometry,
+        [k, ntk]: [Buffer<T>; 2],
+        field: &Field<T>,
+        around: Around<'_, T>,
+        scratch: &mut Scratch<T>,
+    ) -> Field<T> {
+        let m = scratch.take(k.len());
+        let mut next = Field { geometry, m, k, ntk, same: field.same, fresh: false };
+        lines::sweep(Finish(&self.affine), &mut next, around.between());
+        if lines::any_close(&next, close()) {
+            self.refine(field, &mut next, around, 0..geometry.len() / geometry.line());
+        }
+        if let Some(then) = around.then {
+            lines::sweep(then, &mut next, around.between());
+        }
+        next
+    }
+
+    /// The margins of close pairs among some lines of `next` anew, from the moments in `field` before the layer.
+    fn refine(&self, field: &Field<T>, next: &mut Field<T>, around: Around<'_, T>, lines: Range<usize>) {
+        let Around { before, after, .. } = around;
+        let mut refine = Refine { of: self, field, before, after, terms: Vec::new() };
+        let (k, m) = (&next.k, &mut next.m);
+        next.geometry.for_each_in(lines, |i, p, r| {
+            if m[i] < close::<T>() * k[i] {
+                // A pixel of an image with itself: every term is zero.
+                let itself = next.same.is_some() && p == r;
+                m[i] = if itself { T::ZERO } else { refine.margin(p, r) };
+            }
+        });
+    }
+}
+
+/// Variances before and after a convolution, and the layer that follows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Around<'a, T> {
+    pub(crate) before: (&'a State<T>, &'a State<T>),
+    pub(crate) after: (&'a State<T>, &'a State<T>),
+    pub(crate) then: Option<Kinked<T>>,
+}
+
+impl<'a, T> Around<'a, T> {
+    /// What comes after the sums needs the variances between the two layers alone.
+    fn between(&self) -> Sides<'a, T> {
+        Sides { before: self.after, after: self.after }
+    }
+}
+
+/// Margins below this part of the covariance have lost too many digits for the angle, which is their square root.
+fn close<T: Real>() -> T {
+    T::of(if size_of::<T>() == size_of::<f32>() { 1e-3 } else { 1e-5 })
 }
 
 /// From sums to moments, and the margin as a plain difference.

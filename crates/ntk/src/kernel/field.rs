@@ -1,5 +1,7 @@
 //! Moments of many pairs at once.
 
+use std::ops::Range;
+
 use num_traits::Float;
 use overparam_tensor::linalg::Real;
 
@@ -63,9 +65,15 @@ impl Geometry {
 
     /// Calls `f(entry, left index, right index)` for every entry in order.
     #[inline(always)]
-    pub(crate) fn for_each(self, mut f: impl FnMut(usize, usize, usize)) {
+    pub(crate) fn for_each(self, f: impl FnMut(usize, usize, usize)) {
+        self.for_each_in(0..self.len() / self.line().max(1), f);
+    }
+
+    /// The same for the entries of some lines.
+    #[inline(always)]
+    pub(crate) fn for_each_in(self, lines: Range<usize>, mut f: impl FnMut(usize, usize, usize)) {
         let n = self.line();
-        for line in 0..self.len() / n.max(1) {
+        for line in lines {
             let (p, r) = self.start(line);
             (0..n).for_each(|c| f(line * n + c, p, r + c));
         }
@@ -119,13 +127,15 @@ pub(crate) struct Field<T> {
     pub(crate) ntk: Buffer<T>,
     /// Entry (left `i`, right `i + shift`) is an input with itself, which dropout alone can tell.
     pub(crate) same: Option<isize>,
+    /// The NTK is zero everywhere, because no layer came yet: sums of it may be left out.
+    pub(crate) fresh: bool,
 }
 
 impl<T: Real> Field<T> {
     /// A field whose content is arbitrary.
     pub(crate) fn take(geometry: Geometry, same: Option<isize>, scratch: &mut Scratch<T>) -> Self {
         let n = geometry.len();
-        Self { geometry, k: scratch.take(n), m: scratch.take(n), ntk: scratch.take(n), same }
+        Self { geometry, k: scratch.take(n), m: scratch.take(n), ntk: scratch.take(n), same, fresh: false }
     }
 
     pub(crate) fn copy(&self, scratch: &mut Scratch<T>) -> Self {
@@ -133,6 +143,7 @@ impl<T: Real> Field<T> {
         copy.k.copy_from_slice(&self.k);
         copy.m.copy_from_slice(&self.m);
         copy.ntk.copy_from_slice(&self.ntk);
+        copy.fresh = self.fresh;
         copy
     }
 

@@ -116,6 +116,7 @@ fn pair<T: Real>(
 /// Moments of the pixels themselves.
 fn start<T: Real>(plan: &Plan<T>, a: &Example<T>, b: &Example<T>, field: &mut Field<T>) {
     field.ntk.fill(T::ZERO);
+    field.fresh = true;
     let first = pixels::Start {
         width: plan.input.width,
         left: (&a.planes, &a.trace.states[0]),

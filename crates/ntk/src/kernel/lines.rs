@@ -1,5 +1,7 @@
 //! Loops over the entries of a field, line by line, in vectors.
 
+use std::ops::Range;
+
 use overparam_tensor::linalg::Real;
 use overparam_tensor::simd::Wide;
 use pulp::Simd;
@@ -30,11 +32,11 @@ pub(crate) struct Sides<'a, T> {
 }
 
 impl<'a, T> Sides<'a, T> {
-    fn left(&self) -> Slices<'a, T> {
+    pub(crate) fn left(&self) -> Slices<'a, T> {
         Slices::of(self.before.0, self.after.0)
     }
 
-    fn right(&self) -> Slices<'a, T> {
+    pub(crate) fn right(&self) -> Slices<'a, T> {
         Slices::of(self.before.1, self.after.1)
     }
 }
@@ -59,8 +61,9 @@ impl<T: Real, E: Entry<T>> pulp::WithSimd for Sweep<'_, T, E> {
         let Self { entry, field, sides } = self;
         let w = T::wide(simd);
         let (left, right) = (sides.left(), sides.right());
-        let Field { geometry, k, m, ntk, .. } = field;
-        if let Geometry::Diagonal { height, width } = *geometry {
+        let geometry = field.geometry;
+        let Field { k, m, ntk, .. } = &mut *field;
+        if let Geometry::Diagonal { height, width } = geometry {
             let n = height * width;
             line(w, entry, [k, m, ntk], left.cut(0, n), right.cut(0, n));
             return;
@@ -69,14 +72,56 @@ impl<T: Real, E: Entry<T>> pulp::WithSimd for Sweep<'_, T, E> {
         let lanes = size_of::<<T::Wide<S> as Wide<T>>::V>() / size_of::<T>();
         if n.is_multiple_of(lanes) {
             let vectors = [w.split_mut(k).0, w.split_mut(m).0, w.split_mut(ntk).0];
-            blocks(w, entry, *geometry, vectors, left, right);
+            blocks(w, entry, geometry, vectors, left, right);
             return;
         }
-        let lines = k.chunks_exact_mut(n).zip(m.chunks_exact_mut(n)).zip(ntk.chunks_exact_mut(n));
-        for (i, ((k, m), ntk)) in lines.enumerate() {
-            let (p, r) = geometry.start(i);
-            line(w, entry, [k, m, ntk], Fixed(left.at(w, p)), right.cut(r, n));
-        }
+        let lines = 0..geometry.len() / n.max(1);
+        one_by_one(w, entry, field, (left, right), lines);
+    }
+}
+
+/// Applies `entry` to the lines of one block of `field`.
+pub(crate) fn sweep_block<T: Real>(
+    entry: impl Entry<T>,
+    field: &mut Field<T>,
+    sides: Sides<'_, T>,
+    block: usize,
+) {
+    pulp::Arch::new().dispatch(SweepBlock { entry, field, sides, block });
+}
+
+struct SweepBlock<'a, T, E> {
+    entry: E,
+    field: &'a mut Field<T>,
+    sides: Sides<'a, T>,
+    block: usize,
+}
+
+impl<T: Real, E: Entry<T>> pulp::WithSimd for SweepBlock<'_, T, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let lines = self.field.geometry.block();
+        let (sides, range) = (self.sides, self.block * lines..(self.block + 1) * lines);
+        one_by_one(T::wide(simd), self.entry, self.field, (sides.left(), sides.right()), range);
+    }
+}
+
+/// Lines of any length.
+#[inline(always)]
+fn one_by_one<T: Real, W: Wide<T>>(
+    w: W,
+    entry: impl Entry<T>,
+    field: &mut Field<T>,
+    (left, right): (Slices<'_, T>, Slices<'_, T>),
+    lines: Range<usize>,
+) {
+    let n = field.geometry.line();
+    for i in lines {
+        let (p, r) = field.geometry.start(i);
+        let [k, m, ntk] = [&mut field.k, &mut field.m, &mut field.ntk].map(|all| &mut all[i * n..][..n]);
+        line(w, entry, [k, m, ntk], Fixed(left.at(w, p)), right.cut(r, n));
     }
 }
 
@@ -96,10 +141,9 @@ fn blocks<T: Real, W: Wide<T>>(
     for (block, ((k, m), ntk)) in blocks.enumerate() {
         let (p, r) = geometry.start(block * lines);
         let (left, right) = (left.cut(p, lines), right.cut(r, geometry.line()));
-        let right = <Slices<'_, T> as Lane<T, W>>::vectors(right, w, each);
         let (k, m, ntk) = (&mut k[..size], &mut m[..size], &mut ntk[..size]);
         for i in 0..each {
-            let y = <Slices<'_, T> as Lane<T, W>>::get(&right, i);
+            let y = right.vector(w, i);
             for x in 0..lines {
                 // Indices: iterators that step do not compile to a plain loop.
                 let at = x * each + i;
@@ -168,7 +212,7 @@ impl<T, W: Wide<T>> Lane<T, W> for Fixed<W::V> {
 
 /// A pixel an entry.
 #[derive(Clone, Copy)]
-struct Slices<'a, T>(Side<&'a [T]>);
+pub(crate) struct Slices<'a, T>(Side<&'a [T]>);
 
 impl<'a, T> Slices<'a, T> {
     #[inline(always)]
@@ -182,8 +226,14 @@ impl<'a, T> Slices<'a, T> {
         })
     }
 
+    /// Number of pixels.
     #[inline(always)]
-    fn cut(self, at: usize, n: usize) -> Self {
+    pub(crate) fn len(&self) -> usize {
+        self.0.q.len()
+    }
+
+    #[inline(always)]
+    pub(crate) fn cut(self, at: usize, n: usize) -> Self {
         let Side { q, s, reciprocal, q_after, s_after } = self.0;
         Self(Side {
             q: &q[at..][..n],
@@ -194,8 +244,9 @@ impl<'a, T> Slices<'a, T> {
         })
     }
 
+    /// Pixel `i` in every lane.
     #[inline(always)]
-    fn at<W: Wide<T>>(self, w: W, i: usize) -> Side<W::V>
+    pub(crate) fn at<W: Wide<T>>(self, w: W, i: usize) -> Side<W::V>
     where
         T: Copy,
     {
@@ -206,6 +257,19 @@ impl<'a, T> Slices<'a, T> {
             reciprocal: w.splat(reciprocal[i]),
             q_after: w.splat(q_after[i]),
             s_after: w.splat(s_after[i]),
+        }
+    }
+
+    /// The `i`-th whole vector of pixels.
+    #[inline(always)]
+    pub(crate) fn vector<W: Wide<T>>(self, w: W, i: usize) -> Side<W::V> {
+        let Side { q, s, reciprocal, q_after, s_after } = self.0;
+        Side {
+            q: w.split(q).0[i],
+            s: w.split(s).0[i],
+            reciprocal: w.split(reciprocal).0[i],
+            q_after: w.split(q_after).0[i],
+            s_after: w.split(s_after).0[i],
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use overparam_tensor::linalg::Real;
 
+use super::conv::Around;
 use super::field::{Field, Geometry, State};
+use super::pointwise::Pointwise;
 use super::scratch::Scratch;
 use super::segment;
 use super::step::{Plan, Slabs, Step};
@@ -224,7 +226,9 @@ fn steps<'a, T: Real>(
     scratch: &mut Scratch<T>,
 ) -> (&'a State<T>, &'a State<T>) {
     let mut before = start;
-    for step in list {
+    let mut rest = list;
+    while let Some((step, tail)) = rest.split_first() {
+        rest = tail;
         if let Step::Branches { branches, combine, weights } = step {
             run_branches(branches, *combine, weights, field, before, cursor, scratch);
             before = cursor.next();
@@ -237,8 +241,16 @@ fn steps<'a, T: Real>(
             before = cursor.here();
             continue;
         }
-        let after = cursor.next();
-        apply(step, field, before, after, scratch);
+        let mut after = cursor.next();
+        if let (Step::Conv(conv), Some((Step::Pointwise(Pointwise::Kinked(kinked)), tail))) =
+            (step, tail.split_first())
+        {
+            conv.apply(field, Around { before, after, then: Some(*kinked) }, scratch);
+            rest = tail;
+            after = cursor.next();
+        } else {
+            apply(step, field, before, after, scratch);
+        }
         before = after;
     }
     before
@@ -261,7 +273,7 @@ fn sum_pixels<T: Real>(step: &Step<T>, field: &mut Field<T>, scratch: &mut Scrat
             };
             let (k, ntk) = (scaled(&field.k, scratch), scaled(&field.ntk, scratch));
             let geometry = window.geometry(field.geometry);
-            Field { geometry, m: scratch.take(k.len()), k, ntk, same: field.same }
+            Field { geometry, m: scratch.take(k.len()), k, ntk, same: field.same, fresh: false }
         }
         Step::Global { factor } => one(scratch, factor * sum(&field.k), factor * sum(&field.ntk), field.same),
         Step::Flatten { pixels } => {
@@ -292,15 +304,26 @@ fn sum_pixels<T: Real>(step: &Step<T>, field: &mut Field<T>, scratch: &mut Scrat
 
 /// Sum in f64 over eight fixed lanes.
 pub(crate) fn sum<T: Real>(values: &[T]) -> f64 {
-    let mut lanes = [0.0; 8];
-    let chunks = values.chunks_exact(8);
-    let rest: f64 = chunks.remainder().iter().map(|x| x.f64()).sum();
-    for chunk in chunks {
-        for (lane, x) in lanes.iter_mut().zip(chunk) {
-            *lane += x.f64();
+    pulp::Arch::new().dispatch(Sum(values))
+}
+
+/// A struct of its own, because closures are not compiled for the processor's vectors.
+struct Sum<'a, T>(&'a [T]);
+
+impl<T: Real> pulp::WithSimd for Sum<'_, T> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> f64 {
+        let mut lanes = [0.0; 8];
+        let (chunks, rest) = self.0.as_chunks::<8>();
+        for chunk in chunks {
+            for (lane, x) in lanes.iter_mut().zip(chunk) {
+                *lane += x.f64();
+            }
         }
+        lanes.iter().sum::<f64>() + rest.iter().map(|x| x.f64()).sum::<f64>()
     }
-    lanes.iter().sum::<f64>() + rest
 }
 
 fn apply<T: Real>(
@@ -312,7 +335,7 @@ fn apply<T: Real>(
 ) {
     match step {
         Step::Pointwise(pointwise) => pointwise.apply(field, before, after),
-        Step::Conv(conv) => conv.apply(field, before, after, scratch),
+        Step::Conv(conv) => conv.apply(field, Around { before, after, then: None }, scratch),
         Step::Series(series) => {
             let n = series.features();
             let (k, m, ntk) = (&mut field.k, &field.m, &mut field.ntk);
@@ -341,6 +364,7 @@ fn apply<T: Real>(
         }
         Step::Slabs(_) | Step::Branches { .. } => {}
     }
+    field.fresh = false;
 }
 
 fn run_branches<'a, T: Real>(

@@ -70,6 +70,13 @@ impl<T: Real> Scratch<T> {
         buffer
     }
 
+    /// `n` zeros.
+    pub(crate) fn zeros(&mut self, n: usize) -> Buffer<T> {
+        let mut buffer = self.take(n);
+        buffer.fill(T::ZERO);
+        buffer
+    }
+
     pub(crate) fn give(&mut self, buffer: Buffer<T>) {
         self.0.push(buffer);
     }

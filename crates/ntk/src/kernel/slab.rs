@@ -16,10 +16,10 @@ use super::window::Window;
 
 /// `out[i] += mask[i] in[i + shift]`.
 #[derive(Debug, Clone)]
-struct Move<T> {
+pub(crate) struct Move<T> {
     shift: isize,
     /// One or zero for each entry of some blocks.
-    mask: Vec<T>,
+    pub(crate) mask: Vec<T>,
     /// The mask has ones only.
     whole: bool,
 }
@@ -27,7 +27,7 @@ struct Move<T> {
 impl<T: Real> Move<T> {
     /// The terms of `n` entries from `at` on, and their masks.
     #[inline(always)]
-    fn terms<'a>(&'a self, input: &'a [T], at: usize, n: usize) -> [&'a [T]; 2] {
+    pub(crate) fn terms<'a>(&'a self, input: &'a [T], at: usize, n: usize) -> [&'a [T]; 2] {
         [&input[at.saturating_add_signed(self.shift)..][..n], &self.mask[..n]]
     }
 }
@@ -79,65 +79,55 @@ impl<T: Real> SlabSums<T> {
         Some(Self { width, moves, margin: reach.next_multiple_of(16), rows: window.rows.clone() })
     }
 
-    /// The sums over slabs in which row `y` meets row `(y + distance) mod height`, in the order of additions of
-    /// [`Window::image_sums`]: equal images give equal bits.
-    pub(crate) fn sums<const N: usize>(
-        &self,
-        inputs: [&[T]; N],
-        distance: usize,
-        scratch: &mut Scratch<T>,
-    ) -> [Buffer<T>; N] {
-        let n = inputs.first().map_or(0, |input| input.len());
-        let mut half = inputs.map(|_| scratch.take(n + 2 * self.margin));
-        let mut out = inputs.map(|_| scratch.take(n));
-        pulp::Arch::new().dispatch(Sums { of: self, inputs, distance, half: &mut half, out: &mut out });
-        half.into_iter().for_each(|half| scratch.give(half));
+    /// Sums over rows of a slab in which row `y` meets row `(y + distance) mod height`, with margins on both sides.
+    pub(crate) fn vertical(&self, input: &[T], distance: usize, scratch: &mut Scratch<T>) -> Buffer<T> {
+        let mut half = scratch.take(input.len() + 2 * self.margin);
+        let (before, rest) = half.split_at_mut(self.margin);
+        let (out, after) = rest.split_at_mut(input.len());
+        before.fill(T::ZERO);
+        after.fill(T::ZERO);
+        pulp::Arch::new().dispatch(Vertical { of: self, input, distance, out });
+        half
+    }
+
+    /// Sums along rows of what [`Self::vertical`] returned. Both passes together add in the order of [`Window::image_sums`]:
+    /// equal images give equal bits.
+    pub(crate) fn horizontal(&self, half: &[T], scratch: &mut Scratch<T>) -> Buffer<T> {
+        let mut out = scratch.take(half.len() - 2 * self.margin);
+        pulp::Arch::new().dispatch(Horizontal { of: self, half, out: &mut out });
         out
     }
-}
 
-/// All first passes come before the second ones: what has just been written in vectors is slow to read across them.
-struct Sums<'a, T, const N: usize> {
-    of: &'a SlabSums<T>,
-    inputs: [&'a [T]; N],
-    distance: usize,
-    half: &'a mut [Buffer<T>; N],
-    out: &'a mut [Buffer<T>; N],
-}
-
-impl<T: Real, const N: usize> pulp::WithSimd for Sums<'_, T, N> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let w = T::wide(simd);
-        let Self { of, inputs, distance, half, out } = self;
-        for (input, half) in inputs.into_iter().zip(half.iter_mut()) {
-            let (before, half) = half.split_at_mut(of.margin);
-            let (half, after) = half.split_at_mut(input.len());
-            before.fill(T::ZERO);
-            after.fill(T::ZERO);
-            of.vertical(w, input, half, distance);
-        }
-        for (half, out) in half.iter().zip(out.iter_mut()) {
-            of.horizontal(w, half, out);
+    /// The moves of a window of three columns that does not come round, and the margin of what they move over.
+    pub(crate) fn three(&self) -> Option<([&Move<T>; 3], usize)> {
+        match &self.moves[..] {
+            [a, b, c] if b.whole => Some(([a, b, c], self.margin)),
+            _ => None,
         }
     }
 }
 
-impl<T: Real> SlabSums<T> {
+struct Vertical<'a, T> {
+    of: &'a SlabSums<T>,
+    input: &'a [T],
+    distance: usize,
+    out: &'a mut [T],
+}
+
+impl<T: Real> pulp::WithSimd for Vertical<'_, T> {
+    type Output = ();
+
     /// Whole blocks: taps of both rows at once.
     #[inline(always)]
-    fn vertical<W: Wide<T>>(&self, w: W, input: &[T], out: &mut [T], distance: usize) {
-        let (size, height) = (self.width * self.width, self.rows.len());
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { of, input, distance, out } = self;
+        let w = T::wide(simd);
+        let (size, height) = (of.width * of.width, of.rows.len());
         for (y, out) in out.chunks_exact_mut(size).enumerate() {
-            let other = &self.rows[(y + distance) % height];
+            let other = &of.rows[(y + distance) % height];
             let inside = |(&left, &right): (&Option<usize>, &Option<usize>)| left.and(right).and(left);
-            let mut sources = self.rows[y]
-                .iter()
-                .zip(other)
-                .filter_map(inside)
-                .map(|source| &input[source * size..][..size]);
+            let mut sources =
+                of.rows[y].iter().zip(other).filter_map(inside).map(|source| &input[source * size..][..size]);
             match (sources.next(), sources.next(), sources.next()) {
                 (Some(a), Some(b), Some(c)) => {
                     each(w, out, [a, b, c], |_, [a, b, c]| w.add(w.add(a, b), c), |_, [a, b, c]| a + b + c);
@@ -151,16 +141,26 @@ impl<T: Real> SlabSums<T> {
             }
         }
     }
+}
 
-    /// Moves within blocks; `half` has margins.
+struct Horizontal<'a, T> {
+    of: &'a SlabSums<T>,
+    half: &'a [T],
+    out: &'a mut [T],
+}
+
+impl<T: Real> pulp::WithSimd for Horizontal<'_, T> {
+    type Output = ();
+
+    /// Moves within blocks.
     #[inline(always)]
-    fn horizontal<W: Wide<T>>(&self, w: W, half: &[T], out: &mut [T]) {
-        let period = self.moves.first().map_or(MASK, |first| first.mask.len());
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { of, half, out } = self;
+        let w = T::wide(simd);
+        let period = of.moves.first().map_or(MASK, |first| first.mask.len());
         for (i, out) in out.chunks_mut(period).enumerate() {
-            let (at, n) = (i * period + self.margin, out.len());
-            if let [a, b, c] = &self.moves[..]
-                && b.whole
-            {
+            let (at, n) = (i * period + of.margin, out.len());
+            if let Some(([a, b, c], _)) = of.three() {
                 let ([x, f], [y, _], [z, h]) =
                     (a.terms(half, at, n), b.terms(half, at, n), c.terms(half, at, n));
                 each(
@@ -173,7 +173,7 @@ impl<T: Real> SlabSums<T> {
                 continue;
             }
             out.fill(T::ZERO);
-            for each_move in &self.moves {
+            for each_move in &of.moves {
                 let terms = each_move.terms(half, at, n);
                 each(
                     w,
@@ -244,7 +244,8 @@ mod tests {
                             input[index(y, x, u)]
                         })
                         .collect();
-                    let [found] = sums.sums([&slab], distance, &mut scratch);
+                    let half = sums.vertical(&slab, distance, &mut scratch);
+                    let found = sums.horizontal(&half, &mut scratch);
                     for (i, &sum) in found.iter().enumerate() {
                         let (y, x, u) = at(i);
                         assert_eq!(
