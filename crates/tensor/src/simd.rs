@@ -33,6 +33,7 @@ use pulp::Simd;
 
 mod exponential;
 
+pub(crate) use exponential::{INVERSE_FACTORIALS, NARROW, WIDE};
 pub use exponential::{exp, exp_m1};
 
 /// A number that comes in vectors.

@@ -85,16 +85,12 @@ const NARROW_SINE: [f64; 8] = [
     0.09469734959597223,
 ];
 
-const fn is_narrow<T>() -> bool {
-    size_of::<T>() == size_of::<f32>()
-}
-
 /// `(psi, r)` of the module page for `v` in `[0, 1]`.
 #[inline(always)]
 pub(crate) fn arc<T: Real, W: Wide<T>>(w: W, v: W::V) -> (W::V, W::V) {
     let one = w.splat(T::ONE);
     let s = w.sqrt(w.mul(v, w.sub(w.splat(T::of(2.0)), v)));
-    let p = if is_narrow::<T>() { polynomial(w, &NARROW, v) } else { polynomial(w, &WIDE, v) };
+    let p = polynomial(w, T::choose(&NARROW[..], &WIDE[..]), v);
     let psi = w.mul(s, w.mul_add(v, p, one));
     let r = w.mul(w.mul(s, v), w.sub(one, w.mul(w.sub(one, v), p)));
     (psi, r)
@@ -107,19 +103,19 @@ pub(crate) fn arcsine<T: Real, W: Wide<T>>(w: W, x: W::V, square: W::V, root: W:
     let own = w.mul(x, x);
     let small = w.less(own, square);
     let (leg, u) = (w.select(small, x, root), w.select(small, own, square));
-    let q = if is_narrow::<T>() { polynomial(w, &NARROW_SINE, u) } else { polynomial(w, &WIDE_SINE, u) };
+    let q = polynomial(w, T::choose(&NARROW_SINE[..], &WIDE_SINE[..]), u);
     (w.mul_add(w.mul(leg, u), q, leg), small)
 }
 
 /// `sum_i c_i v^i` as four polynomials in `v^4`: one chain of twenty multiply-adds would leave the processor waiting.
 #[inline(always)]
-fn polynomial<T: Real, W: Wide<T>, const N: usize>(w: W, coefficients: &[f64; N], v: W::V) -> W::V {
+fn polynomial<T: Real, W: Wide<T>>(w: W, coefficients: &[f64], v: W::V) -> W::V {
     let v2 = w.mul(v, v);
     let v4 = w.mul(v2, v2);
     let mut parts = [w.splat(T::ZERO); 4];
-    for i in (0..N).rev() {
-        let c = w.splat(T::of(coefficients[i]));
-        parts[i % 4] = if i + 4 < N { w.mul_add(parts[i % 4], v4, c) } else { c };
+    for (i, &c) in coefficients.iter().enumerate().rev() {
+        let c = w.splat(T::of(c));
+        parts[i % 4] = if i + 4 < coefficients.len() { w.mul_add(parts[i % 4], v4, c) } else { c };
     }
     let [a, b, c, d] = parts;
     w.mul_add(w.mul_add(d, v, c), v2, w.mul_add(b, v, a))

@@ -176,7 +176,7 @@ impl<'a, T> Around<'a, T> {
 
 /// Margins below this part of the covariance have lost too many digits for the angle, which is their square root.
 fn close<T: Real>() -> T {
-    T::of(if size_of::<T>() == size_of::<f32>() { 1e-3 } else { 1e-5 })
+    T::of(T::choose(1e-3, 1e-5))
 }
 
 /// From sums to moments, and the margin as a plain difference.

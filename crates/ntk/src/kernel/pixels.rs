@@ -291,7 +291,7 @@ fn moments<T: Real, W: Wide<T>, const C: usize>(
     let versine = w.mul(w.splat(T::of(0.5)), square);
     let careful = w.mul(scale, w.select(w.less(versine, one), versine, one));
     // Below this ratio the difference has lost digits that the angle, its square root, would miss.
-    let close = w.splat(T::of(if size_of::<T>() == size_of::<f32>() { 1e-2 } else { 1e-3 }));
+    let close = w.splat(T::of(T::choose(1e-2, 1e-3)));
     let near = w.less(plain, w.mul(close, scale));
     let k = w.select(near, w.mul(sign, w.sub(scale, careful)), product);
     (k, w.select(near, careful, plain))

@@ -1,6 +1,8 @@
 //! Elementary functions without branches or calls, so that loops over them vectorise; plain additions and
 //! multiplications, so that their bits do not depend on the processor.
 
+use crate::simd::{INVERSE_FACTORIALS, NARROW, WIDE};
+
 /// Functions of one number beyond those of `num_traits`.
 pub trait Elementary {
     /// `e^x`, within 2 units in the last place.
@@ -15,14 +17,15 @@ pub trait Elementary {
 }
 
 macro_rules! elementary {
-    ($scalar:ident, $bits:ident, $mantissa:expr, $bias:expr, $range:expr, $saturated:expr, $ln2:expr, $degree:expr, $erf:path) => {
+    ($scalar:ident, $mantissa:expr, $bias:expr, $of:path, $erf:path) => {
         impl Elementary for $scalar {
             #[inline(always)]
             fn fast_exp(self) -> Self {
-                let x = if self > $range.1 {
-                    $range.1
-                } else if self < $range.0 {
-                    $range.0
+                const RANGE: [$scalar; 2] = [$of.range[0] as $scalar, $of.range[1] as $scalar];
+                let x = if self > RANGE[1] {
+                    RANGE[1]
+                } else if self < RANGE[0] {
+                    RANGE[0]
                 } else {
                     self
                 };
@@ -37,8 +40,9 @@ macro_rules! elementary {
             /// `-t / (2 + t)` with `t = e^(-2|x|) - 1`.
             #[inline(always)]
             fn fast_tanh(self) -> Self {
+                const SATURATED: $scalar = $of.saturated as $scalar;
                 let x = -2.0 * self.abs();
-                let (n, r) = $scalar::reduce(if x < $saturated { $saturated } else { x });
+                let (n, r) = $scalar::reduce(if x < SATURATED { SATURATED } else { x });
                 let scale = $scalar::power_of_two(n);
                 let t = scale * $scalar::exp_m1_core(r) + (scale - 1.0);
                 (-t / (2.0 + t)).copysign(self)
@@ -51,12 +55,12 @@ macro_rules! elementary {
 
         impl Reduced for $scalar {
             /// Adding this rounds to an integer, which then stands in the low bits.
-            const ROUND: Self = 1.5 * (1u64 << $mantissa) as Self;
+            const ROUND: Self = $of.round as Self;
 
             #[inline(always)]
             fn reduce(x: Self) -> (Self, Self) {
                 let n = (x * std::$scalar::consts::LOG2_E + Self::ROUND) - Self::ROUND;
-                (n, (x - n * $ln2.0) - n * $ln2.1)
+                (n, (x - n * $of.ln2[0] as Self) - n * $of.ln2[1] as Self)
             }
 
             #[inline(always)]
@@ -66,20 +70,11 @@ macro_rules! elementary {
 
             #[inline(always)]
             fn exp_m1_core(r: Self) -> Self {
-                const COEFFICIENTS: [$scalar; $degree - 1] = {
-                    let (mut all, mut k, mut factorial) = ([0.0; $degree - 1], 2, 1.0f64);
-                    while k <= $degree {
-                        factorial *= k as f64;
-                        all[k - 2] = (1.0 / factorial) as $scalar;
-                        k += 1;
-                    }
-                    all
-                };
                 let mut sum = 0.0;
-                let mut k = COEFFICIENTS.len();
-                while k > 0 {
+                let mut k = $of.degree;
+                while k > 1 {
+                    sum = sum * r + INVERSE_FACTORIALS[k] as Self;
                     k -= 1;
-                    sum = sum * r + COEFFICIENTS[k];
                 }
                 r + r * r * sum
             }
@@ -87,7 +82,7 @@ macro_rules! elementary {
     };
 }
 
-/// Range reduction `x = n ln 2 + r` with an integer `n` and `|r| <= ln(2) / 2` (Cody and Waite 1980).
+/// The range reduction of [`crate::simd::exp`], without fused operations.
 trait Reduced: Sized {
     const ROUND: Self;
     /// `(n, r)`.
@@ -98,19 +93,8 @@ trait Reduced: Sized {
     fn exp_m1_core(r: Self) -> Self;
 }
 
-// ln 2 is split so that n times its first part is exact.
-elementary!(
-    f64,
-    u64,
-    52,
-    1023,
-    (-760.0, 720.0),
-    -60.0,
-    (6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10),
-    13,
-    libm::erf
-);
-elementary!(f32, u32, 23, 127, (-110.0, 95.0), -40.0, (6.933_594e-1, -2.121_944_4e-4), 7, libm::erff);
+elementary!(f64, 52, 1023, WIDE, libm::erf);
+elementary!(f32, 23, 127, NARROW, libm::erff);
 
 #[cfg(test)]
 mod tests {

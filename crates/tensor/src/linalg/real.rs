@@ -34,6 +34,9 @@ pub trait Real:
 
     /// Widens (exactly) to `f64`.
     fn f64(self) -> f64;
+
+    /// What differs between the two types: a tolerance, a table, a degree.
+    fn choose<X>(for_f32: X, for_f64: X) -> X;
 }
 
 impl Real for f32 {
@@ -49,6 +52,11 @@ impl Real for f32 {
     fn f64(self) -> f64 {
         f64::from(self)
     }
+
+    #[inline(always)]
+    fn choose<X>(for_f32: X, _: X) -> X {
+        for_f32
+    }
 }
 
 impl Real for f64 {
@@ -62,6 +70,11 @@ impl Real for f64 {
 
     fn f64(self) -> f64 {
         self
+    }
+
+    #[inline(always)]
+    fn choose<X>(_: X, for_f64: X) -> X {
+        for_f64
     }
 }
 

@@ -3,12 +3,40 @@
 use super::Wide;
 use crate::linalg::Real;
 
-/// Adding it rounds to an integer.
-const ROUND: [f64; 2] = [1.5 * (1u64 << 23) as f64, 1.5 * (1u64 << 52) as f64];
-/// Degrees of the Taylor polynomials of `e^r - 1` for `|r| <= ln(2)/2`: the remainder is below half a unit in the last place.
-const DEGREE: [usize; 2] = [7, 13];
+/// What `x = n ln 2 + r`, `|r| <= ln(2)/2`, and `e^r` need of a type (Cody and Waite 1980).
+pub(crate) struct Reduction {
+    /// Adding it rounds to an integer.
+    pub(crate) round: f64,
+    /// `ln 2` as a sum, `n` times the first part being exact.
+    pub(crate) ln2: [f64; 2],
+    /// Of the Taylor polynomial of `e^r - 1`: the remainder is below half a unit in the last place.
+    pub(crate) degree: usize,
+    /// Below and beyond these `e^x` is zero and infinity.
+    pub(crate) range: [f64; 2],
+    /// Below this `e^x - 1` is -1.
+    pub(crate) saturated: f64,
+}
+
+/// Of f32.
+pub(crate) const NARROW: Reduction = Reduction {
+    round: 1.5 * (1u64 << 23) as f64,
+    ln2: [6.933_594e-1, -2.121_944_4e-4],
+    degree: 7,
+    range: [-110.0, 95.0],
+    saturated: -40.0,
+};
+
+/// Of f64.
+pub(crate) const WIDE: Reduction = Reduction {
+    round: 1.5 * (1u64 << 52) as f64,
+    ln2: [6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10],
+    degree: 13,
+    range: [-760.0, 720.0],
+    saturated: -60.0,
+};
+
 /// `1/k!`.
-const INVERSE_FACTORIALS: [f64; 14] = {
+pub(crate) const INVERSE_FACTORIALS: [f64; 14] = {
     let (mut all, mut k, mut factorial) = ([1.0; 14], 1, 1.0);
     while k < 14 {
         factorial *= k as f64;
@@ -17,28 +45,17 @@ const INVERSE_FACTORIALS: [f64; 14] = {
     }
     all
 };
-/// `ln 2` as a sum, `n` times the first part being exact.
-const LN2: [[f64; 2]; 2] =
-    [[6.933_594e-1, -2.121_944_4e-4], [6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10]];
-/// Below and beyond these `e^x` is zero and infinity.
-const RANGE: [[f64; 2]; 2] = [[-110.0, 95.0], [-760.0, 720.0]];
-/// Below this `e^x - 1` is -1.
-const SATURATED: [f64; 2] = [-40.0, -60.0];
 
-/// Which of two constants `T` needs: that of f32 or of f64.
-const fn wide<T>() -> usize {
-    (size_of::<T>() > size_of::<f32>()) as usize
-}
-
-/// `(n, e^r - 1)` with `x = n ln 2 + r`, an integer `n` and `|r| <= ln(2)/2` (Cody and Waite 1980).
+/// `(n, e^r - 1)` of [`Reduction`].
 #[inline(always)]
 fn reduce<T: Real, W: Wide<T>>(w: W, x: W::V) -> (W::V, W::V) {
-    let round = w.splat(T::of(ROUND[wide::<T>()]));
+    let of = T::choose(&NARROW, &WIDE);
+    let round = w.splat(T::of(of.round));
     let n = w.sub(w.mul_add(x, w.splat(T::of(std::f64::consts::LOG2_E)), round), round);
-    let [high, low] = LN2[wide::<T>()].map(|part| w.splat(T::of(-part)));
+    let (high, low) = (w.splat(T::of(-of.ln2[0])), w.splat(T::of(-of.ln2[1])));
     let r = w.mul_add(n, low, w.mul_add(n, high, x));
     let mut sum = w.splat(T::ZERO);
-    for k in (2..=DEGREE[wide::<T>()]).rev() {
+    for k in (2..=of.degree).rev() {
         sum = w.mul_add(sum, r, w.splat(T::of(INVERSE_FACTORIALS[k])));
     }
     (n, w.mul_add(w.mul(r, r), sum, r))
@@ -47,12 +64,13 @@ fn reduce<T: Real, W: Wide<T>>(w: W, x: W::V) -> (W::V, W::V) {
 /// `e^x`, within 2 units in the last place; the bits do not depend on the number of lanes.
 #[inline(always)]
 pub fn exp<T: Real, W: Wide<T>>(w: W, x: W::V) -> W::V {
-    let [least, most] = RANGE[wide::<T>()].map(|end| w.splat(T::of(end)));
+    let of = T::choose(&NARROW, &WIDE);
+    let (least, most) = (w.splat(T::of(of.range[0])), w.splat(T::of(of.range[1])));
     // NaN fails both comparisons and stays.
     let x = w.select(w.less(x, least), least, w.select(w.less(most, x), most, x));
     let (n, less_one) = reduce(w, x);
     // 2^n in two factors: n may be beyond the exponents of normal numbers.
-    let round = w.splat(T::of(ROUND[wide::<T>()]));
+    let round = w.splat(T::of(of.round));
     let half = w.sub(w.mul_add(n, w.splat(T::of(0.5)), round), round);
     let power = w.add(less_one, w.splat(T::ONE));
     w.mul(w.mul(power, w.power_of_two(half)), w.power_of_two(w.sub(n, half)))
@@ -61,7 +79,7 @@ pub fn exp<T: Real, W: Wide<T>>(w: W, x: W::V) -> W::V {
 /// `e^x - 1` for `x <= 0`, within 4 units in the last place.
 #[inline(always)]
 pub fn exp_m1<T: Real, W: Wide<T>>(w: W, x: W::V) -> W::V {
-    let least = w.splat(T::of(SATURATED[wide::<T>()]));
+    let least = w.splat(T::of(T::choose(&NARROW, &WIDE).saturated));
     let (n, less_one) = reduce(w, w.select(w.less(x, least), least, x));
     let scale = w.power_of_two(n);
     w.mul_add(scale, less_one, w.sub(scale, w.splat(T::ONE)))
