@@ -14,6 +14,7 @@ mod npy;
 
 pub(crate) use buffer::Buffer;
 pub use buffer::{Pool, Pooled};
+pub use convert::recycled_matrix;
 pub use dims::MAX_RANK;
 pub(crate) use dims::{Dims, broadcast};
 pub use npy::{NpyError, read_npy, read_npz, write_npy, write_npz};

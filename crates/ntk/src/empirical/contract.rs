@@ -5,6 +5,7 @@
 
 use nalgebra::DMatrix;
 use overparam_tensor::Real;
+use overparam_tensor::array::recycled_matrix;
 use overparam_tensor::linalg::{gemm, mirror_lower, transposed};
 use rayon::prelude::*;
 
@@ -14,9 +15,8 @@ use super::features::{Side, Term};
 pub(super) fn contract<T: Real>(left: &Side<T>, right: Option<&Side<T>>) -> DMatrix<T> {
     let columns = right.unwrap_or(left);
     let (height, width) = (left.blocks.examples * left.rows, columns.blocks.examples * columns.rows);
-    // Zeros by the system: the threads that write to a page are the first to touch it. They must not read it before: it would
-    // be mapped twice.
-    let mut kernel = DMatrix::from_vec(height, width, vec![T::ZERO; height * width]);
+    // New memory is touched first by the threads that write to it. They must not read it before: it would be mapped twice.
+    let mut kernel = recycled_matrix(height, width);
     let stripe = height * columns.blocks.length * columns.rows;
     let stripes = kernel.as_mut_slice().par_chunks_mut(stripe).with_max_len(1).enumerate();
     stripes.for_each_init(Tile::default, |tile, (j, stripe)| {

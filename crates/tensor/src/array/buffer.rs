@@ -96,6 +96,10 @@ impl<T: Real> Buffer<T> {
     pub(crate) fn from_vec(elements: Vec<T>) -> Self {
         Self(elements)
     }
+
+    pub(crate) fn into_vec(mut self) -> Vec<T> {
+        std::mem::take(&mut self.0)
+    }
 }
 
 impl<T: Real> Drop for Buffer<T> {

@@ -19,6 +19,15 @@ impl<T: Real> From<&DMatrix<T>> for Array<T> {
     }
 }
 
+/// A matrix whose entries are whatever they were (NaN where assertions are checked), for a caller that writes every one. If an
+/// array of as many elements was dropped on this thread, it gets that array's memory.
+///
+/// What a function returns as an array goes back to where arrays come from: if it is made as a matrix, this is how the next call
+/// finds it.
+pub fn recycled_matrix<T: Real>(rows: usize, columns: usize) -> DMatrix<T> {
+    DMatrix::from_vec(rows, columns, Buffer::stale(rows * columns).into_vec())
+}
+
 /// A vector of length `n` becomes an array of shape `[n]`.
 impl<T: Real> From<&DVector<T>> for Array<T> {
     fn from(vector: &DVector<T>) -> Self {
@@ -41,5 +50,19 @@ impl<T: Real> Array<T> {
     /// The elements in row-major order as a vector.
     pub fn to_vector(&self) -> DVector<T> {
         DVector::from_vec(self.to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Array, recycled_matrix};
+
+    #[test]
+    fn a_matrix_takes_the_memory_of_an_array() {
+        let array = Array::from_vec(&[30, 40], vec![1.0f64; 1200]);
+        let address = array.as_slice().map(<[f64]>::as_ptr);
+        drop(array);
+        let matrix = recycled_matrix::<f64>(40, 30);
+        assert_eq!((matrix.shape(), Some(matrix.as_slice().as_ptr())), ((40, 30), address));
     }
 }
