@@ -53,7 +53,18 @@ pub(crate) fn evaluate<T: Real>(
             }
         };
         let compute = |second: Option<&Inputs<T>>| {
-            one(kernel, kind, &block, second).map_err(|e| anyhow!("{}: {e}", x1.label()))
+            let parts = one(kernel, kind, &block, second).map_err(|e| {
+                let e = counted_from(start, e);
+                anyhow!("{}: {e}", x1.label())
+            })?;
+            if parts.iter().flatten().any(|x| !x.f64().is_finite()) {
+                bail!(
+                    "{}: the kernel has an entry beyond the numbers of {}; make the inputs or the weights smaller",
+                    x1.label(),
+                    T::NAME
+                );
+            }
+            Ok(parts)
         };
         if let Some(second) = &second {
             put(0, false, compute(Some(second))?);
@@ -67,6 +78,16 @@ pub(crate) fn evaluate<T: Real>(
         meter.advance((end - start) * (start + end + 1) / 2);
     }
     Ok(results)
+}
+
+/// The number of an input in its batch, of which the rows from `start` on were passed.
+fn counted_from(start: usize, error: NtkError) -> NtkError {
+    match error {
+        NtkError::Overflow { which, input, scalar } if which == "first inputs" => {
+            NtkError::Overflow { which, input: start + input, scalar }
+        }
+        other => other,
+    }
 }
 
 fn one<T: Real>(

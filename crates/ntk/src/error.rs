@@ -46,6 +46,19 @@ pub enum NtkError {
         /// What was given and what was expected.
         reason: String,
     },
+    /// A variance of an input is beyond the largest number on its way through the network: every angle after it would be made up.
+    #[error(
+        "{which}: a variance of input {input} grows beyond the numbers of {scalar} on its way through the network; make the \
+         input or the weights smaller"
+    )]
+    Overflow {
+        /// `"first inputs"`, `"second inputs"`.
+        which: &'static str,
+        /// Counted from zero.
+        input: usize,
+        /// `"f32"`, `"f64"`.
+        scalar: &'static str,
+    },
     /// A parameter of a computation is out of its range.
     #[error("{name} = {given}: expected {expected}")]
     Parameter {

@@ -103,7 +103,8 @@ impl<T: Real> Kernel<T> {
     /// different even where they are equal.
     ///
     /// # Errors
-    /// [`NtkError::Input`] if a batch is empty, has another shape than the kernel or an entry that is not finite.
+    /// [`NtkError::Input`] if a batch is empty, has another shape than the kernel or an entry that is not finite;
+    /// [`NtkError::Overflow`] if a variance grows beyond the numbers of `T` on its way through the network.
     pub fn both(&self, x1: &Inputs<T>, x2: Option<&Inputs<T>>) -> Result<Kernels<T>, NtkError> {
         let (nngp, ntk) = self.compute(x1, x2, Wanted { nngp: true, ntk: true })?;
         Ok(Kernels { nngp, ntk })
@@ -136,9 +137,9 @@ impl<T: Real> Kernel<T> {
             x2.check("second inputs", self.shape)?;
         }
         if self.plan.input.pixels() == 1 {
-            Ok(vectors::compute(&self.plan, x1, x2, wanted))
+            vectors::compute(&self.plan, x1, x2, wanted)
         } else {
-            Ok(images::compute(&self.plan, x1, x2, wanted))
+            images::compute(&self.plan, x1, x2, wanted)
         }
     }
 }

@@ -16,6 +16,11 @@ fn schema_errors_name_layer_and_field() {
             "layer 2 (dense): unknown field `wstd`; known fields are `width`, `w_std`, `b_std`",
         ),
         (r#"{"dense": {}}"#, "layer 1 (dense): field `width` is missing"),
+        (r#"{"dropout": {"rate": 0.5}}"#, "layer 1 (dropout): field `keep` is missing; given are `rate`"),
+        (
+            r#"{"tanh": {"nodes": 501}}"#,
+            "layer 1 (tanh), field `nodes`: expected an integer from 1 to 500, got 501",
+        ),
         (r#"{"dense": {"width": -3}}"#, "layer 1 (dense), field `width`: expected an integer >= 1, got -3"),
         (
             r#"{"conv": {"channels": 3, "filter": [3]}}"#,
@@ -27,7 +32,8 @@ fn schema_errors_name_layer_and_field() {
         ),
         (
             r#"{"residual": ["relu", "rleu"]}"#,
-            "layer 1 (residual), layer 2: there is no layer or activation called \"rleu\"",
+            "layer 1 (residual), layer 2: there is no layer or activation called \"rleu\"; names are in lower case, such as \
+             \"relu\", \"leaky_relu\", \"dense\", \"global_avg_pool\"",
         ),
         (
             r#"{"parallel": {"branches": [["relu"], [{"dropout": {"keep": 2}}]]}}"#,
@@ -103,6 +109,20 @@ fn layers_that_do_not_fit_or_have_no_limit_say_why() {
             ),
             "layer 2 (residual) has no infinite-width kernel: more than one branch",
         ),
+        (
+            format!(r#"{dense}, "flatten", "relu", {dense}"#),
+            "layer 3 (relu) has no infinite-width kernel: what flatten has made channels of differs in variance",
+        ),
+        (
+            format!(r#"{dense}, "flatten", "layer_norm", {{"residual": [{dense}]}}, "erf", {dense}"#),
+            "layer 5 (erf) has no infinite-width kernel: what flatten has made channels of differs in variance",
+        ),
+        (
+            format!(
+                r#"{{"parallel": {{"combine": "product", "branches": [[{dense}, "flatten"], [{dense}, "flatten"]]}}}}"#
+            ),
+            "layer 1 (parallel) has no infinite-width kernel: in more than one branch channels have covariances of their own",
+        ),
         (dense.into(), "layer 1 (the last): the output is still an image of 4 x 4 pixels"),
         (String::new(), "architecture: there are no layers"),
     ] {
@@ -128,6 +148,19 @@ fn branches_with_weights_of_their_own_may_be_summed() {
         let net = Architecture::from_json(&format!(r#"{{"layers": [{layers}]}}"#)).unwrap();
         Kernel::<f64>::new(&net, Shape::vector(3)).unwrap();
     }
+}
+
+/// The next layer's NTK counts the channels that come together; in NTK parameterisation widths are nominal.
+#[test]
+fn branches_of_unlike_width_have_no_sum_in_standard_parameterisation() {
+    let layers = r#"{"dense": {"width": 4}}, {"parallel": {"branches": [["relu", {"dense": {"width": 3}}], ["erf", {"dense": {"width": 40}}]]}}, {"dense": {"width": 1}}"#;
+    let net = |kind: &str| {
+        let text = format!(r#"{{"parameterization": "{kind}", "layers": [{layers}]}}"#);
+        Kernel::<f64>::new(&Architecture::from_json(&text).unwrap(), Shape::vector(3))
+    };
+    assert!(net("ntk").is_ok());
+    let refusal = net("standard").unwrap_err().to_string();
+    assert!(refusal.starts_with("layer 2 (parallel): branches end in 3 and 40 channels"), "{refusal}");
 }
 
 #[test]

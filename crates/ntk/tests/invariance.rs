@@ -142,22 +142,54 @@ fn duplicates_share_the_bits_of_the_diagonal() {
 
 #[test]
 fn zero_antipodal_huge_and_tiny_inputs_give_no_nan() {
-    let rows: [f64; 7] = [0.0, 1.0, -1.0, 1.0 + 1e-13, 1e100, -1e100, 1e-200];
-    let x = Inputs::from(DMatrix::from_fn(7, 13, |i, j| rows[i] * (1.0 + j as f64).sin()));
+    let rows: [f64; 7] = [0.0, 1.0, -1.0, 1.0 + 1e-13, 1e-200, 1e100, -1e100];
+    let batch = |n: usize| Inputs::from(DMatrix::from_fn(n, 13, |i, j| rows[i] * (1.0 + j as f64).sin()));
+    let (all, moderate) = (batch(7), batch(5));
     for net in vector_nets() {
         let text = net.to_json();
         let grows = ["exp", "monomial", "product"].iter().any(|name| text.contains(name));
         let bias_free = text.replace("\"b_std\": 0.2", "\"b_std\": 0.0");
         for net in [net, Architecture::from_json(&bias_free).unwrap()] {
-            let k = Kernel::new(&net, x.shape()).unwrap().both(&x, None).unwrap();
-            let skip = |i: usize| grows && (4..6).contains(&i);
-            for i in (0..7).filter(|&i| !skip(i)) {
-                for j in (0..7).filter(|&j| !skip(j)) {
-                    assert!(k.nngp[(i, j)].is_finite() && k.ntk[(i, j)].is_finite(), "{net:?} {i} {j}");
+            let kernel = Kernel::new(&net, all.shape()).unwrap();
+            let k = match kernel.both(&all, None) {
+                Ok(k) => k,
+                Err(error) => {
+                    let message = error.to_string();
+                    assert!(
+                        grows && message.starts_with("first inputs: a variance of input 5 grows"),
+                        "{message}"
+                    );
+                    kernel.both(&moderate, None).unwrap()
                 }
-            }
+            };
+            assert!(k.nngp.iter().chain(&k.ntk).all(|x| x.is_finite()), "{net:?}");
         }
     }
+}
+
+/// A variance that overflows is an error even where what follows would make a finite number of it.
+#[test]
+fn overflow_is_an_error_on_both_sides() {
+    let net = net(&[DENSE, r#"{"exp": {"b": 6}}"#, DENSE, r#"{"layer_norm": {}}"#, r#""sign""#, DENSE]);
+    let small = Inputs::from(DMatrix::from_row_slice(1, 2, &[0.1, 0.2]));
+    let large = Inputs::from(DMatrix::from_row_slice(2, 2, &[0.1, 0.0, 30.0, 40.0]));
+    let kernel = Kernel::new(&net, small.shape()).unwrap();
+    let refusal = kernel.ntk(&small, Some(&large)).unwrap_err().to_string();
+    assert!(
+        refusal.starts_with("second inputs: a variance of input 1 grows beyond the numbers of f64"),
+        "{refusal}"
+    );
+    let image = |scale: f64| {
+        let shape = Shape { height: 1, width: 2, channels: 1 };
+        Inputs::from(Images::new(1, shape, vec![scale, 0.5 * scale]).unwrap())
+    };
+    let net = Architecture::from_json(
+        r#"{"layers": [{"conv": {"channels": 1, "filter": [1, 1]}}, {"exp": {"b": 6}}, "global_avg_pool"]}"#,
+    )
+    .unwrap();
+    let kernel = Kernel::new(&net, image(1.0).shape()).unwrap();
+    assert!(kernel.nngp(&image(0.1), None).is_ok());
+    assert!(kernel.nngp(&image(50.0), None).is_err());
 }
 
 /// Dropout: an input with itself meets the same mask, two inputs never do.
@@ -171,6 +203,31 @@ fn dropout_doubles_the_diagonal_alone() {
     assert_eq!(plain[(0, 1)], dropped[(0, 1)]);
     let signal = plain[(0, 0)] - 0.04;
     assert!((dropped[(0, 0)] - 0.04 - 2.0 * signal).abs() < 1e-14);
+}
+
+/// What a cosine makes of inputs that are equal, or nearly: the variance `q = (1 + exp(-2 x^2/d))/2` is known in closed form, and
+/// with it the NTK after a ReLU, `tau / 2 + q / 2`, `tau = q + (1 - exp(-2 x^2/d))/2 x^2/d`.
+#[test]
+fn waves_keep_the_angle_of_equal_inputs() {
+    let plain = r#"{"dense": {"width": 8}}"#;
+    let net = net(&[plain, r#""cos""#, plain, r#""relu""#, plain]);
+    let x = DMatrix::from_fn(200, 3, |i, j| 2.0 * (1.7 * i as f64 + 0.9 * (j * j) as f64 + 0.3).sin());
+    let inputs = Inputs::from(x.clone());
+    let kernel = Kernel::new(&net, inputs.shape()).unwrap();
+    let (own, again) = (kernel.ntk(&inputs, None).unwrap(), kernel.ntk(&inputs, Some(&inputs)).unwrap());
+    // As far apart as f64 can tell: the angle is 1e-9, where a difference of covariances would say 1e-8 or zero.
+    let moved = Inputs::from(x.map(|x| x * (1.0 + 1e-9)));
+    let near = kernel.ntk(&inputs, Some(&moved)).unwrap();
+    for i in 0..200 {
+        let square = x.row(i).norm_squared() / 3.0;
+        let decay = (-2.0 * square).exp();
+        let q = f64::midpoint(1.0, decay);
+        let expected = f64::midpoint(q + f64::midpoint(1.0, -decay) * square, q);
+        assert!((own[(i, i)] / expected - 1.0).abs() < 1e-14, "{i}: {} for {expected}", own[(i, i)]);
+        assert!((again[(i, i)] / expected - 1.0).abs() < 1e-14, "{i}: {}", again[(i, i)]);
+        // The angle enters linearly, 1e-9 at most here, and so do the lengths.
+        assert!((near[(i, i)] / expected - 1.0).abs() < 1e-8, "{i}: {}", near[(i, i)]);
+    }
 }
 
 #[test]

@@ -119,6 +119,8 @@ fn layers_that_mix_and_branch() {
         json!([square, bare, {"layer_norm": {"eps": 0.1}}, "relu"]),
         json!(["relu", {"dropout": {"keep": 0.7}}, conv(3, [3, 2], "circular"), "erf"]),
         json!(["relu", {"avg_pool": {"window": [2, 2], "padding": "circular"}}, conv(3, [1, 1], "same")]),
+        json!(["relu", {"dropout": {"keep": 0.6}}, {"avg_pool": {"window": [2, 2], "padding": "same"}}, conv(3, [1, 3], "same"), "relu"]),
+        json!([{"dropout": {"keep": 0.6}}, attention, "relu"]),
         json!([parallel("concat", 2), bare, "relu"]),
         json!([parallel("product", 3), bare, "relu"]),
         json!([{"residual": ["relu", {"conv": {"channels": 3, "filter": [2, 2], "padding": "same"}}]}, "layer_norm", "erf"]),
@@ -132,6 +134,16 @@ fn layers_that_mix_and_branch() {
                 check(Shape { height, width, channels: 3 }, &json!(layers));
             }
         }
+    }
+}
+
+/// An input meets its own mask: the variances after pooling say so.
+#[test]
+fn dropout_before_pooling() {
+    for pool in ["global_avg_pool", "global_sum_pool"] {
+        let layers = json!([conv(3, [3, 3], "same"), "relu", {"dropout": {"keep": 0.5}}, pool, dense(3), "relu", dense(2)]);
+        check(Shape { height: 2, width: 8, channels: 3 }, &layers);
+        check(Shape { height: 3, width: 2, channels: 1 }, &layers);
     }
 }
 

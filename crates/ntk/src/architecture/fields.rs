@@ -35,7 +35,10 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn missing(&self, name: &str) -> NtkError {
-        NtkError::Schema { at: self.at.to_owned(), reason: format!("field `{name}` is missing") }
+        let given: Vec<&str> = self.map.keys().map(String::as_str).collect();
+        let given =
+            if given.is_empty() { String::new() } else { format!("; given are `{}`", given.join("`, `")) };
+        NtkError::Schema { at: self.at.to_owned(), reason: format!("field `{name}` is missing{given}") }
     }
 
     /// A number for which `accept` holds.
@@ -89,7 +92,7 @@ impl<'a> Fields<'a> {
         let Some(value) = self.take(name) else { return Ok(None) };
         let parsed: Option<Vec<f64>> =
             value.as_array().filter(|a| !a.is_empty()).and_then(|a| a.iter().map(Value::as_f64).collect());
-        parsed.map(Some).ok_or_else(|| self.wrong(name, &value, "a list of numbers"))
+        parsed.map(Some).ok_or_else(|| self.wrong(name, &value, "a list of at least one number"))
     }
 
     /// One of several words.

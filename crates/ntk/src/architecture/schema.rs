@@ -208,16 +208,24 @@ fn read_activation(name: &str, f: &mut Fields<'_>, place: &str) -> Result<Activa
         "hermite" => Activation::Hermite {
             coefficients: f.numbers("coefficients")?.ok_or_else(|| f.missing("coefficients"))?,
         },
-        _ => match Activation::numerical(name, f.count("nodes")?) {
+        _ => match Activation::numerical(name, nodes(f)?) {
             Some(activation) => activation,
             None => {
                 return Err(NtkError::Schema {
                     at: place.to_owned(),
-                    reason: format!("there is no layer or activation called \"{name}\""),
+                    reason: format!(
+                        "there is no layer or activation called \"{name}\"; names are in lower case, such as \"relu\", \
+                         \"leaky_relu\", \"dense\", \"global_avg_pool\""
+                    ),
                 });
             }
         },
     })
+}
+
+fn nodes(f: &mut Fields<'_>) -> Result<Option<usize>, NtkError> {
+    let accept = |x: f64| x.fract() == 0.0 && (1.0..=500.0).contains(&x);
+    Ok(f.number("nodes", "an integer from 1 to 500", accept)?.map(|x| x as usize))
 }
 
 fn degree(f: &mut Fields<'_>) -> Result<Option<u32>, NtkError> {

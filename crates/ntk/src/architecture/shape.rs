@@ -38,6 +38,16 @@ pub(crate) struct Point {
     pub(crate) shape: Shape,
     /// Channels are independent Gaussians given the input.
     pub(crate) gaussian: bool,
+    /// All channels of a pixel have one covariance. Pixels that became channels, and concatenated branches, have each their own:
+    /// what is known is the mean, of which neither a nonlinearity nor a product is a function.
+    pub(crate) alike: bool,
+}
+
+impl Point {
+    /// Where a network begins: entries of an input are given numbers.
+    pub(crate) fn start(shape: Shape) -> Self {
+        Self { shape, gaussian: false, alike: false }
+    }
 }
 
 /// Number of windows, and pixels of padding before the first.
@@ -107,7 +117,8 @@ pub(crate) fn place(layer: &Layer, index: usize, prefix: &str) -> String {
 
 fn step(layer: &Layer, here: Point, at: &str) -> Result<Point, NtkError> {
     let shape = here.shape;
-    let fresh = |channels, shape: Shape| Point { shape: Shape { channels, ..shape }, gaussian: true };
+    let fresh =
+        |channels, shape: Shape| Point { shape: Shape { channels, ..shape }, gaussian: true, alike: true };
     let no_limit = |reason: &str| NtkError::NoLimit { at: at.to_owned(), reason: reason.to_owned() };
     Ok(match layer {
         Layer::Dense(dense) => fresh(dense.width, shape),
@@ -129,7 +140,7 @@ fn step(layer: &Layer, here: Point, at: &str) -> Result<Point, NtkError> {
         }
         Layer::Flatten => {
             let entries = shape.pixels().checked_mul(shape.channels).ok_or_else(|| uncountable(at))?;
-            Point { shape: Shape::vector(entries), ..here }
+            Point { shape: Shape::vector(entries), alike: here.alike && shape.pixels() == 1, ..here }
         }
         Layer::LayerNorm(_) => {
             if !here.gaussian {
@@ -145,6 +156,12 @@ fn step(layer: &Layer, here: Point, at: &str) -> Result<Point, NtkError> {
             if !here.gaussian {
                 return Err(no_limit(
                     "a nonlinearity needs Gaussian inputs: put a dense or conv layer between it and what precedes it",
+                ));
+            }
+            if !here.alike {
+                return Err(no_limit(
+                    "what flatten has made channels of differs in variance from pixel to pixel: put the nonlinearity before \
+                     the flatten, where it is the same function, or a dense layer between them",
                 ));
             }
             Point { gaussian: false, ..here }
@@ -214,6 +231,15 @@ fn merge(ends: &[Point], fresh: &[bool], combine: Combine, at: &str) -> Result<P
                 .into(),
         });
     }
+    if combine == Combine::Product && ends.iter().filter(|end| !end.alike).count() > 1 {
+        return Err(NtkError::NoLimit {
+            at: at.to_owned(),
+            reason: "in more than one branch channels have covariances of their own (the raw input, after flatten or concat), \
+                     and a mean of products is no product of means: multiply before flatten or concat, or end all branches \
+                     but one in a dense or conv layer"
+                .into(),
+        });
+    }
     let channels = match combine {
         Combine::Concat => {
             let sum = ends.iter().try_fold(0usize, |sum, end| sum.checked_add(end.shape.channels));
@@ -223,7 +249,8 @@ fn merge(ends: &[Point], fresh: &[bool], combine: Combine, at: &str) -> Result<P
     };
     let gaussian =
         combine == Combine::Sum && ends.iter().all(|end| end.gaussian) || ends.len() == 1 && first.gaussian;
-    Ok(Point { shape: Shape { channels, ..first.shape }, gaussian })
+    let alike = (combine != Combine::Concat || ends.len() == 1) && ends.iter().all(|end| end.alike);
+    Ok(Point { shape: Shape { channels, ..first.shape }, gaussian, alike })
 }
 
 /// Widths may be anything in a kernel, which they do not enlarge; but sums and products of them must be numbers.
@@ -242,7 +269,7 @@ impl Architecture {
     /// # Errors
     /// [`NtkError::Layer`] where a shape does not fit, [`NtkError::NoLimit`] where there is no infinite-width kernel.
     pub fn shapes(&self, input: Shape) -> Result<Vec<Shape>, NtkError> {
-        let start = Point { shape: input, gaussian: false };
+        let start = Point::start(input);
         Ok(walk(&self.layers, start, "")?.into_iter().map(|point| point.shape).collect())
     }
 }

@@ -13,6 +13,7 @@ use super::scratch::Scratch;
 use super::segment;
 use super::step::{Plan, Step};
 use super::{Results, Wanted};
+use crate::NtkError;
 use crate::inputs::Inputs;
 
 /// One image and its variances through the network.
@@ -27,7 +28,8 @@ impl<T: Real> Example<T> {
         let mut example = Self { planes, trace: Trace { states: vec![input.clone()] } };
         let (height, width) = (plan.input.height, plan.input.width);
         let own = plan.full.then(|| {
-            let mut own = Field::take(Geometry::Pixels { height, width }, None, scratch);
+            // Its variances are those of the network's output, in which dropout's mask is the same twice.
+            let mut own = Field::take(Geometry::Pixels { height, width }, Some(0), scratch);
             start(plan, &example, &example, &mut own);
             own
         });
@@ -41,12 +43,17 @@ pub(super) fn compute<T: Real>(
     x1: &Inputs<T>,
     x2: Option<&Inputs<T>>,
     wanted: Wanted,
-) -> Results<T> {
-    let trace = |inputs: &Inputs<T>| -> Vec<Example<T>> {
+) -> Result<Results<T>, NtkError> {
+    let trace = |inputs: &Inputs<T>, which: &'static str| -> Result<Vec<Example<T>>, NtkError> {
         let each = (0..inputs.count()).into_par_iter();
-        each.map_init(Scratch::new, |scratch, i| Example::new(plan, &inputs.row(i), scratch)).collect()
+        let examples: Vec<_> =
+            each.map_init(Scratch::new, |scratch, i| Example::new(plan, &inputs.row(i), scratch)).collect();
+        match examples.iter().position(|example| example.trace.overflow().is_some()) {
+            Some(input) => Err(NtkError::Overflow { which, input, scalar: T::NAME }),
+            None => Ok(examples),
+        }
     };
-    let (first, second) = (trace(x1), x2.map(trace));
+    let (first, second) = (trace(x1, "first inputs")?, x2.map(|x2| trace(x2, "second inputs")).transpose()?);
     let (rows, columns) = (first.len(), second.as_ref().map_or(first.len(), Vec::len));
     let pairs: Vec<(usize, usize)> = match second {
         None => (0..columns).flat_map(|j| (j..rows).map(move |i| (i, j))).collect(),
@@ -73,7 +80,7 @@ pub(super) fn compute<T: Real>(
         }
         matrix
     };
-    (fill(wanted.nngp, |m| m.0), fill(wanted.ntk, |m| m.1))
+    Ok((fill(wanted.nngp, |m| m.0), fill(wanted.ntk, |m| m.1)))
 }
 
 /// `(k, ntk)` of two images. The one that is smaller in dictionary order goes left, so that sums over pixels are taken in

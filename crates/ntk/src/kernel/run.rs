@@ -35,6 +35,11 @@ impl<T: Real> Trace<T> {
         trace
     }
 
+    /// The first place at which a variance is no finite number: beyond it every angle is made up.
+    pub(crate) fn overflow(&self) -> Option<usize> {
+        self.states.iter().find_map(|state| state.q.iter().position(|&q| !num_traits::Float::is_finite(q)))
+    }
+
     /// The same for inputs `from..to` of a batch of vectors.
     pub(crate) fn slice(&self, from: usize, to: usize) -> Self {
         Self { states: self.states.iter().map(|state| state.slice(from, to)).collect() }

@@ -138,7 +138,7 @@ impl<T: Real> Plan<T> {
         if input.pixels() == 0 || input.channels == 0 {
             return Err(NtkError::input("inputs", format!("an input of shape {input:?} is empty")));
         }
-        let start = Point { shape: input, gaussian: false };
+        let start = Point::start(input);
         let points = shape::walk(&architecture.layers, start, "")?;
         let end = points.last().map_or(input, |point| point.shape);
         if end.pixels() > 1 {
@@ -263,7 +263,7 @@ fn compile_branches<T: Real>(
     parameterization: Parameterization,
     at: &str,
 ) -> Result<Step<T>, NtkError> {
-    let start = Point { shape, gaussian: true };
+    let start = Point { shape, gaussian: true, alike: true };
     let (mut compiled, mut widths) = (Vec::new(), Vec::new());
     for (b, branch) in branches.iter().enumerate() {
         let prefix = format!("{at}, branch {}, ", b + 1);
@@ -274,6 +274,20 @@ fn compile_branches<T: Real>(
         }
         widths.push(points.last().map_or(shape.channels, |point| point.shape.channels) as f64);
         compiled.push(steps);
+    }
+    // In NTK parameterisation widths are nominal. In the standard one a width is the fan-in of the next layer.
+    if parameterization == Parameterization::Standard
+        && combine != Combine::Concat
+        && let Some(other) = widths.iter().find(|&&width| width != widths[0])
+    {
+        return Err(NtkError::Layer {
+            at: at.to_owned(),
+            reason: format!(
+                "branches end in {} and {other} channels, and in standard parameterization the next layer's NTK depends on \
+                 their number: make them equal",
+                widths[0]
+            ),
+        });
     }
     let total: f64 = widths.iter().sum();
     let weights = match combine {

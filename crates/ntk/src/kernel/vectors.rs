@@ -11,6 +11,7 @@ use super::run::{Cursor, Trace, run};
 use super::scratch::Scratch;
 use super::step::Plan;
 use super::{Results, Wanted};
+use crate::NtkError;
 use crate::inputs::Inputs;
 
 /// Inputs to a tile. Products are always of this many columns (padded with zeros), so that the backend's choice of kernel,
@@ -29,7 +30,7 @@ struct Batch<T: Real> {
 }
 
 impl<T: Real> Batch<T> {
-    fn new(plan: &Plan<T>, inputs: &Inputs<T>) -> Self {
+    fn new(plan: &Plan<T>, inputs: &Inputs<T>, which: &'static str) -> Result<Self, NtkError> {
         let (n, d) = (inputs.count(), plan.input.channels);
         let block = |from: usize| {
             let mut block = DMatrix::zeros(d, TILE);
@@ -43,9 +44,12 @@ impl<T: Real> Batch<T> {
         };
         let q = (0..n).into_par_iter().map(variance).collect();
         let trace = Trace::new(plan, State::new(q), None, &mut Scratch::new());
+        if let Some(input) = trace.overflow() {
+            return Err(NtkError::Overflow { which, input, scalar: T::NAME });
+        }
         let cut = |size: usize| (0..n).step_by(size).map(|i| trace.slice(i, (i + size).min(n))).collect();
         let (by_block, by_strip) = (cut(TILE), cut(STRIP));
-        Self { blocks, count: n, by_block, by_strip }
+        Ok(Self { blocks, count: n, by_block, by_strip })
     }
 
     fn column(&self, i: usize) -> &[T] {
@@ -59,9 +63,9 @@ pub(super) fn compute<T: Real>(
     x1: &Inputs<T>,
     x2: Option<&Inputs<T>>,
     wanted: Wanted,
-) -> Results<T> {
-    let first = Batch::new(plan, x1);
-    let second = x2.map(|x2| Batch::new(plan, x2));
+) -> Result<Results<T>, NtkError> {
+    let first = Batch::new(plan, x1, "first inputs")?;
+    let second = x2.map(|x2| Batch::new(plan, x2, "second inputs")).transpose()?;
     let (rows, columns) = (first.count, second.as_ref().map_or(first.count, |b| b.count));
     // Memory that the system hands out as zeros is touched first, page by page, by the threads that write to it.
     let zeros = |rows: usize, columns: usize| DMatrix::from_vec(rows, columns, vec![T::ZERO; rows * columns]);
@@ -79,7 +83,7 @@ pub(super) fn compute<T: Real>(
         mirror_lower(&mut nngp);
         mirror_lower(&mut ntk);
     }
-    (nngp, ntk)
+    Ok((nngp, ntk))
 }
 
 /// Columns in groups of [`TILE`]; as many empty slices if nobody wants them.
@@ -156,7 +160,7 @@ impl<T: Real> Job<'_, T> {
         }
         let states = (&left.states[0], &right.states[0]);
         field.measure_margins(states);
-        let close = T::of(if size_of::<T>() == size_of::<f32>() { 1e-2 } else { 1e-3 });
+        let close = T::of(T::choose(1e-2, 1e-3));
         if !lines::any_close(field, close) {
             return;
         }
