@@ -8,11 +8,12 @@ A mutant that does not compile is left out, as cargo-mutants does ("unviable"). 
 
     git clone . /tmp/copy && tests/mutants/run.py /tmp/copy overparam-eval --file 'crates/eval/src/stats/**' --out stats.json
 
-changes the copy. Caught: a test fails, the process dies, or it uses four times the processor time of an unchanged run and
-5 s, or three minutes ("timeout"). `--sample K/N` takes every N-th mutant from the K-th on; `--tests` adds integration
-tests to the unit tests. What takes longest runs last, and only for those mutants that nothing caught before: whole
-executables by themselves, single tests by `--last`. `--skip` leaves tests out. Mutants run in a random order, the same
-every time, so that what `--seconds` cuts short is a sample too.
+changes the copy. Two copies at work at once need two CARGO_TARGET_DIR: cargo gives their executables the same names.
+Caught: a test fails, the process dies, or it uses four times the processor time of an unchanged run and 5 s, or three
+minutes ("timeout"). `--sample K/N` takes every N-th mutant from the K-th on; `--tests` adds integration tests to the
+unit tests. What takes longest runs last, and only for those mutants that nothing caught before: whole executables by
+themselves, single tests by `--last`. `--skip` leaves tests out. Mutants run in a random order, the same every time, so
+that what `--seconds` cuts short is a sample too.
 """
 
 import argparse

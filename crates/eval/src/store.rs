@@ -349,6 +349,9 @@ mod properties {
         fs::rename(store.path(&other), store.path(&key())).unwrap();
         let Lookup::Rejected { reason, .. } = store.get(&key()) else { panic!("trusted") };
         assert!(reason.contains("another cell"), "{reason}");
+        fs::remove_file(store.path(&key())).unwrap();
+        fs::create_dir(store.path(&key())).unwrap();
+        assert!(matches!(store.get(&key()), Lookup::Rejected { .. }), "a folder");
     }
 
     #[test]

@@ -163,6 +163,11 @@ mod tests {
         assert_eq!((s.rho, s.p_value), (-1.0, 2.0 / 120.0));
         let long: Vec<f64> = (0..20).map(f64::from).collect();
         assert_eq!(spearman(&long, &long)?.rho, 1.0);
+        // The last length whose orders are counted, and the first that is not.
+        let longest = spearman(&long[..9], &long[..9])?;
+        assert_eq!((longest.p_value, longest.method), (2.0 / 362_880.0, PValueMethod::Exact));
+        let beyond = spearman(&long[..10], &long[..10])?;
+        assert_eq!((beyond.p_value, beyond.method), (0.0, PValueMethod::StudentT));
         Ok(())
     }
 

@@ -62,6 +62,7 @@ fn alive(pid: u32) -> io::Result<Option<u64>> {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use std::fs;
     use std::process::Command;
 
     use super::{Holder, alive};
@@ -79,6 +80,11 @@ mod tests {
         let other = Holder { pid: child.id(), started: alive(child.id()).unwrap(), ..me.clone() };
         assert!(!other.is_dead(&me));
         child.kill().unwrap();
+        // Dead though its number and its start are still listed: nobody has asked for its exit status.
+        while !fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap().contains(") Z ") {
+            std::thread::yield_now();
+        }
+        assert!(other.is_dead(&me));
         child.wait().unwrap();
         assert!(other.is_dead(&me));
         for elsewhere in [
@@ -87,6 +93,17 @@ mod tests {
             Holder { started: None, ..other.clone() },
         ] {
             assert!(!elsewhere.is_dead(&me), "{elsewhere:?}");
+        }
+        // What the system does not say is not the same on both sides.
+        let unknown = [
+            Holder { boot: None, ..other.clone() },
+            Holder { namespace: None, ..other.clone() },
+            Holder { started: None, ..me.clone() },
+        ];
+        for holder in unknown {
+            let observer =
+                Holder { boot: holder.boot.clone(), namespace: holder.namespace.clone(), ..me.clone() };
+            assert!(!holder.is_dead(&observer), "{holder:?}");
         }
     }
 }

@@ -358,3 +358,6 @@ impl Held {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

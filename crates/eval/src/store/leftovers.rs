@@ -59,3 +59,6 @@ fn time_in(folder: &Path) -> io::Result<SystemTime> {
     fs::remove_file(&probe)?;
     time
 }
+
+#[cfg(test)]
+mod tests;

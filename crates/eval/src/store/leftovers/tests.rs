@@ -1,0 +1,55 @@
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use crate::store::{Patience, Store};
+
+const STALE: Duration = Duration::from_secs(100);
+
+/// A store with these files in the folder of `claim`, all of them from long ago.
+fn left(names: &[&str]) -> (tempfile::TempDir, Store, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::at(folder.path()).with_patience(Patience { beat: STALE / 2, stale: STALE });
+    let place = folder.path().join("claim");
+    fs::create_dir(&place).unwrap();
+    for name in names {
+        let file = File::create(place.join(name)).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    }
+    (folder, store, place)
+}
+
+#[test]
+fn what_is_cleared_is_counted() {
+    let cases: [(&[&str], usize); 5] = [
+        (&["a.json", "a.failed"], 0),
+        (&["a.lease", "a.json"], 1),
+        (&["a.lease", "b.lease"], 2),
+        (&["a.json.1.tmp", "b.lease.1.stale"], 2),
+        (&["a.lease", "b.lease", "c.lease", "a.json.1.tmp", "a.json.2.tmp"], 5),
+    ];
+    for (names, count) in cases {
+        let (_folder, store, place) = left(names);
+        assert_eq!(store.sweep("claim").unwrap(), count, "{names:?}");
+        assert_eq!(fs::read_dir(place).unwrap().count(), names.len() - count, "{names:?}");
+    }
+}
+
+/// Like a link that leads nowhere: listed, and not there.
+#[cfg(unix)]
+#[test]
+fn a_lease_that_went_while_one_looked_keeps_nothing() {
+    let (_folder, store, place) = left(&["a.json.1.tmp"]);
+    std::os::unix::fs::symlink(place.join("nowhere"), place.join("gone.lease")).unwrap();
+    assert_eq!(store.sweep("claim").unwrap(), 1);
+    assert!(!place.join("a.json.1.tmp").exists());
+}
+
+#[test]
+fn a_file_is_old_when_more_than_the_patience_has_passed() {
+    let (_folder, store, place) = left(&["a.tmp"]);
+    let (path, tick) = (place.join("a.tmp"), Duration::from_nanos(1));
+    for (age, old) in [(STALE - tick, false), (STALE, false), (STALE + tick, true)] {
+        assert_eq!(store.is_old(&path, SystemTime::UNIX_EPOCH + age), old, "{age:?}");
+    }
+}
