@@ -90,7 +90,7 @@ const NARROW_SINE: [f64; 8] = [
 pub(crate) fn arc<T: Real, W: Wide<T>>(w: W, v: W::V) -> (W::V, W::V) {
     let one = w.splat(T::ONE);
     let s = w.sqrt(w.mul(v, w.sub(w.splat(T::of(2.0)), v)));
-    let p = polynomial(w, T::choose(&NARROW[..], &WIDE[..]), v);
+    let p = if T::choose(true, false) { polynomial(w, &NARROW, v) } else { polynomial(w, &WIDE, v) };
     let psi = w.mul(s, w.mul_add(v, p, one));
     let r = w.mul(w.mul(s, v), w.sub(one, w.mul(w.sub(one, v), p)));
     (psi, r)
@@ -103,19 +103,20 @@ pub(crate) fn arcsine<T: Real, W: Wide<T>>(w: W, x: W::V, square: W::V, root: W:
     let own = w.mul(x, x);
     let small = w.less(own, square);
     let (leg, u) = (w.select(small, x, root), w.select(small, own, square));
-    let q = polynomial(w, T::choose(&NARROW_SINE[..], &WIDE_SINE[..]), u);
+    let q =
+        if T::choose(true, false) { polynomial(w, &NARROW_SINE, u) } else { polynomial(w, &WIDE_SINE, u) };
     (w.mul_add(w.mul(leg, u), q, leg), small)
 }
 
 /// `sum_i c_i v^i` as four polynomials in `v^4`: one chain of twenty multiply-adds would leave the processor waiting.
 #[inline(always)]
-fn polynomial<T: Real, W: Wide<T>>(w: W, coefficients: &[f64], v: W::V) -> W::V {
+fn polynomial<T: Real, W: Wide<T>, const N: usize>(w: W, coefficients: &[f64; N], v: W::V) -> W::V {
     let v2 = w.mul(v, v);
     let v4 = w.mul(v2, v2);
     let mut parts = [w.splat(T::ZERO); 4];
-    for (i, &c) in coefficients.iter().enumerate().rev() {
-        let c = w.splat(T::of(c));
-        parts[i % 4] = if i + 4 < coefficients.len() { w.mul_add(parts[i % 4], v4, c) } else { c };
+    for i in (0..N).rev() {
+        let c = w.splat(T::of(coefficients[i]));
+        parts[i % 4] = if i + 4 < N { w.mul_add(parts[i % 4], v4, c) } else { c };
     }
     let [a, b, c, d] = parts;
     w.mul_add(w.mul_add(d, v, c), v2, w.mul_add(b, v, a))
