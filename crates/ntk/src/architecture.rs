@@ -4,6 +4,7 @@
 //! (`init`, `apply`) reads the same tree and the same [`shape`] calculus.
 
 mod describe;
+mod document;
 mod fields;
 mod layer;
 mod schema;

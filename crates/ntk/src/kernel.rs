@@ -16,6 +16,7 @@ pub(crate) mod attention;
 pub(crate) mod combine;
 pub(crate) mod conv;
 pub(crate) mod field;
+mod flatten;
 mod fused;
 mod images;
 pub(crate) mod lines;

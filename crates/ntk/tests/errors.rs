@@ -49,6 +49,20 @@ fn schema_errors_name_layer_and_field() {
             .to_string()
             .starts_with("the architecture is not valid JSON: ")
     );
+    // What a map or a number without NaN would forget.
+    for (found, message) in [
+        (
+            Architecture::from_json(r#"{"layers": [{"dense": {"width": 8, "width": 9}}]}"#),
+            "the architecture is not valid JSON: field `width` stands twice at line 1 column 42",
+        ),
+        (
+            Architecture::from_toml("layers = [{dense = {width = 3, w_std = nan}}]"),
+            "expected a finite number, got NaN",
+        ),
+    ] {
+        let found = found.unwrap_err().to_string();
+        assert!(found.contains(message), "{found}");
+    }
 }
 
 #[test]

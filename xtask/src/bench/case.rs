@@ -111,3 +111,10 @@ pub(crate) struct Case {
     pub(crate) rounds: usize,
     pub(crate) prepare: Box<dyn Fn() -> Result<Box<dyn Workload>> + Sync>,
 }
+
+impl Case {
+    /// Whether each timed run may follow an untimed one: a case of one round has a peer that takes half a minute.
+    pub(crate) fn is_quick(&self) -> bool {
+        self.rounds > 1
+    }
+}

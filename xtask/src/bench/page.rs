@@ -30,14 +30,15 @@ PyTorch, NumPy. Without `--peers` it measures ours alone. Times are never part o
 
 ```sh
 python3 -m venv peers && peers/bin/pip install -r benches/peers/requirements.txt
-cargo xtask bench --peers peers/bin/python              # all cases; a quarter of an hour, most of it the peers'
+cargo xtask bench --peers peers/bin/python              # all cases; half an hour, most of it the peers'
 cargo xtask bench deep-linear cnn                       # ours alone, of these cases
 cargo xtask bench --list                                # what the cases are and what is counted
 ```
 
 Both sides get the same inputs, and numbers of their results are compared: a race of different work is worthless. A round
-runs ours, then the peer on one thread and on two; each is prepared and warmed up before. A ratio is that of a round; the
-peer's better thread count counts. Run it on an idle machine.
+runs ours, then the peer on one thread and on two; each is prepared before and warmed up by the same run untimed, directly before
+the timed one (once for all where a run takes the peer half a minute): caches and memory are then what they are in a loop of its
+own. A ratio is that of a round; the peer's better thread count counts. Run it on an idle machine.
 
 The limit is what this machine could do: counted operations over the rate of its matrix products, or bytes over the rate at
 which it copies memory, both measured in the same run, whichever takes longer. Operations other than products (the

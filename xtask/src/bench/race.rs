@@ -65,10 +65,13 @@ fn rounds_of(case: &Case, rounds: usize, python: Option<&Python>, peak_mib: Opti
         if !workers.is_empty() {
             std::thread::sleep(QUIET);
         }
+        if case.is_quick() {
+            ours.run()?;
+        }
         let begin = Instant::now();
         ours.run()?;
         outcome.seconds.push(begin.elapsed().as_secs_f64());
-        if let Err(error) = repeat(&mut workers) {
+        if let Err(error) = repeat(&mut workers, case.is_quick()) {
             outcome.complaint = Some(format!("{error:#}"));
             workers.clear();
         }
@@ -83,8 +86,11 @@ fn rounds_of(case: &Case, rounds: usize, python: Option<&Python>, peak_mib: Opti
     Ok(outcome)
 }
 
-fn repeat(workers: &mut [(Worker, Vec<f64>)]) -> Result<()> {
+fn repeat(workers: &mut [(Worker, Vec<f64>)], warm: bool) -> Result<()> {
     for (worker, seconds) in workers {
+        if warm {
+            worker.repeat()?;
+        }
         seconds.push(worker.repeat()?);
     }
     Ok(())

@@ -43,7 +43,7 @@ pub(crate) struct PredictOptions {
     #[arg(long, value_name = "R", default_value = "0", value_parser = finite, allow_negative_numbers = true)]
     ridge: f64,
     /// Take R as a multiple of the mean of the diagonal, like neural-tangents' diag_reg
-    #[arg(long)]
+    #[arg(long, requires = "ridge")]
     relative_ridge: bool,
     /// Train all layers (ntk) or the last one alone (nngp)
     #[arg(long, value_enum, default_value_t = Trained::Ntk)]
@@ -125,6 +125,12 @@ impl Task {
         let learning = ntk_dd.as_ref().unwrap_or(&nngp_dd);
         let scale = if options.relative_ridge { learning.trace() / learning.nrows() as f64 } else { 1.0 };
         let ridge = options.ridge * scale;
+        if !ridge.is_finite() {
+            bail!(
+                "--ridge {:e}: times the mean of the diagonal, {scale:e}, it is beyond the numbers of f64",
+                options.ridge
+            );
+        }
         let training = Training::new(learning, &y, Regularizer::Absolute(ridge))?;
         if ntk_dd.is_none() {
             // The ridge of the Bayesian posterior is noise on the training outputs.

@@ -5,61 +5,20 @@
     "kappa' = (4/pi) / (N sqrt(1 - z^2))."
 )]
 //!
-//! `1 - z^2 = (1 + 2 (q_x + q_y) + 4 (q_x q_y - k^2)) / N^2` with `q_x q_y - k^2 = m (g + |k|)` has no cancellation, and taken
-//! factor by factor no overflow: accurate for variances of any size.
+//! `1 - z^2` and the margin are formed without cancellation ([`super::correlated`]): accurate for variances of any size.
 
 use std::f64::consts::{FRAC_2_PI, PI};
 
 use overparam_tensor::linalg::Real;
 use overparam_tensor::simd::Wide;
 
-use super::arc::arcsine;
-use crate::kernel::lines::{Entry, Side, direct_margin};
+use super::correlated::{Correlated, Smooth, Way, margin};
+use super::moved::Moved;
+use crate::kernel::lines::{Entry, Side};
 
 /// The dual map.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Erf;
-
-/// What the dual maps of the error function and of GELU are made of, `f` being 2 and 1.
-pub(super) struct Correlated<W: Wide<T>, T> {
-    /// `1/N`, `N = sqrt((1 + f q_x)(1 + f q_y))`.
-    pub(super) reciprocal: W::V,
-    /// `z = f k / N`.
-    pub(super) z: W::V,
-    /// `1 / sqrt(1 - z^2)`.
-    pub(super) inverse_root: W::V,
-    /// `f^2 (q_x q_y - k^2) / N`.
-    pub(super) determinant: W::V,
-    /// `asin z`.
-    pub(super) arcsine: W::V,
-}
-
-impl<T: Real, W: Wide<T>> Correlated<W, T> {
-    #[inline(always)]
-    pub(super) fn new(w: W, f: f64, [k, m]: [W::V; 2], x: Side<W::V>, y: Side<W::V>) -> Self {
-        let (zero, one, f) = (w.splat(T::ZERO), w.splat(T::ONE), w.splat(T::of(f)));
-        let root = |q| w.sqrt(w.mul_add(f, q, one));
-        let reciprocal = w.div(one, w.mul(root(x.q), root(y.q)));
-        let size = w.abs(k);
-        let z = w.mul(f, w.mul(size, reciprocal));
-        let other = w.mul_add(w.mul(x.s, y.s), reciprocal, w.mul(size, reciprocal));
-        let lost = w.mul(w.mul(f, m), w.mul(f, other));
-        let sum = w.mul_add(f, w.add(x.q, y.q), one);
-        let square = w.mul_add(w.mul(sum, reciprocal), reciprocal, w.mul(lost, reciprocal));
-        let cosine = w.sqrt(square);
-        let (angle, small) = arcsine(w, z, square, cosine);
-        let angle = w.select(small, angle, w.sub(w.splat(T::of(std::f64::consts::FRAC_PI_2)), angle));
-        let negative = w.less(k, zero);
-        let signed = |v| w.select(negative, w.sub(zero, v), v);
-        Self {
-            reciprocal,
-            z: signed(z),
-            inverse_root: w.div(one, cosine),
-            determinant: lost,
-            arcsine: signed(angle),
-        }
-    }
-}
 
 impl<T: Real> Entry<T> for Erf {
     #[inline(always)]
@@ -67,7 +26,17 @@ impl<T: Real> Entry<T> for Erf {
         let c = Correlated::new(w, 2.0, [k, m], x, y);
         let kappa = w.mul(w.splat(T::of(FRAC_2_PI)), c.arcsine);
         let dot = w.mul(w.mul(w.splat(T::of(4.0 / PI)), c.reciprocal), c.inverse_root);
-        [kappa, direct_margin(w, kappa, x, y), w.mul(n, dot)]
+        [kappa, margin(w, self, kappa, [k, m], x, y), w.mul(n, dot)]
+    }
+}
+
+impl<T: Real> Smooth<T> for Erf {
+    const FACTOR: f64 = 2.0;
+    const ODD: bool = true;
+
+    #[inline(always)]
+    fn kappa<W: Wide<T>>(self, w: W, way: Way<W, T>) -> Moved<W, T> {
+        way.arcsine.scaled(w, w.splat(T::of(FRAC_2_PI)))
     }
 }
 

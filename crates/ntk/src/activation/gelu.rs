@@ -16,8 +16,9 @@ use std::f64::consts::TAU;
 use overparam_tensor::linalg::Real;
 use overparam_tensor::simd::Wide;
 
-use super::erf::Correlated;
-use crate::kernel::lines::{Entry, Side, direct_margin};
+use super::correlated::{Correlated, Smooth, Way, margin};
+use super::moved::Moved;
+use crate::kernel::lines::{Entry, Side};
 
 /// The dual map.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +38,21 @@ impl<T: Real> Entry<T> for Gelu {
         let density = w.mul(turn, w.mul_add(k, w.mul(shrunk, tangent), w.mul(c.determinant, c.inverse_root)));
         let dot = w.mul_add(w.mul(turn, tangent), w.mul_add(root, root, shrunk), both);
         let kappa = w.mul_add(k, both, density);
-        [kappa, direct_margin(w, kappa, x, y), w.mul(n, dot)]
+        [kappa, margin(w, self, kappa, [k, m], x, y), w.mul(n, dot)]
+    }
+}
+
+impl<T: Real> Smooth<T> for Gelu {
+    const FACTOR: f64 = 1.0;
+    const ODD: bool = false;
+
+    #[inline(always)]
+    fn kappa<W: Wide<T>>(self, w: W, way: Way<W, T>) -> Moved<W, T> {
+        let Way { k, determinant, shrunk, root, arcsine } = way;
+        let turn = w.splat(T::of(1.0 / TAU));
+        let quarter = Moved { from: w.splat(T::of(0.25)), by: w.splat(T::ZERO) };
+        let both = arcsine.scaled(w, turn).plus(w, quarter);
+        let density = k.times(w, k).times(w, shrunk).plus(w, determinant).over(w, root);
+        k.times(w, both).plus(w, density.scaled(w, turn))
     }
 }

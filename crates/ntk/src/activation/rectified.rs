@@ -5,6 +5,10 @@
 //! `J_0 = pi - t`. Since `dJ_n/dc = n^2 J_(n-1)`, the polynomials follow from
 //! `B_n' = n^2 B_(n-1)`, `(1 - c^2) A_n' - c A_n = n^2 (1 - c^2) A_(n-1) - B_n`; `B_n(c) = E[z^n w^n]` for standard normals of
 //! correlation `c` fixes the constant.
+//!
+//! For nearly parallel inputs, at an angle `psi`, the margin is formed without a difference:
+//!
+#![doc = overparam_formula::formula!("g^n (J_n(1) - J_n(c)) / (2 pi) = g^n n^2 / (2 pi) int_0^psi J_(n-1)(cos t) sin t dt,    for n = 0:  psi / (2 pi).")]
 
 use std::f64::consts::PI;
 
@@ -38,6 +42,23 @@ impl Rectified {
         let kappa_dot =
             self.lower.as_ref().map_or(0.0, |lower| f64::from(n * n) * p.scale().powi(n - 1) * j(lower));
         Moments { kappa: p.scale().powi(n) * j(&self.this), kappa_dot }
+    }
+
+    /// `sqrt(kappa_xx kappa_yy) - kappa` of nearly parallel inputs, by Gauss's three nodes: the part that they miss is of order
+    /// `psi^6`.
+    pub(crate) fn margin(&self, p: &Pair) -> f64 {
+        let v = p.versine();
+        let psi = (v * (2.0 - v)).sqrt().atan2(1.0 - v);
+        let Some([a, b]) = &self.lower else { return psi / (2.0 * PI) };
+        let integrand = |t: f64| {
+            let (sine, c) = t.sin_cos();
+            (horner(a, c) * sine + horner(b, c) * (PI - t)) * sine
+        };
+        let offset = 0.6f64.sqrt();
+        let nodes = [(1.0 - offset, 5.0), (1.0, 8.0), (1.0 + offset, 5.0)];
+        let mean = nodes.map(|(at, weight)| weight * integrand(psi / 2.0 * at)).iter().sum::<f64>() / 18.0;
+        let n = self.degree as i32;
+        p.scale().powi(n) * f64::from(n * n) / (2.0 * PI) * psi * mean
     }
 }
 

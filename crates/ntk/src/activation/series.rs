@@ -9,6 +9,12 @@
 //! `E phi^2` exactly: the kernel is positive semi-definite and consistent on equal inputs whatever `phi` is. Work is
 //! `n^2` an input and `n` a pair, where two-dimensional quadrature takes `n^2` a pair. Polynomials of degree below `n`
 //! are exact; functions analytic in a strip converge like `exp(-const sqrt n)`; kinks converge slowly.
+//!
+//! With `a`, `b` the coefficients of the two sides (`b_j` times `(-1)^j` where `c` is negative) the determinant after the function is
+//!
+#![doc = overparam_formula::formula!("kappa_xx kappa_yy - kappa^2 = |a|^2 |b - r a|^2 + d (2 a.b - d),    r = a.b / |a|^2,    d = sum_j a_j b_j (1 - |c|^j),")]
+//!
+//! whose terms are as small as they should be where inputs nearly agree: it gives the margin there.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,6 +22,7 @@ use std::sync::Arc;
 use nalgebra::DMatrix;
 use overparam_tensor::linalg::symmetric_eigen;
 
+use super::pair::Pair;
 use crate::NtkError;
 
 type Function = Arc<dyn Fn(f64) -> f64 + Send + Sync>;
@@ -202,6 +209,25 @@ impl Series {
         let n = self.numerical.nodes;
         let sum = |x: &[f64], y: &[f64]| x.iter().zip(y).rev().fold(0.0, |sum, (a, b)| sum * c + a * b);
         (sum(&x[..n], &y[..n]), sum(&x[n..], &y[n..]))
+    }
+
+    /// `kappa_xx kappa_yy - kappa^2` as on the page of this module.
+    pub(crate) fn determinant(&self, x: &[f64], y: &[f64], pair: &Pair) -> f64 {
+        let n = self.numerical.nodes;
+        let opposite = pair.k < 0.0;
+        let signed = |(j, b): (usize, &f64)| if opposite && j % 2 == 1 { -b } else { *b };
+        let terms = || x[..n].iter().zip(y[..n].iter().enumerate().map(signed));
+        let square: f64 = x[..n].iter().map(|a| a * a).sum();
+        let product: f64 = terms().map(|(a, b)| a * b).sum();
+        let ratio = product / square;
+        let rest: f64 = terms().map(|(a, b)| (b - ratio * a).powi(2)).sum();
+        let (mut lost, mut missing) = (0.0, 0.0);
+        for (a, b) in terms() {
+            lost += a * b * missing;
+            // 1 - c^(j+1) = (1 - c^j) c + (1 - c).
+            missing = missing * (1.0 - pair.versine()) + pair.versine();
+        }
+        square * rest + lost * (2.0 * product - lost)
     }
 }
 

@@ -79,10 +79,14 @@ impl<T: Real> Entry<T> for Wave {
         // 1 - mu^2 = (1 - mu) (1 + mu).
         let rest = w.mul(w.mul(low, high), w.add(other, one));
         let product = w.mul(vanishing, w.sub(other, rest));
-        let difference = exp_m1(w, w.sub(zero, w.mul(rate, w.abs(w.mul(apart, w.add(x.s, y.s))))));
-        let least = w.select(w.less(x.q, y.q), x.q, y.q);
-        let mirror = w.mul(w.splat(T::of(self.mirror)), exp(w, w.mul(twice, least)));
-        let determinant = w.sub(product, w.mul(mirror, w.mul(difference, difference)));
+        let determinant = if self.mirror == 0.0 {
+            product
+        } else {
+            let difference = exp_m1(w, w.sub(zero, w.mul(rate, w.abs(w.mul(apart, w.add(x.s, y.s))))));
+            let least = w.select(w.less(x.q, y.q), x.q, y.q);
+            let mirror = w.mul(w.splat(T::of(self.mirror)), exp(w, w.mul(twice, least)));
+            w.sub(product, w.mul(mirror, w.mul(difference, difference)))
+        };
         let scale = w.add(w.mul(x.s_after, y.s_after), w.abs(kappa));
         let margin = w.div(w.mul(w.splat(T::of(self.power * self.power)), determinant), scale);
         // NaN, of a wave that vanishes, fails the comparison too.

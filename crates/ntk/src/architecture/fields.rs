@@ -1,5 +1,7 @@
 //! Reading one JSON object field by field, so that every complaint names the layer and the field.
 
+use std::ops::RangeInclusive;
+
 use serde_json::{Map, Value};
 
 use crate::NtkError;
@@ -72,6 +74,17 @@ impl<'a> Fields<'a> {
             Some(n) => Ok(Some(n)),
             None => Err(self.wrong(name, &value, "an integer >= 1")),
         }
+    }
+
+    /// An integer within a range; `2.0` is one too.
+    pub(super) fn integer<N: TryFrom<u32>>(
+        &mut self,
+        name: &'static str,
+        range: RangeInclusive<u32>,
+    ) -> Result<Option<N>, NtkError> {
+        let expected = format!("an integer from {} to {}", range.start(), range.end());
+        let accept = |x: f64| x.fract() == 0.0 && range.contains(&(x as u32)) && x >= 0.0;
+        Ok(self.number(name, &expected, accept)?.and_then(|x| N::try_from(x as u32).ok()))
     }
 
     /// Two positive integers.

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
+use super::document::Document;
 use super::fields::Fields;
 use super::layer::{Combine, Conv, Dense, Dropout, GlobalSelfAttention, Layer, LayerNorm, Padding, Pool};
 use super::{Architecture, Parameterization};
@@ -31,7 +32,7 @@ impl Architecture {
     /// assert!(error.to_string().starts_with("layer 1 (dense): unknown field `wstd`"));
     /// ```
     pub fn from_json(text: &str) -> Result<Self, NtkError> {
-        let value = serde_json::from_str(text)
+        let Document(value) = serde_json::from_str(text)
             .map_err(|e| NtkError::Syntax { format: "JSON", reason: e.to_string() })?;
         Self::from_value(value)
     }
@@ -41,8 +42,8 @@ impl Architecture {
     /// # Errors
     /// As [`Self::from_json`].
     pub fn from_toml(text: &str) -> Result<Self, NtkError> {
-        let value = toml::from_str::<Value>(text)
-            .map_err(|e| NtkError::Syntax { format: "TOML", reason: e.to_string() })?;
+        let Document(value) =
+            toml::from_str(text).map_err(|e| NtkError::Syntax { format: "TOML", reason: e.to_string() })?;
         Self::from_value(value)
     }
 
@@ -198,17 +199,19 @@ fn read_activation(name: &str, f: &mut Fields<'_>, place: &str) -> Result<Activa
             Activation::Rbf { gamma: f.number("gamma", "a finite number > 0", |x| x > 0.0)?.unwrap_or(1.0) }
         }
         "exp" => Activation::Exp { a: f.finite("a", 1.0)?, b: f.finite("b", 1.0)? },
-        "monomial" => Activation::Monomial { degree: degree(f)?.ok_or_else(|| f.missing("degree"))? },
-        "rectified_monomial" => {
-            Activation::RectifiedMonomial { degree: degree(f)?.ok_or_else(|| f.missing("degree"))? }
+        "monomial" => {
+            Activation::Monomial { degree: f.integer("degree", 0..=20)?.ok_or_else(|| f.missing("degree"))? }
         }
+        "rectified_monomial" => Activation::RectifiedMonomial {
+            degree: f.integer("degree", 0..=20)?.ok_or_else(|| f.missing("degree"))?,
+        },
         "polynomial" => Activation::Polynomial {
             coefficients: f.numbers("coefficients")?.ok_or_else(|| f.missing("coefficients"))?,
         },
         "hermite" => Activation::Hermite {
             coefficients: f.numbers("coefficients")?.ok_or_else(|| f.missing("coefficients"))?,
         },
-        _ => match Activation::numerical(name, nodes(f)?) {
+        _ => match Activation::numerical(name, f.integer("nodes", 1..=500)?) {
             Some(activation) => activation,
             None => {
                 return Err(NtkError::Schema {
@@ -221,16 +224,6 @@ fn read_activation(name: &str, f: &mut Fields<'_>, place: &str) -> Result<Activa
             }
         },
     })
-}
-
-fn nodes(f: &mut Fields<'_>) -> Result<Option<usize>, NtkError> {
-    let accept = |x: f64| x.fract() == 0.0 && (1.0..=500.0).contains(&x);
-    Ok(f.number("nodes", "an integer from 1 to 500", accept)?.map(|x| x as usize))
-}
-
-fn degree(f: &mut Fields<'_>) -> Result<Option<u32>, NtkError> {
-    let accept = |x: f64| x.fract() == 0.0 && (0.0..=20.0).contains(&x);
-    Ok(f.number("degree", "an integer from 0 to 20", accept)?.map(|x| x as u32))
 }
 
 fn word_of<T: PartialEq>(x: &T, words: &[(&'static str, T)]) -> &'static str {

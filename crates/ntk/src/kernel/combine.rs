@@ -7,10 +7,10 @@
 //! | elementwise product of independent branches | `prod k_i` | `sum_i ntk_i prod_(j != i) k_j` |
 //!
 //! Margins: with `g_i = s_i t_i`, `sqrt(sum s_i^2 sum t_i^2) - sum g_i = sum_(i<j) (s_i t_j - s_j t_i)^2 / (g + sum g_i)`
-//! by Lagrange's identity, so that sums of nearly parallel parts stay accurate; for products
+//! by Lagrange's identity, so that sums of nearly parallel parts stay accurate, to which come `g_i - k_i`, or `g_i + k_i` where the
+//! sum is negative; for products
 //! `g_1 g_2 - |k_1 k_2| = g_1 m_2 + g_2 m_1 - m_1 m_2`.
 
-use num_traits::Float;
 use overparam_tensor::linalg::Real;
 
 use super::field::{Field, State};
@@ -64,10 +64,11 @@ pub(crate) fn fields<T: Real>(
         let area = sa * tb - sb * ta;
         let total = g + ga + gb;
         let bracket = if total > zero { area * area / total } else { zero };
-        let aligned = (ka >= zero) == (kb >= zero);
-        let margin = if aligned { ma + mb + bracket } else { g - Float::abs(k) };
+        // `g_i - k_i` or, for opposite inputs, `g_i + k_i`.
+        let opposite = k < zero;
+        let apart = |k: T, m: T, g: T| if (k < zero) == opposite { m } else { g + g - m };
         a.ntk[i] += b.ntk[i];
         a.k[i] = k;
-        a.m[i] = if margin > zero { margin } else { zero };
+        a.m[i] = apart(ka, ma, ga) + apart(kb, mb, gb) + bracket;
     });
 }

@@ -14,7 +14,8 @@
 //!
 #![doc = overparam_formula::formula!("g' - k' = w^2/F sum_d (g_d - k_d) + [g' - w^2/F sum_d g_d - b^2],")]
 //!
-//! where by Lagrange's identity the bracket is `sum_(i<j) (s_i t_j - s_j t_i)^2 / (g' + sum g)` over the terms of `g'^2`.
+//! where by Lagrange's identity the bracket is `sum_(i<j) (s_i t_j - s_j t_i)^2 / (g' + sum g)` over the terms of `g'^2`. Where
+//! patches are nearly opposite it is `g' + k' = w^2/F sum_d (g_d + k_d) + [..] + 2 b^2` with the same bracket.
 
 use std::ops::Range;
 
@@ -61,7 +62,7 @@ impl<T: Real> Convolution<T> {
             (Geometry::Slab { distance, .. }, Some(slabs)) => {
                 let k = slabs.vertical(&field.k, distance, scratch);
                 let ntk = (!field.fresh).then(|| slabs.vertical(&field.ntk, distance, scratch));
-                let next = self.fused(slabs, [Some(&k), ntk.as_deref()], field, around, scratch);
+                let next = self.fused(slabs, (&k, ntk.as_deref()), field, around, scratch);
                 let next = next.unwrap_or_else(|| {
                     let sums = slabs.horizontal(&k, scratch);
                     let ntk_sums = match &ntk {
@@ -89,38 +90,44 @@ impl<T: Real> Convolution<T> {
     fn fused(
         &self,
         slabs: &SlabSums<T>,
-        half: [Option<&[T]>; 2],
+        half: (&[T], Option<&[T]>),
         field: &Field<T>,
         around: Around<'_, T>,
         scratch: &mut Scratch<T>,
     ) -> Option<Field<T>> {
-        let (taps, margin) = slabs.three()?;
-        let (geometry, sides, finish) = (field.geometry, around.between(), Finish(&self.affine));
-        let mut next = Field::take(geometry, field.same, scratch);
-        let out: [&mut [T]; 3] = [&mut next.k, &mut next.m, &mut next.ntk];
-        let close = close();
-        let arch = pulp::Arch::new();
+        let mut next = Field::take(field.geometry, field.same, scratch);
         let near = match around.then {
-            Some(then) => {
-                arch.dispatch(Pass { taps, margin, half, finish, then, sides, geometry, out, close })
-            }
-            None => {
-                let then = Nothing;
-                arch.dispatch(Pass { taps, margin, half, finish, then, sides, geometry, out, close })
-            }
+            Some(then) => self.pass(slabs, half, &mut next, then, around.between()),
+            None => self.pass(slabs, half, &mut next, Nothing, around.between()),
         };
         let Some(near) = near else {
             next.give(scratch);
             return None;
         };
         for block in near {
-            let lines = block * geometry.block()..(block + 1) * geometry.block();
+            let lines = block * next.geometry.block()..(block + 1) * next.geometry.block();
             self.refine(field, &mut next, around, lines);
             if let Some(then) = around.then {
-                lines::sweep_block(then, &mut next, sides, block);
+                lines::sweep_block(then, &mut next, around.between(), block);
             }
         }
         Some(next)
+    }
+
+    /// The pass of [`super::fused`]; the blocks that it leaves to be refined.
+    fn pass(
+        &self,
+        slabs: &SlabSums<T>,
+        half: (&[T], Option<&[T]>),
+        next: &mut Field<T>,
+        then: impl Entry<T>,
+        sides: Sides<'_, T>,
+    ) -> Option<Vec<usize>> {
+        let (taps, margin) = slabs.three()?;
+        let (geometry, finish) = (next.geometry, Finish(&self.affine));
+        let out: [&mut [T]; 3] = [&mut next.k, &mut next.m, &mut next.ntk];
+        let close = lines::close();
+        pulp::Arch::new().dispatch(Pass { taps, margin, half, finish, then, sides, geometry, out, close })
     }
 
     /// What follows the sums, one pass after another.
@@ -135,7 +142,7 @@ impl<T: Real> Convolution<T> {
         let m = scratch.take(k.len());
         let mut next = Field { geometry, m, k, ntk, same: field.same, fresh: false };
         lines::sweep(Finish(&self.affine), &mut next, around.between());
-        if lines::any_close(&next, close()) {
+        if lines::any_close(&next, lines::close()) {
             self.refine(field, &mut next, around, 0..geometry.len() / geometry.line());
         }
         if let Some(then) = around.then {
@@ -150,10 +157,10 @@ impl<T: Real> Convolution<T> {
         let mut refine = Refine { of: self, field, before, after, terms: Vec::new() };
         let (k, m) = (&next.k, &mut next.m);
         next.geometry.for_each_in(lines, |i, p, r| {
-            if m[i] < close::<T>() * k[i] {
+            if m[i] < lines::close::<T>() * Float::abs(k[i]) {
                 // A pixel of an image with itself: every term is zero.
                 let itself = next.same.is_some() && p == r;
-                m[i] = if itself { T::ZERO } else { refine.margin(p, r) };
+                m[i] = if itself { T::ZERO } else { refine.margin(p, r, k[i] < T::ZERO) };
             }
         });
     }
@@ -172,11 +179,6 @@ impl<'a, T> Around<'a, T> {
     fn between(&self) -> Sides<'a, T> {
         Sides { before: self.after, after: self.after }
     }
-}
-
-/// Margins below this part of the covariance have lost too many digits for the angle, which is their square root.
-fn close<T: Real>() -> T {
-    T::of(T::choose(1e-3, 1e-5))
 }
 
 /// From sums to moments, and the margin as a plain difference.
@@ -201,8 +203,9 @@ struct Refine<'a, T> {
 }
 
 impl<T: Real> Refine<'_, T> {
-    /// The margin of output pixels `p` left and `r` right, term by term.
-    fn margin(&mut self, p: usize, r: usize) -> T {
+    /// The margin of output pixels `p` left and `r` right, term by term. Patches that are nearly opposite are nearly equal to
+    /// each other's negatives, which the bias, `b^2` where it should be `-b^2`, keeps apart.
+    fn margin(&mut self, p: usize, r: usize, opposite: bool) -> T {
         let zero = T::of(0.0);
         let Affine { w2, b2, .. } = self.of.affine;
         let (x, y) = self.before;
@@ -214,7 +217,8 @@ impl<T: Real> Refine<'_, T> {
                 let i = self.entry(p, r);
                 let m = self.field.m[i];
                 scale += s * t;
-                defect += if self.field.k[i] >= zero { m } else { s * t + s * t - m };
+                let aligned = (self.field.k[i] < zero) == opposite;
+                defect += if aligned { m } else { s * t + s * t - m };
             }
             self.terms.push((s, t));
         }
@@ -228,7 +232,8 @@ impl<T: Real> Refine<'_, T> {
         }
         let after = self.after.0.s[p] * self.after.1.s[r];
         let denominator = after + Float::mul_add(w2, scale, b2);
-        if denominator > zero { w2 * defect + bracket / denominator } else { zero }
+        let kept = if opposite { b2 + b2 } else { zero };
+        if denominator > zero { w2 * defect + bracket / denominator + kept } else { zero }
     }
 
     fn entry(&self, p: usize, r: usize) -> usize {

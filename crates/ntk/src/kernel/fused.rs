@@ -8,7 +8,7 @@ use overparam_tensor::simd::Wide;
 use pulp::Simd;
 
 use super::field::Geometry;
-use super::lines::{Entry, Side, Sides, Slices};
+use super::lines::{Entry, Side, Sides, Slices, Vectors};
 use super::slab::Move;
 
 /// The next layer does nothing.
@@ -28,7 +28,7 @@ pub(crate) struct Pass<'a, T, A, B> {
     pub(crate) taps: [&'a Move<T>; 3],
     pub(crate) margin: usize,
     /// Vertical sums of the covariances and, unless it is zero, of the NTK.
-    pub(crate) half: [Option<&'a [T]>; 2],
+    pub(crate) half: (&'a [T], Option<&'a [T]>),
     pub(crate) finish: A,
     pub(crate) then: B,
     /// After the convolution.
@@ -48,13 +48,12 @@ impl<T: Real, A: Entry<T>, B: Entry<T>> pulp::WithSimd for Pass<'_, T, A, B> {
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
         let w = T::wide(simd);
         let lanes = size_of::<<T::Wide<S> as Wide<T>>::V>() / size_of::<T>();
-        let [Some(k), ntk] = self.half else { return None };
         if !self.geometry.line().is_multiple_of(lanes) {
             return None;
         }
-        Some(match ntk {
-            Some(ntk) => self.blocks(w, [k, ntk]),
-            None => self.blocks(w, [k]),
+        Some(match self.half {
+            (k, Some(ntk)) => self.blocks(w, [k, ntk]),
+            (k, None) => self.blocks(w, [k]),
         })
     }
 }
@@ -65,6 +64,7 @@ impl<T: Real, A: Entry<T>, B: Entry<T>> Pass<'_, T, A, B> {
     fn blocks<W: Wide<T>, const N: usize>(self, w: W, half: [&[T]; N]) -> Vec<usize> {
         let Self { taps, margin, finish, then, sides, geometry, out: [k, m, ntk], close, .. } = self;
         let size = geometry.block() * geometry.line();
+        let each = geometry.line() * size_of::<T>() / size_of::<W::V>();
         let mut near = Vec::new();
         let blocks = k.chunks_exact_mut(size).zip(m.chunks_exact_mut(size)).zip(ntk.chunks_exact_mut(size));
         for (block, ((k, m), ntk)) in blocks.enumerate() {
@@ -76,7 +76,7 @@ impl<T: Real, A: Entry<T>, B: Entry<T>> Pass<'_, T, A, B> {
                 masks: [taps[0], taps[2]].map(|tap| w.split(&tap.mask[..size]).0),
                 out: [w.split_mut(k).0, w.split_mut(m).0, w.split_mut(ntk).0],
                 left: sides.left().cut(p, geometry.block()),
-                right: sides.right().cut(r, geometry.line()),
+                right: sides.right().cut(r, geometry.line()).vectors(w, each),
             };
             if part.run(w, finish, then, close) {
                 part.run(w, finish, Nothing, T::ZERO);
@@ -93,7 +93,7 @@ struct Part<'a, T, V, const N: usize> {
     masks: [&'a [V]; 2],
     out: [&'a mut [V]; 3],
     left: Slices<'a, T>,
-    right: Slices<'a, T>,
+    right: Vectors<'a, V, T>,
 }
 
 impl<T: Real, V: Copy, const N: usize> Part<'_, T, V, N> {
@@ -111,7 +111,7 @@ impl<T: Real, V: Copy, const N: usize> Part<'_, T, V, N> {
         let each = size / lines;
         let mut near = zero;
         for i in 0..each {
-            let y = self.right.vector(w, i);
+            let y = self.right.get(i);
             for line in 0..lines {
                 let at = line * each + i;
                 let mut moments = [zero; 3];

@@ -62,14 +62,15 @@ impl<T: Real, E: Entry<T>> pulp::WithSimd for Sweep<'_, T, E> {
         let w = T::wide(simd);
         let (left, right) = (sides.left(), sides.right());
         let geometry = field.geometry;
+        let lanes = size_of::<<T::Wide<S> as Wide<T>>::V>() / size_of::<T>();
         let Field { k, m, ntk, .. } = &mut *field;
         if let Geometry::Diagonal { height, width } = geometry {
             let n = height * width;
-            line(w, entry, [k, m, ntk], left.cut(0, n), right.cut(0, n));
+            let left = left.cut(0, n).vectors(w, n / lanes);
+            line(w, entry, [k, m, ntk], &left, right.cut(0, n));
             return;
         }
         let n = geometry.line();
-        let lanes = size_of::<<T::Wide<S> as Wide<T>>::V>() / size_of::<T>();
         if n.is_multiple_of(lanes) {
             let vectors = [w.split_mut(k).0, w.split_mut(m).0, w.split_mut(ntk).0];
             blocks(w, entry, geometry, vectors, left, right);
@@ -121,7 +122,7 @@ fn one_by_one<T: Real, W: Wide<T>>(
     for i in lines {
         let (p, r) = field.geometry.start(i);
         let [k, m, ntk] = [&mut field.k, &mut field.m, &mut field.ntk].map(|all| &mut all[i * n..][..n]);
-        line(w, entry, [k, m, ntk], Fixed(left.at(w, p)), right.cut(r, n));
+        line(w, entry, [k, m, ntk], &left.at(w, p), right.cut(r, n));
     }
 }
 
@@ -140,10 +141,10 @@ fn blocks<T: Real, W: Wide<T>>(
     let blocks = k.chunks_exact_mut(size).zip(m.chunks_exact_mut(size)).zip(ntk.chunks_exact_mut(size));
     for (block, ((k, m), ntk)) in blocks.enumerate() {
         let (p, r) = geometry.start(block * lines);
-        let (left, right) = (left.cut(p, lines), right.cut(r, geometry.line()));
+        let (left, right) = (left.cut(p, lines), right.cut(r, geometry.line()).vectors(w, each));
         let (k, m, ntk) = (&mut k[..size], &mut m[..size], &mut ntk[..size]);
         for i in 0..each {
-            let y = right.vector(w, i);
+            let y = right.get(i);
             for x in 0..lines {
                 // Indices: iterators that step do not compile to a plain loop.
                 let at = x * each + i;
@@ -155,23 +156,21 @@ fn blocks<T: Real, W: Wide<T>>(
 
 /// Entries of a line: one left pixel with consecutive right pixels, or both moving.
 #[inline(always)]
-fn line<T: Real, W: Wide<T>, L: Lane<T, W>>(
+fn line<T: Real, W: Wide<T>>(
     w: W,
     entry: impl Entry<T>,
     [k, m, ntk]: [&mut [T]; 3],
-    left: L,
+    left: &impl Lane<T, W>,
     right: Slices<'_, T>,
 ) {
     let ((kv, k), (mv, m), (nv, ntk)) = (w.split_mut(k), w.split_mut(m), w.split_mut(ntk));
-    let (left, right) = (left.vectors(w, kv.len()), Lane::<T, W>::vectors(right, w, kv.len()));
+    let right = right.vectors(w, kv.len());
     for (i, ((k, m), n)) in kv.iter_mut().zip(mv).zip(nv).enumerate() {
-        [*k, *m, *n] =
-            entry.apply(w, [*k, *m, *n], L::get(&left, i), <Slices<'_, T> as Lane<T, W>>::get(&right, i));
+        [*k, *m, *n] = entry.apply(w, [*k, *m, *n], left.get(i), right.get(i));
     }
     if !k.is_empty() {
         let moments = [w.load(k), w.load(m), w.load(ntk)];
-        let [a, b, c] =
-            entry.apply(w, moments, L::last(&left, w), <Slices<'_, T> as Lane<T, W>>::last(&right, w));
+        let [a, b, c] = entry.apply(w, moments, left.last(w), right.last(w));
         w.store(k, a);
         w.store(m, b);
         w.store(ntk, c);
@@ -180,33 +179,41 @@ fn line<T: Real, W: Wide<T>, L: Lane<T, W>>(
 
 /// One side of a line.
 trait Lane<T, W: Wide<T>> {
-    type Vectors;
-    /// The side cut into vectors, `n` whole ones.
-    fn vectors(self, w: W, n: usize) -> Self::Vectors;
-    fn get(vectors: &Self::Vectors, i: usize) -> Side<W::V>;
+    /// The `i`-th whole vector.
+    fn get(&self, i: usize) -> Side<W::V>;
     /// What is left after the whole vectors.
-    fn last(vectors: &Self::Vectors, w: W) -> Side<W::V>;
+    fn last(&self, w: W) -> Side<W::V>;
 }
 
 /// One pixel for the whole line.
-struct Fixed<V>(Side<V>);
-
-impl<T, W: Wide<T>> Lane<T, W> for Fixed<W::V> {
-    type Vectors = Side<W::V>;
-
+impl<T, W: Wide<T>> Lane<T, W> for Side<W::V> {
     #[inline(always)]
-    fn vectors(self, _: W, _: usize) -> Side<W::V> {
-        self.0
+    fn get(&self, _: usize) -> Self {
+        *self
     }
 
     #[inline(always)]
-    fn get(side: &Side<W::V>, _: usize) -> Side<W::V> {
-        *side
+    fn last(&self, _: W) -> Self {
+        *self
+    }
+}
+
+impl<T, W: Wide<T>> Lane<T, W> for Vectors<'_, W::V, T> {
+    #[inline(always)]
+    fn get(&self, i: usize) -> Side<W::V> {
+        Vectors::get(self, i)
     }
 
     #[inline(always)]
-    fn last(side: &Side<W::V>, _: W) -> Side<W::V> {
-        *side
+    fn last(&self, w: W) -> Side<W::V> {
+        let Side { q, s, reciprocal, q_after, s_after } = self.0;
+        Side {
+            q: w.load(q.1),
+            s: w.load(s.1),
+            reciprocal: w.load(reciprocal.1),
+            q_after: w.load(q_after.1),
+            s_after: w.load(s_after.1),
+        }
     }
 }
 
@@ -260,64 +267,38 @@ impl<'a, T> Slices<'a, T> {
         }
     }
 
-    /// The `i`-th whole vector of pixels.
+    /// The first `n` whole vectors, and the pixels after the last whole one.
     #[inline(always)]
-    pub(crate) fn vector<W: Wide<T>>(self, w: W, i: usize) -> Side<W::V> {
-        let Side { q, s, reciprocal, q_after, s_after } = self.0;
-        Side {
-            q: w.split(q).0[i],
-            s: w.split(s).0[i],
-            reciprocal: w.split(reciprocal).0[i],
-            q_after: w.split(q_after).0[i],
-            s_after: w.split(s_after).0[i],
-        }
-    }
-}
-
-/// Whole vectors, and the rest.
-type Cut<'a, V, T> = (&'a [V], &'a [T]);
-
-impl<'a, T: 'a, W: Wide<T>> Lane<T, W> for Slices<'a, T>
-where
-    W::V: 'a,
-{
-    type Vectors = Side<Cut<'a, W::V, T>>;
-
-    #[inline(always)]
-    fn vectors(self, w: W, n: usize) -> Self::Vectors {
+    pub(crate) fn vectors<W: Wide<T>>(self, w: W, n: usize) -> Vectors<'a, W::V, T> {
         let cut = |from: &'a [T]| {
             let (vectors, rest) = w.split(from);
             (&vectors[..n], rest)
         };
         let Side { q, s, reciprocal, q_after, s_after } = self.0;
-        Side {
+        Vectors(Side {
             q: cut(q),
             s: cut(s),
             reciprocal: cut(reciprocal),
             q_after: cut(q_after),
             s_after: cut(s_after),
-        }
+        })
     }
+}
 
-    #[inline(always)]
-    fn get(side: &Self::Vectors, i: usize) -> Side<W::V> {
-        Side {
-            q: side.q.0[i],
-            s: side.s.0[i],
-            reciprocal: side.reciprocal.0[i],
-            q_after: side.q_after.0[i],
-            s_after: side.s_after.0[i],
-        }
-    }
+/// A pixel a lane, and those that are left.
+#[derive(Clone, Copy)]
+pub(crate) struct Vectors<'a, V, T>(Side<(&'a [V], &'a [T])>);
 
+impl<V: Copy, T> Vectors<'_, V, T> {
     #[inline(always)]
-    fn last(side: &Self::Vectors, w: W) -> Side<W::V> {
+    pub(crate) fn get(&self, i: usize) -> Side<V> {
+        let Side { q, s, reciprocal, q_after, s_after } = &self.0;
         Side {
-            q: w.load(side.q.1),
-            s: w.load(side.s.1),
-            reciprocal: w.load(side.reciprocal.1),
-            q_after: w.load(side.q_after.1),
-            s_after: w.load(side.s_after.1),
+            q: q.0[i],
+            s: s.0[i],
+            reciprocal: reciprocal.0[i],
+            q_after: q_after.0[i],
+            s_after: s_after.0[i],
         }
     }
 }
@@ -363,6 +344,12 @@ pub(crate) fn direct_margin<T: Real, W: Wide<T>>(w: W, k: W::V, x: Side<W::V>, y
     w.select(w.less(zero, margin), margin, zero)
 }
 
+/// [`direct_margin`] of one pair.
+pub(crate) fn direct<T: Real>(k: T, after: (&State<T>, &State<T>), (p, r): (usize, usize)) -> T {
+    let side = |state: &State<T>, i: usize| Side::constant(state.q[i], state.s[i]);
+    single(DirectMargin, [k, T::ZERO, T::ZERO], side(after.0, p), side(after.1, r))[1]
+}
+
 /// Margins from scratch.
 #[derive(Clone, Copy)]
 pub(crate) struct DirectMargin;
@@ -372,6 +359,13 @@ impl<T: Real> Entry<T> for DirectMargin {
     fn apply<W: Wide<T>>(self, w: W, [k, _, n]: [W::V; 3], x: Side<W::V>, y: Side<W::V>) -> [W::V; 3] {
         [k, direct_margin(w, k, x, y), n]
     }
+}
+
+/// Margins below this part of the covariance, formed as a difference, have lost too many digits for the angle, which is their
+/// square root.
+#[inline(always)]
+pub(crate) fn close<T: Real>() -> T {
+    T::of(T::choose(1e-3, 1e-5))
 }
 
 /// Whether `m < close |k|` anywhere in a field.

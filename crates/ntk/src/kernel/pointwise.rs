@@ -82,7 +82,8 @@ impl<T: Real> Entry<T> for Scaling<'_, T> {
     }
 }
 
-/// With bias the margin after is `w^2 m` plus `g' - w^2 g - b^2 = w^2 b^2 (s_x - s_y)^2 / (g' + w^2 g + b^2)`.
+/// With bias `g' - w^2 g - b^2 = w^2 b^2 (s_x - s_y)^2 / (g' + w^2 g + b^2)`. The margin after is this plus `w^2 (g - k)` or, where
+/// `k'` is negative, plus `w^2 (g + k) + 2 b^2`; one of `g - k` and `g + k` is `m`, the other `2g - m`.
 #[derive(Clone, Copy)]
 struct Biased<'a, T>(&'a Affine<T>);
 
@@ -91,14 +92,17 @@ impl<T: Real> Entry<T> for Biased<'_, T> {
     fn apply<W: Wide<T>>(self, w: W, [k, m, n]: [W::V; 3], x: Side<W::V>, y: Side<W::V>) -> [W::V; 3] {
         let (after, ntk) = self.0.moments(w, k, n);
         let (w2, zero) = (w.splat(self.0.w2), w.splat(T::ZERO));
-        let scale = w.mul(x.s_after, y.s_after);
         let difference = w.sub(x.s, y.s);
-        let denominator = w.add(scale, w.mul_add(w2, w.mul(x.s, y.s), w.splat(self.0.b2)));
+        let denominator =
+            w.add(w.mul(x.s_after, y.s_after), w.mul_add(w2, w.mul(x.s, y.s), w.splat(self.0.b2)));
         let bracket = w.mul(w.splat(self.0.w2 * self.0.b2), w.mul(difference, difference));
-        let aligned = w.mul_add(w2, m, w.div(bracket, denominator));
-        let opposed = w.sub(scale, w.abs(after));
-        let opposed = w.select(w.less(zero, opposed), opposed, zero);
-        [after, w.select(w.less(k, zero), opposed, aligned), ntk]
+        let bracket = w.div(bracket, denominator);
+        let (before, opposite) = (w.less(k, zero), w.less(after, zero));
+        let scale = w.mul(x.s, y.s);
+        let other = w.sub(w.add(scale, scale), m);
+        let apart = w.select(before, w.select(opposite, m, other), m);
+        let kept = w.select(opposite, w.splat(self.0.b2 + self.0.b2), zero);
+        [after, w.add(w.mul_add(w2, apart, bracket), kept), ntk]
     }
 }
 
@@ -247,13 +251,15 @@ impl Closed {
 /// High degrees cancel where inputs are opposite: one entry at a time, in f64.
 fn apply_rectified<T: Real>(rectified: &Rectified, field: &mut Field<T>, sides: Sides<'_, T>) {
     let (x, y) = sides.before;
-    let (k, m, ntk) = (&mut field.k, &field.m, &mut field.ntk);
+    let (k, m, ntk) = (&mut field.k, &mut field.m, &mut field.ntk);
     field.geometry.for_each(|i, p, r| {
-        let moments = rectified.moments(&closed_pair(k[i], m[i], [x.q[p], y.q[r]], [x.s[p], y.s[r]]));
+        let pair = closed_pair(k[i], m[i], [x.q[p], y.q[r]], [x.s[p], y.s[r]]);
+        let moments = rectified.moments(&pair);
         k[i] = T::of(moments.kappa);
+        let close = pair.k > 0.0 && pair.versine() < lines::close::<T>().f64();
+        m[i] = if close { T::of(rectified.margin(&pair)) } else { lines::direct(k[i], sides.after, (p, r)) };
         ntk[i] *= T::of(moments.kappa_dot);
     });
-    field.measure_margins(sides.after);
 }
 
 fn closed_pair<T: Real>(k: T, margin: T, q: [T; 2], s: [T; 2]) -> Pair {

@@ -4,11 +4,12 @@ use overparam_tensor::linalg::Real;
 
 use super::conv::Around;
 use super::field::{Field, Geometry, State};
+use super::flatten::flatten;
 use super::pointwise::Pointwise;
 use super::scratch::Scratch;
 use super::segment;
 use super::step::{Plan, Slabs, Step};
-use super::{attention, combine};
+use super::{attention, combine, lines};
 use crate::activation::pair::Pair;
 use crate::architecture::Combine;
 
@@ -281,18 +282,6 @@ fn sum_pixels<T: Real>(step: &Step<T>, field: &mut Field<T>, scratch: &mut Scrat
             Field { geometry, m: scratch.take(k.len()), k, ntk, same: field.same, fresh: false }
         }
         Step::Global { factor } => one(scratch, factor * sum(&field.k), factor * sum(&field.ntk), field.same),
-        Step::Flatten { pixels } => {
-            let pick = |v: &[T]| match field.geometry {
-                Geometry::Pixels { height, width } => {
-                    let each = (0..*pixels).map(|p| v[Geometry::pixel_pair(height, width, p, p)].f64());
-                    each.sum::<f64>() / *pixels as f64
-                }
-                Geometry::Diagonal { .. } | Geometry::Slab { .. } | Geometry::Tile { .. } => {
-                    mean(v, *pixels).f64()
-                }
-            };
-            one(scratch, pick(&field.k), pick(&field.ntk), field.same)
-        }
         Step::Diagonal { pixels } => {
             let Geometry::Pixels { height, width } = field.geometry else { return };
             let mut next = Field::take(Geometry::Diagonal { height, width }, field.same, scratch);
@@ -343,7 +332,7 @@ fn apply<T: Real>(
         Step::Conv(conv) => conv.apply(field, Around { before, after, then: None }, scratch),
         Step::Series(series) => {
             let n = series.features();
-            let (k, m, ntk) = (&mut field.k, &field.m, &mut field.ntk);
+            let (k, m, ntk) = (&mut field.k, &mut field.m, &mut field.ntk);
             field.geometry.for_each(|i, p, r| {
                 let pair = Pair {
                     k: k[i].f64(),
@@ -354,11 +343,17 @@ fn apply<T: Real>(
                 let (x, y) = (&after.0.extra[p * n..][..n], &after.1.extra[r * n..][..n]);
                 let (kappa, dot) = series.moments(x, y, pair.correlation());
                 k[i] = T::of(kappa);
+                m[i] = lines::direct(k[i], after, (p, r));
+                if m[i] < lines::close::<T>() * T::of(kappa.abs()) {
+                    let scale = after.0.s[p].f64() * after.1.s[r].f64();
+                    let careful = T::of(series.determinant(x, y, &pair) / (scale + kappa.abs()));
+                    m[i] = if num_traits::Float::is_finite(careful) { careful } else { m[i] };
+                }
                 ntk[i] *= T::of(dot);
             });
-            field.measure_margins(after);
         }
-        Step::Pool { .. } | Step::Global { .. } | Step::Flatten { .. } => {
+        Step::Flatten { .. } => flatten(field, before, after, scratch),
+        Step::Pool { .. } | Step::Global { .. } => {
             sum_pixels(step, field, scratch);
             field.measure_margins(after);
         }
