@@ -346,8 +346,8 @@ fn apply<T: Real>(
                 m[i] = lines::direct(k[i], after, (p, r));
                 if m[i] < lines::close::<T>() * T::of(kappa.abs()) {
                     let scale = after.0.s[p].f64() * after.1.s[r].f64();
-                    let careful = T::of(series.determinant(x, y, &pair) / (scale + kappa.abs()));
-                    m[i] = if num_traits::Float::is_finite(careful) { careful } else { m[i] };
+                    let careful = series.determinant(x, y, &pair) / (scale + kappa.abs());
+                    m[i] = if careful.is_finite() { T::of(careful.max(0.0)) } else { m[i] };
                 }
                 ntk[i] *= T::of(dot);
             });
