@@ -179,6 +179,25 @@ fn bits_do_not_depend_on_the_number_of_threads() {
     }
 }
 
+/// Wide enough for threads to share the examples: what a group computes is what the examples alone give, masks included.
+#[test]
+fn groups_of_examples_are_their_examples() {
+    let layers = [dense(900).into(), relu(), dropout(0.8), dense(900).into(), relu(), dense(2).into()];
+    let (net, params, x) = setting(&Architecture::new(layers), Shape::vector(5), 130);
+    let ntk = EmpiricalNtk::new(&net, &params).unwrap().by(Method::Structured);
+    let compute = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| ntk.matrix(&x, None).unwrap())
+    };
+    let all = compute(1);
+    assert_eq!(all, compute(5));
+    for (from, to) in [(0, 7), (20, 31), (90, 130)] {
+        let some = x.map(&mut |leaf| leaf.slice(0, from..to));
+        let columns = all.columns(2 * from, 2 * (to - from)).into_owned();
+        assert_equal("groups", &ntk.matrix(&x, Some(&some)).unwrap(), &columns);
+    }
+}
+
 #[test]
 fn the_cheapest_method_is_the_structured_one_for_wide_nets_and_products_for_many_outputs() {
     let net = |width, outputs| {

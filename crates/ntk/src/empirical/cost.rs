@@ -73,6 +73,7 @@ impl Costs {
     }
 }
 
-fn multiplications(site: &Site) -> f64 {
+/// Of a forward pass of one example.
+pub(super) fn multiplications(site: &Site) -> f64 {
     (site.output.pixels() * site.fan_in() * site.output.channels) as f64
 }

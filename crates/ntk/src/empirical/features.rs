@@ -5,6 +5,7 @@ use overparam_tensor::linalg::{matmul, transposed};
 use overparam_tensor::{Array, Real, Tensor, Tree, jacobian, linearize, vmap};
 use rayon::prelude::*;
 
+use super::cost::multiplications;
 use crate::network::{Batch, Network, Params, Site, shape_of};
 
 /// Which entries are wanted.
@@ -43,6 +44,23 @@ pub(super) enum Term<T: Real> {
     Flat(Vec<DMatrix<T>>),
 }
 
+impl<T: Real> Term<T> {
+    /// The same term for the blocks that follow.
+    fn append(&mut self, more: Self) {
+        match (self, more) {
+            (
+                Self::Gram { inputs, cotangents, .. },
+                Self::Gram { inputs: more, cotangents: more_cotangents, .. },
+            ) => {
+                inputs.extend(more);
+                cotangents.extend(more_cotangents);
+            }
+            (Self::Flat(blocks), Self::Flat(more)) => blocks.extend(more),
+            _ => unreachable!("the terms of two parts of a batch have different forms"),
+        }
+    }
+}
+
 /// All terms for one batch.
 pub(super) struct Side<T: Real> {
     pub(super) terms: Vec<Term<T>>,
@@ -64,6 +82,8 @@ impl Blocks {
     /// Rows of the kernel a block has at most: a tile stays in cache, and its sides are those of the fastest products. Few rows
     /// are cut finer, for all threads to have work.
     const ROWS: [usize; 2] = [192, 48];
+    /// Multiplications of a forward pass.
+    const WORTH_A_THREAD: f64 = (1 << 24) as f64;
 
     fn new(examples: usize, rows: usize) -> Self {
         let [many, few] = Self::ROWS;
@@ -74,6 +94,16 @@ impl Blocks {
     /// Rows of the kernel that block `i` has, where an example takes `rows`.
     pub(super) fn rows(self, i: usize, rows: usize) -> usize {
         self.length.min(self.examples - i * self.length) * rows
+    }
+
+    /// Consecutive examples, whole blocks of them, that one thread takes: as many as are worth it, where an example takes so many
+    /// multiplications. Cut by the numbers alone, whatever the threads.
+    fn groups(self, an_example: f64) -> impl IndexedParallelIterator<Item = std::ops::Range<usize>> {
+        let examples = ((Self::WORTH_A_THREAD / an_example).ceil() as usize).next_multiple_of(self.length);
+        let count = (self.examples / examples).max(1);
+        let blocks = self.examples.div_ceil(self.length);
+        let end = move |group: usize| (blocks * group / count * self.length).min(self.examples);
+        (0..count).into_par_iter().map(move |group| end(group)..end(group + 1))
     }
 
     pub(super) fn ranges(self) -> impl IndexedParallelIterator<Item = std::ops::Range<usize>> {
@@ -119,7 +149,8 @@ fn derivatives<T: Real>(
     (inputs, cotangents.into_iter().map(|c| c.into_array().contiguous()).collect())
 }
 
-/// Inputs, cotangents and Jacobians of every affine map, in the forms given.
+/// Inputs, cotangents and Jacobians of every affine map, in the forms given: some blocks of examples at a time, which threads
+/// share.
 pub(super) fn structured<T: Real>(
     network: &Network,
     params: &Params<T>,
@@ -127,14 +158,35 @@ pub(super) fn structured<T: Real>(
     reduction: Reduction,
     forms: &[Form],
 ) -> Side<T> {
-    let k = network.outputs();
-    let (rows, depth) = reduction.rows(k);
+    let (rows, depth) = reduction.rows(network.outputs());
     let blocks = Blocks::new(batch.count(), rows);
+    let an_example = network.sites().iter().map(multiplications).sum();
+    let parts = blocks.groups(an_example).map(|examples| {
+        let part = batch.map(&mut |leaf| leaf.slice(0, examples.clone()));
+        let blocks = Blocks { examples: examples.len(), ..blocks };
+        terms(network, params, &part, blocks, depth, forms)
+    });
+    let terms = parts.collect::<Vec<_>>().into_iter().reduce(|mut all, part| {
+        all.iter_mut().zip(part).for_each(|(term, more)| term.append(more));
+        all
+    });
+    Side { terms: terms.unwrap_or_default(), blocks, rows, factor: T::of(1.0 / depth as f64) }
+}
+
+/// The terms of one batch.
+fn terms<T: Real>(
+    network: &Network,
+    params: &Params<T>,
+    batch: &Batch<T>,
+    blocks: Blocks,
+    depth: usize,
+    forms: &[Form],
+) -> Vec<Term<T>> {
+    let (n, k) = (batch.count(), network.outputs());
     let (inputs, cotangents) = derivatives(network, params, batch);
     let each = network.sites().iter().zip(forms).zip(inputs.iter().zip(&cotangents));
     let terms = each.map(|((site, form), (input, cotangent))| {
-        let data =
-            Data { site, input: &input.elements(), cotangent: &cotangent.elements(), n: batch.count(), k };
+        let data = Data { site, input: &input.elements(), cotangent: &cotangent.elements(), n, k };
         let (weight, bias) = (T::of(site.scales.weight.powi(2)), T::of(site.scales.bias.powi(2)));
         match form {
             Form::Gram => Term::Gram {
@@ -147,7 +199,7 @@ pub(super) fn structured<T: Real>(
             Form::Flat => Term::Flat(blocks.ranges().map(|block| data.jacobians(block, depth)).collect()),
         }
     });
-    Side { terms: terms.collect(), blocks, rows, factor: T::of(1.0 / depth as f64) }
+    terms.collect()
 }
 
 /// Every parameter tensor's Jacobians, from automatic differentiation example by example.
