@@ -30,7 +30,7 @@ PyTorch, NumPy. Without `--peers` it measures ours alone. Times are never part o
 
 ```sh
 python3 -m venv peers && peers/bin/pip install -r benches/peers/requirements.txt
-cargo xtask bench --peers peers/bin/python              # all cases; half an hour, most of it the peers'
+cargo xtask bench --peers peers/bin/python              # all cases; a quarter of an hour, most of it the peers'
 cargo xtask bench deep-linear cnn                       # ours alone, of these cases
 cargo xtask bench --list                                # what the cases are and what is counted
 ```
