@@ -182,6 +182,11 @@ def decisions(file):
     return earlier["unviable"] + [key.split(" ", 1)[1] for key, outcome in outcomes if outcome != "missed"]
 
 
+def survivors(file):
+    with open(file) as f:
+        return [key.split(" ", 1)[1] for key, outcome in json.load(f)["outcomes"].items() if outcome == "missed"]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tree")
@@ -196,6 +201,7 @@ def main():
     parser.add_argument("--beside", nargs="*", default=[], help="packages built as well, so that features are those of theirs")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="no further mutant after this time")
     parser.add_argument("--rest", nargs="*", default=[], help="without those that these outputs of earlier runs decided")
+    parser.add_argument("--missed", nargs="*", default=[], help="those only that these outputs say survived: for new tests")
     options = parser.parse_args()
     tree, package = os.path.abspath(options.tree), options.package
     subprocess.run(["git", "checkout", "-q", "."], cwd=tree, check=True)
@@ -206,6 +212,8 @@ def main():
         mutant["id"] = identity
     k, n = map(int, options.sample.split("/"))
     chosen = [m for m in mutants if m["id"] % n == k % n]
+    if options.missed:
+        chosen = [m for m in mutants if m["name"] in {name for file in options.missed for name in survivors(file)}]
     decided = {name for file in options.rest for name in decisions(file)}
     chosen = [m for m in chosen if m["name"] not in decided]
     library = os.path.join(tree, "crates", package.removeprefix("overparam-"), "src", "lib.rs")
