@@ -12,7 +12,8 @@ changes the copy. Two copies at work at once need two CARGO_TARGET_DIR: cargo gi
 Caught: a test fails, the process dies, or it uses four times the processor time of an unchanged run and 5 s, or three
 minutes ("timeout"). `--sample K/N` takes every N-th mutant from the K-th on; `--tests` adds integration tests to the
 unit tests. What takes longest runs last, and only for those mutants that nothing caught before: whole executables by
-themselves, single tests by `--last`. `--skip` leaves tests out. Mutants run in a random order, the same every time, so
+themselves, single tests by `--last`. `--skip` leaves tests out. `--twice` is for tests that go by the clock, which fail by themselves
+where the machine stands still for a while: what fails is run again. Mutants run in a random order, the same every time, so
 that what `--seconds` cuts short is a sample too.
 """
 
@@ -181,6 +182,11 @@ def decisions(file):
     return earlier["unviable"] + [key.split(" ", 1)[1] for key, outcome in outcomes if outcome != "missed"]
 
 
+def survivors(file):
+    with open(file) as f:
+        return [key.split(" ", 1)[1] for key, outcome in json.load(f)["outcomes"].items() if outcome == "missed"]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tree")
@@ -191,9 +197,11 @@ def main():
     parser.add_argument("--tests", nargs="*", default=[])
     parser.add_argument("--last", nargs="*", default=[], help="tests whose names contain one of these: after all others")
     parser.add_argument("--skip", nargs="*", default=[], help="tests whose names contain one of these: not at all")
+    parser.add_argument("--twice", action="store_true", help="caught is what fails twice in a row")
     parser.add_argument("--beside", nargs="*", default=[], help="packages built as well, so that features are those of theirs")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="no further mutant after this time")
     parser.add_argument("--rest", nargs="*", default=[], help="without those that these outputs of earlier runs decided")
+    parser.add_argument("--missed", nargs="*", default=[], help="those only that these outputs say survived: for new tests")
     options = parser.parse_args()
     tree, package = os.path.abspath(options.tree), options.package
     subprocess.run(["git", "checkout", "-q", "."], cwd=tree, check=True)
@@ -204,6 +212,8 @@ def main():
         mutant["id"] = identity
     k, n = map(int, options.sample.split("/"))
     chosen = [m for m in mutants if m["id"] % n == k % n]
+    if options.missed:
+        chosen = [m for m in mutants if m["name"] in {name for file in options.missed for name in survivors(file)}]
     decided = {name for file in options.rest for name in decisions(file)}
     chosen = [m for m in chosen if m["name"] not in decided]
     library = os.path.join(tree, "crates", package.removeprefix("overparam-"), "src", "lib.rs")
@@ -227,8 +237,12 @@ def main():
     base = {(executable, *last, *skip): 0.0 for executable in executables}
     if options.last:
         base |= {(executable, *options.last, *skip): 0.0 for executable in executables}
+    times = 2 if options.twice else 1
     for command in base:
-        verdict, base[command] = run(command, tree, package, 0, 3600)
+        for _ in range(times):
+            verdict, base[command] = run(command, tree, package, 0, 3600)
+            if verdict == "passed":
+                break
         assert verdict == "passed", f"{command} without a mutant: {verdict}"
         print(f"{base[command]:.1f} s: {' '.join(command)}", flush=True)
     commands = sorted(base, key=base.get)
@@ -241,7 +255,10 @@ def main():
             break
         outcome = "missed"
         for command in commands:
-            verdict, _ = run(command, tree, package, mutant["id"], int(4 * base[command]) + 5)
+            for _ in range(times):
+                verdict, _ = run(command, tree, package, mutant["id"], int(4 * base[command]) + 5)
+                if verdict == "passed":
+                    break
             if verdict != "passed":
                 outcome = "caught" if verdict == "failed" else "timeout"
                 break

@@ -292,6 +292,24 @@ mod properties {
         }
     }
 
+    /// On a circle all steps are alike: once the controller has found their size it does not miss it again.
+    #[test]
+    fn steps_are_rejected_seldom() {
+        let f = |_: f64, y: &[f64], dy: &mut [f64]| (dy[0], dy[1]) = (y[1], -y[0]);
+        for digits in [6, 8, 10] {
+            let relative = 10f64.powi(-digits);
+            let tolerance = Tolerance { relative, absolute: relative, ..Tolerance::default() };
+            let mut integrator = Integrator::new(0.0, vec![1.0, 0.0], f, tolerance).unwrap();
+            let mut accepted = 0;
+            while integrator.time() < 60.0 {
+                integrator.advance_towards(60.0).unwrap();
+                accepted += 1;
+            }
+            assert!(accepted > 100, "{accepted}");
+            assert!(20 * (integrator.steps() - accepted) < accepted, "{} for {accepted}", integrator.steps());
+        }
+    }
+
     #[test]
     fn a_singularity_is_an_error_with_its_time() {
         // y' = y^2 from 1 reaches infinity at t = 1.

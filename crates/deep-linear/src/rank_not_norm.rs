@@ -169,6 +169,17 @@ mod properties {
         assert!((s.values()[1] / s.values()[0] / bound - 1.0).abs() < 1e-5);
     }
 
+    /// The effective rank at the largest ratio that the loss allows: the bound is that of singular values in this ratio.
+    #[test]
+    fn the_effective_rank_is_bounded_by_that_of_the_bounded_ratio() {
+        for loss in [1e-9, 1e-3, 0.1, 0.3, 0.49] {
+            let diagonal = [1.0, singular_value_ratio_upper_bound(loss)];
+            let spectrum = Spectrum::of(&DMatrix::from_diagonal(&diagonal.to_vec().into())).unwrap();
+            let bound = effective_rank_upper_bound(loss);
+            assert!((spectrum.effective_rank() / bound - 1.0).abs() < 1e-12, "{bound} at {loss}");
+        }
+    }
+
     /// Theorems 1 and 2 as the paper states them follow: norms at least `1/sqrt(2 l) - 2`, effective rank at most
     /// `1 + (2 sqrt 12 / ln 2) sqrt l`, distance to rank one at most `3 sqrt(2 l)`.
     #[test]

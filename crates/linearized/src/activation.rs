@@ -191,6 +191,14 @@ mod properties {
     }
 
     #[test]
+    fn a_step_is_the_slope_of_a_relu() {
+        for x in [-3.0, -1e-3, 1e-3, 3.0] {
+            let slope = (Standard::Relu.value(x + 1e-4) - Standard::Relu.value(x - 1e-4)) / 2e-4;
+            assert!((Standard::Step.value(x) - slope).abs() < 1e-9, "{x}");
+        }
+    }
+
+    #[test]
     fn an_unknown_name_is_told_the_known_ones() {
         let message = "rleu".parse::<Standard>().unwrap_err().to_string();
         assert!(Standard::NAMES.iter().all(|name| message.contains(name)), "{message}");

@@ -83,3 +83,31 @@ impl Anderson {
         Ok(Some(Cholesky::factor(&gram)?.solve_vector(&differences.tr_mul(residual))))
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use nalgebra::{DMatrix, DVector};
+    use overparam_tensor::random::Stream;
+
+    use super::{Anderson, MEMORY};
+
+    /// On an affine map `z -> A z + b` this is GMRES (Walker, Ni 2011): in `d` dimensions, `d` differences and one more
+    /// residual determine the fixed point, but for the regularisation.
+    #[test]
+    fn an_affine_map_is_solved_in_as_many_steps_as_dimensions() {
+        let d = MEMORY / 2;
+        let stream = Stream::root(21);
+        let q: DMatrix<f64> = stream.named("q").orthonormal_matrix(d, d);
+        let values = DVector::from_fn(d, |i, _| 0.1 + 0.8 * i as f64 / (d - 1) as f64);
+        let slope = &q * DMatrix::from_diagonal(&values) * q.transpose();
+        let b: DVector<f64> = stream.named("b").normal_vector(d, 1.0);
+        let residual = |z: &DVector<f64>| &b - &slope * z;
+        let mut z = DVector::zeros(d);
+        let mut anderson = Anderson::new(d);
+        for _ in 0..=d {
+            let r = residual(&z);
+            anderson.advance(z.as_mut_slice(), r.as_slice()).unwrap();
+        }
+        assert!(residual(&z).norm() < 1e-5 * b.norm(), "{}", residual(&z).norm() / b.norm());
+    }
+}

@@ -196,6 +196,8 @@ mod tests {
         // Cauchy: P(T > t) = 1 / (pi t) far out, where t^2 overflows.
         assert_relative_eq!(upper_tail(1e200, 1.0)?, 1e-200 / std::f64::consts::PI, max_relative = 1e-12);
         assert_relative_eq!(quantile(1e-200, 1.0)?, -1e200 / std::f64::consts::PI, max_relative = 1e-12);
+        // Beyond the last number the search ends at a number.
+        assert!((f64::MIN..f64::MIN / 2.0).contains(&quantile(1e-310, 1.0)?));
         Ok(())
     }
 

@@ -188,7 +188,7 @@ mod properties {
             psi1 in power(-6.0..6.0), psi2 in power(-6.0..6.0), zeta in power(-3.0..1.5), lambda_bar in power(-15.0..6.0),
         ) {
             let point = FixedPoint::solve(Regime { psi1, psi2, zeta, lambda_bar }).unwrap();
-            prop_assert!(point.residual() < 1e-12, "{:e}", point.residual());
+            prop_assert!((0.0..1e-12).contains(&point.residual()), "{:e}", point.residual());
             let (m1, m2) = point.im_nu().unwrap();
             prop_assert!(m1 > 0.0 && m2 > 0.0);
             prop_assert!((m1 * m2 / point.x - 1.0).abs() < 1e-12);
@@ -212,6 +212,23 @@ mod properties {
             let at = |lambda_bar| FixedPoint::solve(Regime { psi1, psi2, zeta, lambda_bar }).unwrap().degrees_of_freedom();
             prop_assert!(at(lambda_bar) < at(0.0) && at(1.5 * lambda_bar) < at(lambda_bar));
             prop_assert!(at(0.0) <= psi1.min(psi2) * (1.0 + 1e-12));
+        }
+    }
+
+    /// A point that is off by a hundredth violates the equations by about that.
+    #[test]
+    fn a_point_beside_the_solution_has_a_residual() {
+        let finite = Regime { psi1: 2.0, psi2: 3.0, zeta: 1.0, lambda_bar: 0.1 };
+        for regime in [
+            finite,
+            Regime { lambda_bar: 0.0, ..finite },
+            Regime { psi1: f64::INFINITY, ..finite },
+            Regime { psi2: f64::INFINITY, ..finite },
+        ] {
+            let point = FixedPoint::solve(regime).unwrap();
+            let (x, spare_features) = (1.01 * point.x, 1.01 * point.spare_features);
+            let off = FixedPoint { x, spare_features, ..point }.residual();
+            assert!((1e-3..0.1).contains(&off), "{regime:?}: {off}");
         }
     }
 

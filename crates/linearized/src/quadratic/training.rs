@@ -142,6 +142,29 @@ mod properties {
         }
     }
 
+    /// Where half of four steps cool, the rates are `1, 1, 1, 1/2`: the last step goes half as far as without.
+    #[test]
+    fn the_rate_falls_over_the_fraction_of_steps_that_cools() {
+        let after = |steps, cooling| {
+            let mut net = QuadraticNet::random(Stream::root(4), 3, 4, 1.0);
+            let schedule = Schedule { steps, batch: 7, learning_rate: 0.01, cooling };
+            net.train(&target(4), schedule, Stream::root(5)).unwrap();
+            net.weights
+        };
+        let third = after(3, 0.0);
+        let (whole, cooled) = (after(4, 0.0) - &third, after(4, 0.5) - &third);
+        assert!((cooled - &whole * 0.5).norm() < 1e-12 * whole.norm());
+    }
+
+    /// Neurons die where there is nothing to learn, and that is no divergence, though the target has no energy.
+    #[test]
+    fn the_zero_function_is_learned() {
+        let mut net = QuadraticNet::random(Stream::root(6), 4, 6, 1.0);
+        let before = net.weights.norm();
+        net.train(&Polynomial::quadratic(DMatrix::zeros(6, 6)), SCHEDULE, Stream::root(7)).unwrap();
+        assert!(net.weights.norm() < 0.1 * before, "{} {before}", net.weights.norm());
+    }
+
     #[test]
     fn divergence_names_the_step() {
         let mut net = QuadraticNet::random(Stream::root(0), 8, 12, 1.0);

@@ -11,7 +11,7 @@ use crate::shared_representation::{
     principal_angles, spectral_start,
 };
 use crate::testing::cases;
-use crate::{Convention, LinearRegression};
+use crate::{Convention, DeepLinearError, LinearRegression};
 
 proptest! {
     /// Loss against its definition, gradient against central differences (exact on quadratics).
@@ -292,6 +292,24 @@ fn a_large_penalty_gives_zero() {
     let (_, data) = drawn(&Setting::new(5, 2, 4), &Stream::root(10));
     let fit = NuclearRepresentation { lambda: 10.0, tolerance: 1e-9, max_iterations: 50 }.fit(&data).unwrap();
     assert_eq!((fit.representation.ncols(), fit.radius()), (0, 0.0));
+}
+
+#[test]
+fn penalties_and_scales_out_of_range_are_errors() {
+    let (_, data) = drawn(&Setting::new(5, 2, 4), &Stream::root(10));
+    for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let method = NuclearRepresentation { lambda: bad, tolerance: 1e-9, max_iterations: 50 };
+        assert!(matches!(method.fit(&data), Err(DeepLinearError::Configuration { .. })), "{bad}");
+        let usual = TwoLayerDescent { max_steps: 50, ..TwoLayerDescent::default() };
+        for descent in [
+            TwoLayerDescent { scale: bad, ..usual },
+            TwoLayerDescent { step: bad, ..usual },
+            TwoLayerDescent { tolerance: bad, ..usual },
+        ] {
+            let fit = descent.fit(&data, 2, &Stream::root(12));
+            assert!(matches!(fit, Err(DeepLinearError::Configuration { .. })), "{descent:?}");
+        }
+    }
 }
 
 #[test]

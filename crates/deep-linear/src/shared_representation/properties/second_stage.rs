@@ -45,6 +45,24 @@ proptest! {
     }
 }
 
+/// A feature that occurs twice has half of its head in each place, in whatever unit: what counts as rounding goes by the
+/// largest direction.
+#[test]
+fn repeated_features_share_their_head_in_any_unit() {
+    let stream = Stream::root(15);
+    let inputs: DMatrix<f64> = stream.named("f").normal_matrix(9, 3, 1.0);
+    let twice = DMatrix::from_fn(9, 6, |i, j| inputs[(i, j % 3)]);
+    let task =
+        TargetTask { inputs, labels: stream.named("y").normal_vector(9, 1.0), parameter: DVector::zeros(3) };
+    let once = task.alone().unwrap();
+    for unit in [1e-6, 1.0, 1e6] {
+        let w = ball_least_squares(&(&twice * unit), &task.labels, once.norm() / unit).unwrap() * unit;
+        for (j, head) in w.iter().enumerate() {
+            assert!((2.0 * head - once[j % 3]).abs() < 1e-9 * once.norm(), "{unit}: {w} {once}");
+        }
+    }
+}
+
 #[test]
 fn few_examples_are_interpolated_with_minimum_norm() {
     let task = TargetTask {
