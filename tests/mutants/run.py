@@ -257,7 +257,7 @@ def main():
         for command in commands:
             for _ in range(times):
                 verdict, _ = run(command, tree, package, mutant["id"], int(4 * base[command]) + 5)
-                if verdict == "passed":
+                if verdict != "failed":
                     break
             if verdict != "passed":
                 outcome = "caught" if verdict == "failed" else "timeout"

@@ -199,6 +199,28 @@ mod properties {
         assert_eq!(classes.tangent_risk(&w).unwrap(), 1.0);
     }
 
+    /// A neuron sees one normal variable in each class, and the square of `N(m, v)` has mean `m^2 + v` and variance
+    /// `2 v^2 + 4 m^2 v`. Classes that differ in their means are told apart by no form: descent takes it to zero.
+    #[test]
+    fn one_neuron_has_the_risk_of_a_squared_normal() {
+        let s = Stream::root(3);
+        let a: DVector<f64> = s.named("a").normal_vector(5, 0.5);
+        let form = &a * a.transpose();
+        let risk = |m: f64, [plus, minus]: [f64; 2]| {
+            let variance = |v: f64| 2.0 * v * v + 4.0 * m * m * v;
+            (1.0 - 0.5 * (plus - minus)).powi(2) + 0.5 * (variance(plus) + variance(minus))
+        };
+        let mean: DVector<f64> = s.named("m").normal_vector(5, 1.0);
+        let (means, d) = (Classes::of_means(mean.clone()), delta(5, 1.0));
+        let expected = risk(a.dot(&mean), [a.norm_squared(); 2]);
+        assert!((means.form_risk(&form) / expected - 1.0).abs() < 1e-12);
+        let expected = risk(0.0, [1.0, -1.0].map(|y| a.norm_squared() + y * a.dot(&(&d * &a))));
+        let covariances = Classes::of_covariances(d).unwrap();
+        assert!((covariances.form_risk(&form) / expected - 1.0).abs() < 1e-12);
+        let trained = means.trained_risk(gaussian(s.named("w"), 3, 5) * 0.1, 2_000, 0.02).unwrap();
+        assert!((trained - 1.0).abs() < 1e-3, "{trained}");
+    }
+
     /// In high dimension all forms leave what the closed form says; a net of `d` neurons finds them by descent, a narrower one
     /// stays above.
     #[test]

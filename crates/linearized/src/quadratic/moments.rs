@@ -84,7 +84,25 @@ pub(super) fn explained(u: &DMatrix<f64>, v: &DVector<f64>) -> Result<f64, Error
 mod properties {
     use nalgebra::{DMatrix, DVector};
 
-    use super::explained;
+    use super::{Moments, explained};
+    use crate::activation::Standard;
+
+    /// `E max(w z + t, 0) = w phi(t/w) + t Phi(t/w)` and its square `(w^2 + t^2) Phi(t/w) + t w phi(t/w)`: with the panels' ends
+    /// where the kink is, to rounding.
+    #[test]
+    fn a_shifted_relu_has_its_closed_forms() {
+        let (sizes, shifts) = ([0.5, 1.0, 2.0, 1.0], [0.7, -1.1, 0.4, 0.0]);
+        let weights = DMatrix::from_column_slice(4, 1, &sizes);
+        let moments = Moments::of(&Standard::Relu, &weights, Some(&DVector::from_row_slice(&shifts)));
+        for (a, (w, t)) in sizes.into_iter().zip(shifts).enumerate() {
+            let density = (-0.5 * (t / w) * (t / w)).exp() / std::f64::consts::TAU.sqrt();
+            let below = 0.5 * libm::erfc(-t / w * std::f64::consts::FRAC_1_SQRT_2);
+            let (mean, square) = (w * density + t * below, (w * w + t * t) * below + t * w * density);
+            assert!((moments.series[(a, 0)] - mean).abs() < 1e-12, "{w} {t}: {}", moments.series[(a, 0)]);
+            let variance = moments.covariance[(a, a)];
+            assert!((variance - (square - mean * mean)).abs() < 1e-12, "{w} {t}: {variance}");
+        }
+    }
 
     /// Ones throughout have the pseudo-inverse `U / 4`; the second direction of `diag(2, 0)` is not seen.
     #[test]

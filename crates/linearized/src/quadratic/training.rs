@@ -166,9 +166,23 @@ mod properties {
     }
 
     #[test]
+    fn schedules_that_cannot_be_run_are_errors() {
+        let rate = |learning_rate| Schedule { learning_rate, ..SCHEDULE };
+        let cool = |cooling| Schedule { cooling, ..SCHEDULE };
+        let bad = [rate(0.0), rate(-1.0), rate(f64::NAN), rate(f64::INFINITY), cool(-0.1), cool(1.1)];
+        for schedule in bad.into_iter().chain([Schedule { batch: 0, ..SCHEDULE }, cool(f64::NAN)]) {
+            let result =
+                QuadraticNet::random(Stream::root(0), 2, 4, 1.0).train(&target(4), schedule, Stream::root(1));
+            assert!(matches!(result, Err(Error::Parameter { .. })), "{schedule:?}");
+        }
+    }
+
+    #[test]
     fn divergence_names_the_step() {
         let mut net = QuadraticNet::random(Stream::root(0), 8, 12, 1.0);
         let hot = Schedule { learning_rate: 5.0, ..SCHEDULE };
-        assert!(matches!(net.train(&target(12), hot, Stream::root(1)), Err(Error::Diverged { .. })));
+        let error = net.train(&target(12), hot, Stream::root(1)).unwrap_err();
+        // Noticed while there still is a loss to tell.
+        assert!(matches!(error, Error::Diverged { loss, .. } if loss.is_finite()), "{error}");
     }
 }

@@ -257,6 +257,17 @@ fn units_do_not_matter() {
     }
 }
 
+/// Before the first step the gradient is the largest so far, whichever of the layers has more of it.
+#[test]
+fn descent_starts_at_stationarity_one() {
+    let (_, data) = drawn(&Setting::new(5, 2, 4), &Stream::root(10));
+    let descent = TwoLayerDescent { max_steps: 0, ..TwoLayerDescent::default() };
+    for seed in 0..8 {
+        let fit = descent.fit(&data, 2, &Stream::root(seed)).unwrap();
+        assert_eq!((fit.stationarity, fit.converged), (1.0, false), "{seed}");
+    }
+}
+
 /// Where `X_t^T X_t = n I` for each of `T` tasks, `lambda = sigma sqrt(n) (sqrt d + sqrt T) / (n T)`.
 #[test]
 fn the_noise_level_of_isotropic_inputs() {

@@ -97,6 +97,13 @@ fn impossible_settings_are_named() {
         draw(Setting { noise: f64::NAN, ..base }),
         "the noise sigma must be finite and not negative, got NaN"
     );
+    for bad in [-1.0, f64::NAN, f64::INFINITY] {
+        assert!(draw(Setting { noise: bad, ..base }).starts_with("the noise sigma"), "{bad}");
+        for setting in [Setting { source_condition: bad, ..base }, Setting { target_condition: bad, ..base }]
+        {
+            assert!(draw(setting).starts_with("a condition number"), "{bad}");
+        }
+    }
     let (_, data) = drawn(&base, &Stream::root(1));
     assert_eq!((data.dimension(), data.task_count(), data.example_count()), (5, 4, 40));
 }
