@@ -71,7 +71,7 @@ fn jumps(case: &Case) -> bool {
 #[test]
 fn angles_have_all_their_digits() {
     let golden = golden();
-    assert!(golden.cases.len() > 25);
+    assert!(golden.cases.len() > 30);
     for case in &golden.cases {
         let error = worst::<f64>(&golden, case);
         assert!(error < if jumps(case) { 3e-13 } else { 1e-14 }, "{}: {error}", case.layers);

@@ -112,6 +112,7 @@ fn layers_that_mix_and_branch() {
             [json!(["relu", conv(channels, [3, 3], "same")]), json!(["erf", conv(3, [1, 3], "same")])];
         json!({"parallel": {"branches": branches, "combine": combine}})
     };
+    let pooled = |pool: &str| json!({pool: {"window": [2, 2], "padding": "same"}});
     let bodies = [
         json!([{"residual": ["relu", conv(3, [3, 3], "same")]}, "relu"]),
         json!([attention, "relu"]),
@@ -124,6 +125,10 @@ fn layers_that_mix_and_branch() {
         json!([parallel("concat", 2), bare, "relu"]),
         json!([parallel("product", 3), bare, "relu"]),
         json!([{"residual": ["relu", {"conv": {"channels": 3, "filter": [2, 2], "padding": "same"}}]}, "layer_norm", "erf"]),
+        // Nothing that goes slab by slab before the end; pooling in branches alone; weights that are all but one zero.
+        json!(["relu", {"conv": {"channels": 3, "filter": [2, 2], "strides": [2, 1], "padding": "same"}}]),
+        json!([{"parallel": {"branches": [["relu", pooled("avg_pool"), bare], ["erf", pooled("sum_pool"), bare]]}}, "relu"]),
+        json!([{"global_self_attention": {"channels": 4, "w_query_std": 20, "w_key_std": 20}}, "relu"]),
     ];
     for (height, width) in [(3, 4), (1, 1), (2, 8)] {
         for body in &bodies {

@@ -93,6 +93,17 @@ mod tests {
         }
     }
 
+    /// An input with itself, whatever the rounding of `q_x q_y`, and what is no covariance.
+    #[test]
+    fn a_covariance_is_at_most_the_product_of_deviations() {
+        for q in [1.0, 2.0, 0.3] {
+            let own = Activation::abs().dual(q, q, q).unwrap();
+            assert!((own.kappa - q).abs() < 1e-15 && own.kappa_dot == 1.0, "{own:?}");
+            assert!(Activation::abs().dual(q, q, q * (1.0 + 1e-9)).is_err());
+            assert!(Activation::abs().dual(q, 4.0 * q, -2.0 * q * (1.0 + 1e-9)).is_err());
+        }
+    }
+
     /// Closed forms against mpmath's values, nearly equal and nearly opposite inputs and variances of 1e-8 to 1e8 included.
     #[test]
     fn closed_forms_are_those_of_sixty_digits() {

@@ -124,8 +124,12 @@ fn attend(state: &State, body: &Value) -> [Pairs; 3] {
     let n = state[0].pixels();
     let logit = number(body, "w_query_std", 1.0) * number(body, "w_key_std", 1.0);
     let weights = |own: &Pairs| {
-        let mut g = DMatrix::from_fn(n, n, |p, r| (logit * own.k[p * n + r]).exp());
-        g.row_iter_mut().for_each(|mut row| row /= row.sum());
+        let mut g = DMatrix::from_fn(n, n, |p, r| logit * own.k[p * n + r]);
+        g.row_iter_mut().for_each(|mut row| {
+            let top = row.max();
+            row.apply(|x| *x = (*x - top).exp());
+            row /= row.sum();
+        });
         g
     };
     let (x, y) = (weights(&state[0]), weights(&state[1]));
@@ -222,8 +226,10 @@ fn step(state: State, layer: &Value, standard: bool, channels: &mut usize) -> St
                 })
                 .collect();
             let [(a, x), (b, y)] = <[_; 2]>::try_from(branches).ok().unwrap();
-            if body["combine"] == "product" {
-                return combine([x, y], |[k, t], [l, u]| (k * l, t * l + k * u));
+            match body["combine"].as_str() {
+                Some("product") => return combine([x, y], |[k, t], [l, u]| (k * l, t * l + k * u)),
+                Some("concat") => {}
+                _ => return combine([x, y], |[k, t], [l, u]| (k + l, t + u)),
             }
             *channels = (a + b) as usize;
             combine([x, y], |[k, t], [l, u]| ((a * k + b * l) / (a + b), (a * t + b * u) / (a + b)))
