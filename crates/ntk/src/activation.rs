@@ -23,12 +23,12 @@
 //! last place of the correctly rounded value; where terms cancel, within 4 units of what they are for equal inputs.
 
 pub mod arc;
-mod correlated;
+pub mod correlated;
 pub mod erf;
 pub mod exponential;
 pub mod gelu;
 pub mod kinked;
-mod moved;
+pub mod moved;
 pub(crate) mod pair;
 pub mod rectified;
 pub mod series;
