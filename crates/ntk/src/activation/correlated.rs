@@ -1,7 +1,8 @@
 //! What the dual maps of the error function and of GELU have in common, `f` being 2 and 1:
 //!
 #![doc = overparam_formula::formula!(
-    "N = sqrt((1 + f q_x)(1 + f q_y)),    z = f k / N,    N^2 (1 - z^2) = n = 1 + f (q_x + q_y) + f^2 D,    D = q_x q_y - k^2 = m (g + |k|),"
+    "N = sqrt((1 + f q_x)(1 + f q_y)),    z = f k / N,"
+    "n = N^2 (1 - z^2) = 1 + f (q_x + q_y) + f^2 D,    D = q_x q_y - k^2 = m (g + |k|),"
 )]
 //!
 //! sums of positive numbers: nothing cancels, and taken factor by factor nothing overflows.
@@ -9,7 +10,7 @@
 //! # The margin
 //!
 //! For nearly parallel inputs `g' - kappa` is a small difference of large numbers, and it is the square of an angle. With `kappa_0`
-//! the kernel of inputs of these lengths in one direction (`k = g`), and the differences
+//! the kernel of two inputs of these lengths in one direction (`k = g`), and the differences
 //!
 #![doc = overparam_formula::formula!("d_x = kappa_xx - kappa_0,    d_y = kappa_yy - kappa_0,    d = kappa_0 - |kappa|,")]
 //!
