@@ -108,6 +108,13 @@ pub(crate) fn arcsine<T: Real, W: Wide<T>>(w: W, x: W::V, square: W::V, root: W:
     (w.mul_add(w.mul(leg, u), q, leg), small)
 }
 
+/// The whole of `asin x`, from the same numbers.
+#[inline(always)]
+pub(crate) fn whole_arcsine<T: Real, W: Wide<T>>(w: W, x: W::V, square: W::V, root: W::V) -> W::V {
+    let (angle, small) = arcsine(w, x, square, root);
+    w.select(small, angle, w.sub(w.splat(T::of(std::f64::consts::FRAC_PI_2)), angle))
+}
+
 /// `sum_i c_i v^i` as four polynomials in `v^4`: one chain of twenty multiply-adds would leave the processor waiting.
 #[inline(always)]
 fn polynomial<T: Real, W: Wide<T>, const N: usize>(w: W, coefficients: &[f64; N], v: W::V) -> W::V {

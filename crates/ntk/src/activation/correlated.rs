@@ -26,7 +26,7 @@
 use overparam_tensor::linalg::Real;
 use overparam_tensor::simd::Wide;
 
-use super::arc::arcsine;
+use super::arc::whole_arcsine;
 use super::moved::Moved;
 use crate::kernel::lines::{Side, close, direct_margin};
 
@@ -57,8 +57,7 @@ impl<T: Real, W: Wide<T>> Correlated<W, T> {
         let sum = w.mul_add(f, w.add(x.q, y.q), one);
         let square = w.mul_add(w.mul(sum, reciprocal), reciprocal, w.mul(lost, reciprocal));
         let cosine = w.sqrt(square);
-        let (angle, small) = arcsine(w, z, square, cosine);
-        let angle = w.select(small, angle, w.sub(w.splat(T::of(std::f64::consts::FRAC_PI_2)), angle));
+        let angle = whole_arcsine(w, z, square, cosine);
         let negative = w.less(k, zero);
         let signed = |v| w.select(negative, w.sub(zero, v), v);
         Self {

@@ -7,7 +7,7 @@
 use overparam_tensor::linalg::Real;
 use overparam_tensor::simd::Wide;
 
-use super::arc::arcsine;
+use super::arc::whole_arcsine;
 
 /// A number at the start, and what it gains on the way.
 #[derive(Clone, Copy)]
@@ -63,19 +63,13 @@ impl<T: Real, W: Wide<T>> Moved<W, T> {
         let [(a, b), (p, q)] = [self, cosine].map(|x| (x.from, x.to(w)));
         let both = w.mul_add(a, q, w.mul(b, p));
         let sine = w.div(w.mul(self.by, w.add(a, b)), both);
-        let size = positive(w, w.abs(sine), w.mul_add(p, q, w.mul(a, b)));
+        let root = w.mul_add(p, q, w.mul(a, b));
+        let size = whole_arcsine(w, w.abs(sine), w.mul(root, root), root);
         let signed = w.select(w.less(sine, zero), w.sub(zero, size), size);
         // Zero over zero, where nothing moves.
         let by = w.select(w.less(zero, both), signed, zero);
-        Self { from: positive(w, a, p), by }
+        Self { from: whole_arcsine(w, a, w.mul(p, p), p), by }
     }
-}
-
-/// `asin x` of `x` in `[0, 1]`, `root = sqrt(1 - x^2)`.
-#[inline(always)]
-fn positive<T: Real, W: Wide<T>>(w: W, x: W::V, root: W::V) -> W::V {
-    let (angle, small) = arcsine(w, x, w.mul(root, root), root);
-    w.select(small, angle, w.sub(w.splat(T::of(std::f64::consts::FRAC_PI_2)), angle))
 }
 
 #[cfg(test)]

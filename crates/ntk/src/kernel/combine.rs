@@ -13,7 +13,7 @@
 
 use overparam_tensor::linalg::Real;
 
-use super::field::{Field, State};
+use super::field::{Field, State, apart};
 use crate::architecture::Combine;
 
 /// Variances of two branches together.
@@ -64,11 +64,9 @@ pub(crate) fn fields<T: Real>(
         let area = sa * tb - sb * ta;
         let total = g + ga + gb;
         let bracket = if total > zero { area * area / total } else { zero };
-        // `g_i - k_i` or, for opposite inputs, `g_i + k_i`.
         let opposite = k < zero;
-        let apart = |k: T, m: T, g: T| if (k < zero) == opposite { m } else { g + g - m };
         a.ntk[i] += b.ntk[i];
         a.k[i] = k;
-        a.m[i] = apart(ka, ma, ga) + apart(kb, mb, gb) + bracket;
+        a.m[i] = apart(ka, ma, ga, opposite) + apart(kb, mb, gb, opposite) + bracket;
     });
 }

@@ -23,7 +23,7 @@ use num_traits::Float;
 use overparam_tensor::linalg::Real;
 use overparam_tensor::simd::Wide;
 
-use super::field::{Field, Geometry, State};
+use super::field::{Field, Geometry, State, apart};
 use super::fused::{Nothing, Pass};
 use super::lines::{self, Entry, Side, Sides, direct_margin};
 use super::pointwise::Affine;
@@ -215,10 +215,8 @@ impl<T: Real> Refine<'_, T> {
             let (s, t) = (p.map_or(zero, |p| x.s[p]), r.map_or(zero, |r| y.s[r]));
             if let Some((p, r)) = p.zip(r) {
                 let i = self.entry(p, r);
-                let m = self.field.m[i];
                 scale += s * t;
-                let aligned = (self.field.k[i] < zero) == opposite;
-                defect += if aligned { m } else { s * t + s * t - m };
+                defect += apart(self.field.k[i], self.field.m[i], s * t, opposite);
             }
             self.terms.push((s, t));
         }

@@ -87,6 +87,12 @@ impl Geometry {
     }
 }
 
+/// `g - k` or, where inputs are taken as opposite, `g + k`: the margin `m = g - |k|`, or `2g - m`.
+#[inline(always)]
+pub(crate) fn apart<T: Real>(k: T, m: T, g: T, opposite: bool) -> T {
+    if (k < T::ZERO) == opposite { m } else { g + g - m }
+}
+
 /// Variances of one side at one point of the network, a pixel (or a vector) each.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct State<T> {

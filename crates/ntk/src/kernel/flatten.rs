@@ -7,7 +7,7 @@
 
 use overparam_tensor::linalg::Real;
 
-use super::field::{Field, Geometry, State};
+use super::field::{Field, Geometry, State, apart};
 use super::scratch::Scratch;
 
 /// Replaces `field` by the one pair that is left; `before` and `after` are the variances of both sides.
@@ -28,14 +28,14 @@ pub(crate) fn flatten<T: Real>(
     let [square, product] = [x, y].map(|other| mean(&|p| x[p].f64() * other[p].f64()));
     let ratio = if square > 0.0 { product / square } else { 0.0 };
     let rest = square * mean(&|p| (y[p].f64() - ratio * x[p].f64()).powi(2));
-    let apart = mean(&|p| {
-        let (m, opposite) = (field.m[at(p)].f64(), (field.k[at(p)].f64() < 0.0) != (k < 0.0));
-        if opposite { 2.0 * x[p].f64() * y[p].f64() - m } else { m }
+    let of_pixels = mean(&|p| {
+        let [k_p, m, s, t] = [field.k[at(p)], field.m[at(p)], x[p], y[p]].map(Real::f64);
+        apart(k_p, m, s * t, k < 0.0)
     });
     let scale = after.0.s[0].f64() * after.1.s[0].f64() + product;
     let bracket = if scale > 0.0 { rest / scale } else { 0.0 };
     let ntk = mean(&|p| field.ntk[at(p)].f64());
     let mut next = Field::take(Geometry::Diagonal { height: 1, width: 1 }, field.same, scratch);
-    (next.k[0], next.m[0], next.ntk[0]) = (T::of(k), T::of(apart + bracket), T::of(ntk));
+    (next.k[0], next.m[0], next.ntk[0]) = (T::of(k), T::of(of_pixels + bracket), T::of(ntk));
     field.replace(next, scratch);
 }

@@ -92,13 +92,11 @@ impl<T: Real> Entry<T> for Biased<'_, T> {
     fn apply<W: Wide<T>>(self, w: W, [k, m, n]: [W::V; 3], x: Side<W::V>, y: Side<W::V>) -> [W::V; 3] {
         let (after, ntk) = self.0.moments(w, k, n);
         let (w2, zero) = (w.splat(self.0.w2), w.splat(T::ZERO));
-        let difference = w.sub(x.s, y.s);
-        let denominator =
-            w.add(w.mul(x.s_after, y.s_after), w.mul_add(w2, w.mul(x.s, y.s), w.splat(self.0.b2)));
+        let (scale, difference) = (w.mul(x.s, y.s), w.sub(x.s, y.s));
+        let denominator = w.add(w.mul(x.s_after, y.s_after), w.mul_add(w2, scale, w.splat(self.0.b2)));
         let bracket = w.mul(w.splat(self.0.w2 * self.0.b2), w.mul(difference, difference));
         let bracket = w.div(bracket, denominator);
         let (before, opposite) = (w.less(k, zero), w.less(after, zero));
-        let scale = w.mul(x.s, y.s);
         let other = w.sub(w.add(scale, scale), m);
         let apart = w.select(before, w.select(opposite, m, other), m);
         let kept = w.select(opposite, w.splat(self.0.b2 + self.0.b2), zero);
