@@ -1,67 +1,60 @@
-//! Power laws in the width: fitted seed by seed, judged by their median, drawn as points on a line.
+//! Power laws in the width: one exponent per seed for the judge, points on a line for the figure.
 
+use overparam_eval::check::Draw;
 use overparam_eval::claim::Run;
-use overparam_eval::figure::{Axis, Panel, Point, Role, Series};
-use overparam_eval::stats::Estimate;
+use overparam_eval::figure::{Axis, Panel, Point, Role, Series, median_point};
+use overparam_eval::runs::Runs;
 
-use crate::summary::{distinct, exponents, median};
+use crate::summary::{distinct, exponent};
 use crate::wide::Form;
 
 /// A cell about nets of one form.
 pub(crate) trait Formed {
     fn form(&self) -> Form;
-    fn seed(&self) -> u64;
 }
 
-/// A measurement at one width of one seed.
+/// A measurement at one width.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct AtWidth {
-    pub(crate) seed: u64,
-    pub(crate) width: usize,
-    pub(crate) value: f64,
-}
-
-/// The depths that were run; one of none, so that a judge without runs has checks that do not hold.
-pub(crate) fn depths<C: Formed, O>(runs: &[Run<C, O>]) -> Vec<usize> {
-    let found = distinct(runs, |r| r.cell.form().depth);
-    if found.is_empty() { vec![2] } else { found }
+struct AtWidth {
+    width: usize,
+    value: f64,
 }
 
 /// A quantity of the nets of one depth, where there is one.
-pub(crate) fn of<C: Formed, O, V: Into<Option<f64>>>(
+fn of<C: Formed, O, V: Into<Option<f64>>>(
     runs: &[Run<C, O>],
     depth: usize,
     f: impl Fn(&O) -> V,
 ) -> Vec<AtWidth> {
     let chosen = runs.iter().filter(|r| r.cell.form().depth == depth);
-    let point = |r: &Run<C, O>| {
-        Some(AtWidth { seed: r.cell.seed(), width: r.cell.form().width, value: f(&r.outcome).into()? })
-    };
+    let point =
+        |r: &Run<C, O>| Some(AtWidth { width: r.cell.form().width, value: f(&r.outcome).into()? });
     chosen.filter_map(point).collect()
 }
 
-/// The exponent of each seed's power law.
-pub(crate) fn slopes(points: &[AtWidth]) -> Option<Vec<f64>> {
-    let of_seed =
-        |&seed: &u64| points.iter().filter(|p| p.seed == seed).map(|p| (p.width as f64, p.value)).collect();
-    exponents(&distinct(points, |p| p.seed).iter().map(of_seed).collect::<Vec<_>>())
+/// Seed by seed, the exponent in the width of a quantity of the nets of one depth; none for a seed in which the quantity is
+/// missing at some width.
+pub(crate) fn slopes<C: Formed, O, V: Into<Option<f64>>>(
+    runs: &Runs<'_, C, O>,
+    depth: usize,
+    f: impl Fn(&O) -> V,
+) -> Vec<Draw> {
+    runs.only(|cell| cell.form().depth == depth).draws(|runs| {
+        let point = |r: &&Run<C, O>| Some((r.cell.form().width as f64, f(&r.outcome).into()?));
+        exponent(&runs.iter().map(point).collect::<Option<Vec<_>>>()?)
+    })
 }
 
-/// The median exponent over seeds.
-pub(crate) fn slope(points: &[AtWidth]) -> Option<Estimate> {
-    median(&slopes(points)?)
-}
-
-/// Medians with ranges over seeds, width by width.
-pub(crate) fn medians(points: &[AtWidth]) -> Vec<Point> {
+/// Medians over seeds, width by width.
+fn medians(points: &[AtWidth]) -> Vec<Point> {
     let at = |&width: &usize| {
         let values: Vec<f64> = points.iter().filter(|p| p.width == width).map(|p| p.value).collect();
-        Some(Point::estimate(width as f64, &median(&values)?))
+        median_point(width as f64, &values)
     };
     distinct(points, |p| p.width).iter().filter_map(at).collect()
 }
 
-/// A quantity against width, a colour a depth: a line of the predicted exponent through the points' middle if there is one,
+/// A quantity against width, one colour per depth: a line of the predicted exponent through the points' middle if there is one,
 /// points, hollow points for the control.
 pub(crate) fn by_depth<C: Formed, O, V: Into<Option<f64>>>(
     runs: &[Run<C, O>],
@@ -70,7 +63,7 @@ pub(crate) fn by_depth<C: Formed, O, V: Into<Option<f64>>>(
     exponent: Option<f64>,
 ) -> Vec<Series> {
     let mut all = Vec::new();
-    for (colour, depth) in depths(runs).into_iter().enumerate() {
+    for (colour, depth) in distinct(runs, |r| r.cell.form().depth).into_iter().enumerate() {
         let points = medians(&of(runs, depth, &f));
         if let (Some(exponent), Some(first), Some(last)) = (exponent, points.first(), points.last()) {
             let mean =
@@ -96,23 +89,36 @@ pub(crate) fn panel(title: &str, label: &str, series: Vec<Series>) -> Panel {
 
 #[cfg(test)]
 mod tests {
-    use super::{AtWidth, slope};
+    use overparam_eval::claim::Run;
+    use overparam_eval::runs::Grid;
+    use serde::Serialize;
+
+    use super::{Formed, slopes};
+    use crate::wide::{Form, Scaling};
+
+    #[derive(Clone, Serialize)]
+    struct Cell {
+        form: Form,
+        seed: u64,
+    }
+
+    impl Formed for Cell {
+        fn form(&self) -> Form {
+            self.form
+        }
+    }
 
     #[test]
-    fn a_power_law_has_its_exponent_in_every_seed() {
-        let points: Vec<AtWidth> = [1.0, 3.0]
-            .iter()
-            .enumerate()
-            .flat_map(|(seed, c)| {
-                [16usize, 64, 256].map(|width| AtWidth {
-                    seed: seed as u64,
-                    width,
-                    value: c / (width as f64).sqrt(),
-                })
-            })
-            .collect();
-        let slope = slope(&points).unwrap();
-        assert!((slope.interval.low + 0.5).abs() < 1e-12 && (slope.interval.high + 0.5).abs() < 1e-12);
-        assert!(super::slope(&[]).is_none());
+    fn a_power_law_has_its_exponent_in_every_seed_and_a_missing_width_leaves_none() {
+        let run = |seed: u64, width: usize, outcome| {
+            Run { cell: Cell { form: Form { depth: 2, width, scaling: Scaling::Ntk }, seed }, outcome }
+        };
+        let law = |seed: u64, width: usize| Some((1.0 + 2.0 * seed as f64) / (width as f64).sqrt());
+        let mut runs: Vec<Run<Cell, Option<f64>>> =
+            (0..2).flat_map(|seed| [16, 64, 256].map(|width| run(seed, width, law(seed, width)))).collect();
+        runs.extend([16, 64, 256].map(|width| run(2, width, (width > 16).then_some(1.0))));
+        let grid = Grid::finished(runs);
+        let slopes: Vec<Option<f64>> = slopes(&grid.view(), 2, |o| *o).into_iter().map(|d| d.value).collect();
+        assert!(slopes[..2].iter().all(|slope| (slope.unwrap() + 0.5).abs() < 1e-12) && slopes[2].is_none());
     }
 }

@@ -1,8 +1,9 @@
-//! One comparison of theory with measurement, and the verdict that a claim's checks add up to.
+//! One comparison of theory with measurement: what a claim declares about a number, and the number drawn by drawn.
+//!
+//! A judge says *what* is compared (bound, kind, rivals) and hands over one value per seed. Whether that is enough to say
+//! that the check holds is not its business: [`decide`](crate::decide) alone makes p values, intervals and decisions.
 
 use serde::{Deserialize, Serialize};
-
-use crate::stats::Estimate;
 
 /// Where a measured quantity must lie. Fixed by the theory or the source before anything ran.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -19,6 +20,13 @@ pub enum Bound {
         /// The allowed distance from it.
         tolerance: f64,
     },
+    /// Between `target / factor` and `target * factor`, both positive: for ratios, judged on their logarithms.
+    Factor {
+        /// The predicted value.
+        target: f64,
+        /// The allowed factor, above 1.
+        factor: f64,
+    },
 }
 
 impl Bound {
@@ -28,169 +36,274 @@ impl Bound {
             Bound::AtLeast(low) => (low, f64::INFINITY),
             Bound::AtMost(high) => (f64::NEG_INFINITY, high),
             Bound::Within { target, tolerance } => (target - tolerance, target + tolerance),
+            Bound::Factor { target, factor } => (target / factor, target * factor),
         }
     }
 
-    fn contains(self, x: f64) -> bool {
+    /// Whether a value is allowed. NaN never is.
+    pub fn contains(self, x: f64) -> bool {
         let (low, high) = self.range();
         low <= x && x <= high
     }
+
+    /// The number that theory gives, if the bound is around one.
+    pub fn target(self) -> Option<f64> {
+        match self {
+            Bound::Within { target, .. } | Bound::Factor { target, .. } => Some(target),
+            Bound::AtLeast(_) | Bound::AtMost(_) => None,
+        }
+    }
+
+    /// The same tolerance around another target. One-sided bounds have none and stay as they are.
+    pub(crate) fn around(self, other: f64) -> Self {
+        match self {
+            Bound::Within { tolerance, .. } => Bound::Within { target: other, tolerance },
+            Bound::Factor { factor, .. } => Bound::Factor { target: other, factor },
+            one_sided => one_sided,
+        }
+    }
 }
 
-/// Whether a check holds.
+/// Which mean over draws is compared with the bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Holds {
-    /// The whole interval lies within the bound.
-    Yes,
-    /// The whole interval lies outside.
-    No,
-    /// The interval straddles the bound, or there is none to tell.
-    Unclear,
+pub enum Average {
+    /// Of the values: for slopes and accuracies.
+    Arithmetic,
+    /// Of their logarithms: for ratios, errors, distances and times. Values must be positive.
+    Geometric,
+}
+
+/// What the draws of a check are taken to show.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// An identity, or an inequality that no draw may violate.
+    Exact,
+    /// A draw lies inside the bound with at least this probability; 1/2 says "a typical draw does". Counts are valid for any
+    /// distribution, with ties, outliers and failures.
+    Share {
+        /// `p0`, strictly between 0 and 1.
+        at_least: f64,
+    },
+    /// The mean over draws lies inside. For draws that are not far from normal, as those of a calibration showed.
+    Mean {
+        /// Which mean.
+        average: Average,
+        /// The step of the grid on which the quantity lives (0 if it is continuous): scatter is taken to be at least that of
+        /// rounding to it.
+        resolution: f64,
+    },
+    /// A stopping rule or sanity value that cannot be evidence, but must hold in every draw.
+    Guard,
+}
+
+/// A value that a competing theory predicts, which the bound therefore excludes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rival {
+    /// The theory, in a few words, with its source if it has one.
+    pub name: String,
+    /// What it says of the same number.
+    pub value: f64,
+}
+
+/// The number that one seed gave; `None` if it diverged or was never reached. In JSON the pair `[seed, value]`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(from = "(u64, Option<f64>)", into = "(u64, Option<f64>)")]
+pub struct Draw {
+    /// The seed: the unit of replication.
+    pub seed: u64,
+    /// The measurement.
+    pub value: Option<f64>,
+}
+
+impl From<(u64, Option<f64>)> for Draw {
+    fn from((seed, value): (u64, Option<f64>)) -> Self {
+        Self { seed, value }
+    }
+}
+
+impl From<Draw> for (u64, Option<f64>) {
+    fn from(draw: Draw) -> Self {
+        (draw.seed, draw.value)
+    }
+}
+
+/// One place of a curve, or the only place of a check that is about one number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Place {
+    /// For example `n = 34`; empty if there is one place only.
+    pub at: String,
+    /// One draw per seed, in the order of seeds.
+    pub draws: Vec<Draw>,
 }
 
 /// A quantity, what theory predicts for it, what was measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Check {
+    /// A stable key, for example `slope`: unique within a claim, sealed, the same on experiment and control.
+    pub id: String,
     /// What is measured, with its unit.
     pub quantity: String,
     /// What the theory says of it, in words.
     pub prediction: String,
-    /// The measurement with its interval over seeds; `None` if it could not be measured.
-    pub measured: Option<Estimate>,
-    /// Where it must lie.
-    pub bound: Bound,
     /// Why the bound is where it is.
     pub reason: String,
-    /// The comparison's result.
-    pub holds: Holds,
+    /// Where it must lie.
+    pub bound: Bound,
+    /// What the draws are taken to show.
+    pub kind: Kind,
+    /// What competing theories say of the number.
+    pub rivals: Vec<Rival>,
+    /// Whether the control must fail this check.
+    pub must_fail: bool,
+    /// Whether a draw without a value lies outside the bound, because diverging is a failure of what the check speaks of.
+    /// Otherwise it counts against whatever is to be shown.
+    pub missing_is_outside: bool,
+    /// The draws, place by place. The check holds if it holds at every place.
+    pub places: Vec<Place>,
 }
 
 impl Check {
-    /// Compares: [`Holds::Yes`] if the whole interval lies within the bound, [`Holds::No`] if all of it lies outside.
-    pub fn new(
-        quantity: impl Into<String>,
-        prediction: impl Into<String>,
-        measured: Option<Estimate>,
-        bound: Bound,
-        reason: impl Into<String>,
-    ) -> Self {
-        let holds = measured.as_ref().map_or(Holds::Unclear, |m| compare(m, bound));
+    /// A check whose typical draw must lie within a bound ([`Kind::Share`] of one half), without draws yet.
+    ///
+    /// ```
+    /// use overparam_eval::check::{Bound, Check, Kind};
+    ///
+    /// let check = Check::new("slope", "slope of the distance to the limit in the width", Bound::Within { target: -0.5, tolerance: 0.1 })
+    ///     .predicted("-1/2")
+    ///     .because("the central limit theorem; half the distance to the rivals would be 0.125")
+    ///     .rival("a correction of first order", -1.0)
+    ///     .control_fails()
+    ///     .mean();
+    /// assert!(matches!(check.kind, Kind::Mean { .. }) && check.must_fail);
+    /// ```
+    pub fn new(id: impl Into<String>, quantity: impl Into<String>, bound: Bound) -> Self {
         Self {
+            id: id.into(),
             quantity: quantity.into(),
-            prediction: prediction.into(),
-            measured,
+            prediction: String::new(),
+            reason: String::new(),
             bound,
-            reason: reason.into(),
-            holds,
-        }
-    }
-}
-
-fn compare(measured: &Estimate, bound: Bound) -> Holds {
-    let (low, high) = (measured.interval.low, measured.interval.high);
-    let (allowed_low, allowed_high) = bound.range();
-    if !measured.value.is_finite() || low.is_nan() || high.is_nan() {
-        Holds::Unclear
-    } else if bound.contains(low) && bound.contains(high) {
-        Holds::Yes
-    } else if high < allowed_low || low > allowed_high {
-        Holds::No
-    } else {
-        Holds::Unclear
-    }
-}
-
-/// What the checks and the control add up to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// Every check holds and the control fails at least one of the same checks.
-    Reproduced,
-    /// A check fails, or the control passes all of them.
-    NotReproduced,
-    /// An interval straddles a tolerance, or a cell has no outcome.
-    Inconclusive,
-}
-
-impl Verdict {
-    /// Judges a claim by its checks and by the same checks on its control.
-    ///
-    /// ```
-    /// use overparam_eval::{check::{Bound, Check, Verdict}, stats::{Estimate, Interval}};
-    ///
-    /// let measured = |value| Estimate { value, interval: Interval { low: value - 0.1, high: value + 0.1 }, level: 0.95 };
-    /// let check = |value| vec![Check::new("slope", "-1/2", Some(measured(value)), Bound::AtMost(0.0), "theory")];
-    /// assert_eq!(Verdict::of(&check(-0.5), &check(0.3)), Verdict::Reproduced);
-    /// assert_eq!(Verdict::of(&check(-0.5), &check(-0.5)), Verdict::NotReproduced); // the control passes
-    /// assert_eq!(Verdict::of(&check(-0.05), &check(0.3)), Verdict::Inconclusive);
-    /// ```
-    pub fn of(checks: &[Check], control: &[Check]) -> Self {
-        let any = |checks: &[Check], h: Holds| checks.iter().any(|c| c.holds == h);
-        if any(checks, Holds::No) {
-            Verdict::NotReproduced
-        } else if checks.is_empty() || any(checks, Holds::Unclear) {
-            Verdict::Inconclusive
-        } else if any(control, Holds::No) {
-            Verdict::Reproduced
-        } else if control.is_empty() || any(control, Holds::Unclear) {
-            Verdict::Inconclusive
-        } else {
-            Verdict::NotReproduced
+            kind: Kind::Share { at_least: 0.5 },
+            rivals: Vec::new(),
+            must_fail: false,
+            missing_is_outside: false,
+            places: Vec::new(),
         }
     }
 
-    /// As a person reads it.
-    pub fn words(self) -> &'static str {
-        match self {
-            Verdict::Reproduced => "reproduced",
-            Verdict::NotReproduced => "not reproduced",
-            Verdict::Inconclusive => "inconclusive",
-        }
+    /// What the theory says, in words.
+    #[must_use]
+    pub fn predicted(self, prediction: impl Into<String>) -> Self {
+        Self { prediction: prediction.into(), ..self }
+    }
+
+    /// Why the bound is where it is.
+    #[must_use]
+    pub fn because(self, reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), ..self }
+    }
+
+    /// No draw may violate the bound.
+    #[must_use]
+    pub fn exact(self) -> Self {
+        Self { kind: Kind::Exact, ..self }
+    }
+
+    /// A draw lies inside with at least this probability.
+    #[must_use]
+    pub fn share(self, at_least: f64) -> Self {
+        Self { kind: Kind::Share { at_least }, ..self }
+    }
+
+    /// The mean lies inside.
+    #[must_use]
+    pub fn mean(self) -> Self {
+        self.mean_on_grid(0.0)
+    }
+
+    /// The mean of values that live on a grid of this step lies inside.
+    #[must_use]
+    pub fn mean_on_grid(self, resolution: f64) -> Self {
+        Self { kind: Kind::Mean { average: Average::Arithmetic, resolution }, ..self }
+    }
+
+    /// The geometric mean lies inside.
+    #[must_use]
+    pub fn log_mean(self) -> Self {
+        Self { kind: Kind::Mean { average: Average::Geometric, resolution: 0.0 }, ..self }
+    }
+
+    /// The bound is a stopping rule or a sanity value: it must hold in every draw and shows nothing.
+    #[must_use]
+    pub fn guard(self) -> Self {
+        Self { kind: Kind::Guard, ..self }
+    }
+
+    /// A value of a competing theory.
+    #[must_use]
+    pub fn rival(mut self, name: impl Into<String>, value: f64) -> Self {
+        self.rivals.push(Rival { name: name.into(), value });
+        self
+    }
+
+    /// The control must fail this check: it takes away what this check depends on.
+    #[must_use]
+    pub fn control_fails(self) -> Self {
+        Self { must_fail: true, ..self }
+    }
+
+    /// A draw without a value lies outside the bound.
+    #[must_use]
+    pub fn missing_is_outside(self) -> Self {
+        Self { missing_is_outside: true, ..self }
+    }
+
+    /// The draws of a check that is about one number.
+    #[must_use]
+    pub fn draws(self, draws: Vec<Draw>) -> Self {
+        self.at("", draws)
+    }
+
+    /// The draws at one place of a curve.
+    #[must_use]
+    pub fn at(mut self, place: impl Into<String>, draws: Vec<Draw>) -> Self {
+        self.places.push(Place { at: place.into(), draws });
+        self
+    }
+
+    /// How many draws every place has.
+    pub fn count(&self) -> usize {
+        self.places.iter().map(|place| place.draws.len()).min().unwrap_or(0)
+    }
+
+    /// Whether a rival lies inside the bound, so that the check would pass on a wrong theory; its name.
+    pub fn admitted_rival(&self) -> Option<&str> {
+        self.rivals.iter().find(|rival| self.bound.contains(rival.value)).map(|rival| rival.name.as_str())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Bound, Check, Holds, Verdict};
-    use crate::stats::{Estimate, Interval};
-
-    fn holds(low: f64, value: f64, high: f64, bound: Bound) -> Holds {
-        let measured = Estimate { value, interval: Interval { low, high }, level: 0.95 };
-        Check::new("q", "p", Some(measured), bound, "r").holds
-    }
+    use super::{Bound, Check};
 
     #[test]
-    fn a_check_is_decided_by_its_interval() {
+    fn bounds_are_closed_and_contain_no_nan() {
         let within = Bound::Within { target: 1.0, tolerance: 0.5 };
-        assert_eq!(holds(0.6, 1.0, 1.4, within), Holds::Yes);
-        assert_eq!(holds(0.5, 1.0, 1.5, within), Holds::Yes);
-        assert_eq!(holds(0.4, 1.0, 1.4, within), Holds::Unclear);
-        assert_eq!(holds(0.6, 1.0, 1.6, within), Holds::Unclear);
-        assert_eq!(holds(1.6, 1.7, 1.8, within), Holds::No);
-        assert_eq!(holds(0.1, 0.2, 0.3, within), Holds::No);
-        assert_eq!(holds(2.0, 3.0, 4.0, Bound::AtLeast(2.0)), Holds::Yes);
-        assert_eq!(holds(2.0, 3.0, 4.0, Bound::AtMost(2.0)), Holds::Unclear);
-        assert_eq!(holds(2.1, 3.0, 4.0, Bound::AtMost(2.0)), Holds::No);
-        assert_eq!(holds(f64::NAN, 3.0, 4.0, Bound::AtLeast(2.0)), Holds::Unclear);
-        assert_eq!(Check::new("q", "p", None, within, "r").holds, Holds::Unclear);
+        assert!(within.contains(0.5) && within.contains(1.5) && !within.contains(1.5000001));
+        let factor = Bound::Factor { target: 2.0, factor: 4.0 };
+        assert_eq!(factor.range(), (0.5, 8.0));
+        assert!(Bound::AtLeast(1.0).contains(1.0) && !Bound::AtLeast(1.0).contains(f64::NAN));
+        assert_eq!((factor.target(), Bound::AtMost(1.0).target()), (Some(2.0), None));
+        assert_eq!(factor.around(1.0).range(), (0.25, 4.0));
+        assert_eq!(within.around(2.0).range(), (1.5, 2.5));
     }
 
     #[test]
-    fn a_claim_needs_its_checks_to_hold_and_its_control_to_fail() {
-        let check = |h: Holds| Check { holds: h, ..Check::new("q", "p", None, Bound::AtMost(0.0), "r") };
-        let (yes, no, unclear) = (check(Holds::Yes), check(Holds::No), check(Holds::Unclear));
-        let of = |a: &[&Check], b: &[&Check]| {
-            let owned = |x: &[&Check]| x.iter().map(|c| (*c).clone()).collect::<Vec<_>>();
-            Verdict::of(&owned(a), &owned(b))
-        };
-        assert_eq!(of(&[&yes, &yes], &[&yes, &no]), Verdict::Reproduced);
-        assert_eq!(of(&[&yes, &no], &[&no]), Verdict::NotReproduced);
-        assert_eq!(of(&[&unclear, &no], &[&no]), Verdict::NotReproduced);
-        assert_eq!(of(&[&yes, &unclear], &[&no]), Verdict::Inconclusive);
-        assert_eq!(of(&[&yes], &[&yes]), Verdict::NotReproduced);
-        assert_eq!(of(&[&yes], &[&unclear]), Verdict::Inconclusive);
-        assert_eq!(of(&[&yes], &[]), Verdict::Inconclusive);
-        assert_eq!(of(&[], &[&no]), Verdict::Inconclusive);
+    fn a_rival_inside_the_bound_is_named() {
+        let check = Check::new("slope", "slope", Bound::Within { target: -1.0 / 3.0, tolerance: 0.15 });
+        assert_eq!(check.clone().rival("q = 4", -0.25).admitted_rival(), Some("q = 4"));
+        assert_eq!(check.rival("q = 2", -0.5).admitted_rival(), None);
     }
 }

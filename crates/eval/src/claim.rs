@@ -6,6 +6,8 @@ use overparam_tensor::random::Stream;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::check::Check;
+use crate::runs::Runs;
+use crate::theory::Theory;
 use crate::figure::Figure;
 use crate::inputs::Inputs;
 use crate::table::Table;
@@ -70,8 +72,11 @@ pub struct About {
     pub must_hold: &'static str,
     /// The hypothesis that the control takes away.
     pub control: &'static str,
-    /// Rough CPU seconds at smoke, standard and paper scale.
+    /// Rough CPU seconds at smoke, standard and paper scale, of all looks.
     pub cpu_seconds: [f64; 3],
+    /// How the sizes at smoke, standard and paper scale compare with the source's: 1 if an experiment is as large as the
+    /// one that is reproduced, less if it is smaller. Only at 1 and above can a claim be called reproduced.
+    pub size_ratio: [f64; 3],
 }
 
 impl About {
@@ -86,21 +91,21 @@ impl About {
     }
 }
 
-/// What the user asked for, as far as a claim's grid depends on it.
+/// What is asked of a claim's grid.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan<'a> {
     /// The size of the experiment.
     pub scale: Scale,
-    /// The number of seeds, if the user chose one.
-    pub seeds: Option<u64>,
+    /// How many seeds: the draws of a look. The cells of a look contain those of the looks before it.
+    pub seeds: u64,
     /// Data sets that the user brought.
     pub inputs: &'a Inputs,
 }
 
 impl Plan<'_> {
-    /// The user's number of seeds, or the claim's own for this scale (smoke, standard, paper).
-    pub fn seeds(&self, default: [u64; 3]) -> std::ops::Range<u64> {
-        0..self.seeds.unwrap_or(self.by_scale(default))
+    /// The seeds, from 0: the same for every setting, on the experiment and on the control.
+    pub fn seeds(&self) -> std::ops::Range<u64> {
+        0..self.seeds
     }
 
     /// Picks by scale: smoke, standard, paper.
@@ -111,6 +116,16 @@ impl Plan<'_> {
             Scale::Paper => paper,
         }
     }
+}
+
+/// What is doubled to see where a limit's finite size shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Doubling {
+    /// Widths, examples, dimensions: whatever the limit sends to infinity.
+    Size,
+    /// Steps or time.
+    Horizon,
 }
 
 /// What a cell may draw on besides its own parameters. All of it is a pure function of master seed, claim and cell.
@@ -171,7 +186,8 @@ pub struct Run<C, O> {
 /// Outcomes must hold finite numbers: they travel through JSON, which has no NaN and no infinity. A quantity that may
 /// be missing is an `Option`.
 pub trait Claim: Sync + Send {
-    /// One point of the grid: plain data, seed included. Two cells with the same JSON are the same cell.
+    /// One point of the grid: plain data with a field `seed`, the index of the draw that it belongs to. Two cells with the
+    /// same JSON are the same cell.
     type Cell: Serialize + DeserializeOwned;
     /// What one cell measures: plain data.
     type Outcome: Serialize + DeserializeOwned;
@@ -190,15 +206,23 @@ pub trait Claim: Sync + Send {
         1.0
     }
 
-    /// Computes one cell. Pure: the same cell and context give the same bits.
+    /// The cell with its size or horizon doubled; `None` if the claim has none.
+    fn doubled(&self, _cell: &Self::Cell, _what: Doubling) -> Option<Self::Cell> {
+        None
+    }
+
+    /// Computes one cell. Pure: the same cell and context give the same bits. A run that diverges or does not finish is an
+    /// outcome, not an error: the judge sees it.
     ///
     /// # Errors
-    /// A theory crate's error (divergence, say), with its message.
+    /// What makes the cell meaningless (data that cannot be used, say), with its message.
     fn run(&self, cell: &Self::Cell, context: &Context<'_>) -> Result<Self::Outcome, CellError>;
 
-    /// Compares theory and measurement. Called with the experiment's runs, and again with the control's, on which at
-    /// least one check must fail.
-    fn judge(&self, runs: &[Run<Self::Cell, Self::Outcome>]) -> Vec<Check>;
+    /// What theory predicts and what each seed measured: checks with one value per seed and place, without any decision.
+    /// Called with the experiment's runs, and again with the control's. Which checks there are, and their bounds, depends on the
+    /// cells alone, never on outcomes; the value of a seed depends on that seed's outcomes alone. Constants that the theory
+    /// names pass through `theory`.
+    fn judge(&self, runs: &Runs<'_, Self::Cell, Self::Outcome>, theory: &Theory) -> Vec<Check>;
 
     /// Theory as lines, experiment as points with error bars.
     fn figures(

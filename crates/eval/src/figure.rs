@@ -11,7 +11,7 @@ mod svg;
 
 use serde::Serialize;
 
-use crate::stats::Estimate;
+use crate::stats::{self, Estimate};
 use svg::Medium;
 
 pub use axis::{Axis, Spacing};
@@ -55,6 +55,12 @@ impl Point {
     pub fn estimate(x: f64, y: &Estimate) -> Self {
         Self { x, y: y.value, low: y.interval.low, high: y.interval.high }
     }
+}
+
+/// A point at the median of a sample, its error bar the interval that covers the median with probability 0.95, or as much as
+/// the sample can support; `None` for an empty sample.
+pub fn median_point(x: f64, values: &[f64]) -> Option<Point> {
+    Some(Point::estimate(x, &stats::median_interval(values, 0.95).ok()?))
 }
 
 /// A labelled sequence of points.

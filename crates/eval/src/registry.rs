@@ -1,12 +1,16 @@
 //! Claims of any type behind one object-safe trait: cells and outcomes as JSON values.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::check::Check;
-use crate::claim::{About, CellError, Claim, Context, Plan, Run};
+use crate::claim::{About, CellError, Claim, Context, Doubling, Plan, Run};
 use crate::figure::Figure;
+use crate::runs::Grid;
 use crate::table::Table;
+use crate::theory::Theory;
 
 /// A cell as plain JSON, ready to be keyed, scheduled and computed.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,13 +30,27 @@ pub struct RawRun {
     pub outcome: Value,
 }
 
-/// Everything a claim says about its finished runs.
-#[derive(Debug, Clone)]
-pub struct Judgement {
-    /// The checks on the experiment.
-    pub checks: Vec<Check>,
-    /// The same checks on the control.
+/// The cells of a grid, and the runs of those that have an outcome, as plain JSON.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RawGrid {
+    /// All cells.
+    pub cells: Vec<Value>,
+    /// Those with an outcome, in the same order.
+    pub runs: Vec<RawRun>,
+}
+
+/// A claim's checks on its experiment and on its control.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Checks {
+    /// On the experiment.
+    pub experiment: Vec<Check>,
+    /// On the control.
     pub control: Vec<Check>,
+}
+
+/// What a claim shows of its runs beside the checks.
+#[derive(Debug, Clone, Default)]
+pub struct Illustration {
     /// The figures.
     pub figures: Vec<Figure>,
     /// The tables.
@@ -50,17 +68,29 @@ pub trait AnyClaim: Sync + Send {
     /// The control's grid.
     fn control_tasks(&self, plan: &Plan<'_>) -> Vec<Task>;
 
+    /// A cell with its size or horizon doubled, if the claim has one.
+    ///
+    /// # Errors
+    /// That the cell does not have the claim's type.
+    fn doubled(&self, cell: &Value, what: Doubling) -> Result<Option<Task>, CellError>;
+
     /// Computes one cell.
     ///
     /// # Errors
     /// The claim's own, or that the cell does not have the claim's type.
     fn run(&self, cell: &Value, context: &Context<'_>) -> Result<Value, CellError>;
 
-    /// Judges finished runs.
+    /// The checks on runs of the experiment and of the control.
     ///
     /// # Errors
-    /// If a cell or outcome does not have the claim's type.
-    fn judge(&self, runs: &[RawRun], control: &[RawRun]) -> Result<Judgement, CellError>;
+    /// If a cell or outcome does not have the claim's type, or the judge cannot make sense of the cells.
+    fn judge(&self, experiment: &RawGrid, control: &RawGrid, theory: &Theory) -> Result<Checks, CellError>;
+
+    /// Figures and tables.
+    ///
+    /// # Errors
+    /// As [`AnyClaim::judge`].
+    fn illustrate(&self, experiment: &RawGrid, control: &RawGrid) -> Result<Illustration, CellError>;
 }
 
 impl<C: Claim> AnyClaim for C {
@@ -84,21 +114,35 @@ impl<C: Claim> AnyClaim for C {
         Ok(value)
     }
 
-    fn judge(&self, runs: &[RawRun], control: &[RawRun]) -> Result<Judgement, CellError> {
-        let (runs, control) = (typed_runs::<C>(runs)?, typed_runs::<C>(control)?);
-        Ok(Judgement {
-            checks: Claim::judge(self, &runs),
-            control: Claim::judge(self, &control),
+    fn doubled(&self, cell: &Value, what: Doubling) -> Result<Option<Task>, CellError> {
+        let doubled = Claim::doubled(self, &typed(cell)?, what);
+        Ok(doubled.map(|cell| Task { cell: to_value(&cell), cost: self.cost(&cell) }))
+    }
+
+    fn judge(&self, experiment: &RawGrid, control: &RawGrid, theory: &Theory) -> Result<Checks, CellError> {
+        let (experiment, control) = (typed_grid::<C>(experiment)?, typed_grid::<C>(control)?);
+        // A judge meets cells here that its author did not foresee: whatever the user changed.
+        catch_unwind(AssertUnwindSafe(|| Checks {
+            experiment: Claim::judge(self, &experiment.view(), theory),
+            control: Claim::judge(self, &control.view(), theory),
+        }))
+        .map_err(|_| CellError("these cells cannot be judged".to_owned()))
+    }
+
+    fn illustrate(&self, experiment: &RawGrid, control: &RawGrid) -> Result<Illustration, CellError> {
+        let (runs, control) = (typed_grid::<C>(experiment)?.into_runs(), typed_grid::<C>(control)?.into_runs());
+        catch_unwind(AssertUnwindSafe(|| Illustration {
             figures: self.figures(&runs, &control),
             tables: self.tables(&runs),
-        })
+        }))
+        .map_err(|_| CellError("these cells cannot be drawn".to_owned()))
     }
 }
 
-type Runs<C> = Vec<Run<<C as Claim>::Cell, <C as Claim>::Outcome>>;
-
-fn typed_runs<C: Claim>(runs: &[RawRun]) -> Result<Runs<C>, CellError> {
-    runs.iter().map(|r| Ok(Run { cell: typed(&r.cell)?, outcome: typed(&r.outcome)? })).collect()
+fn typed_grid<C: Claim>(grid: &RawGrid) -> Result<Grid<C::Cell, C::Outcome>, CellError> {
+    let runs = grid.runs.iter().map(|r| Ok(Run { cell: typed(&r.cell)?, outcome: typed(&r.outcome)? }));
+    let cells: Result<Vec<C::Cell>, CellError> = grid.cells.iter().map(typed).collect();
+    Ok(Grid::new(cells?, runs.collect::<Result<_, CellError>>()?))
 }
 
 fn erase<C: Claim>(claim: &C, cells: &[C::Cell]) -> Vec<Task> {

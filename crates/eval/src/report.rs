@@ -1,4 +1,4 @@
-//! What a run leaves behind: `report.html` for people, `report.json`, CSV and NPZ for programs, an SVG and a PNG a figure.
+//! What a run leaves behind: `report.html` for people, `report.json`, CSV and NPZ for programs, an SVG and a PNG per figure.
 //!
 //! Everything but `run.json` and the last section of the page holds results only and is byte-identical for the same
 //! request, whatever the number of threads, the order of the cells or the number of interruptions. Times and machine
@@ -6,26 +6,30 @@
 
 mod html;
 mod tidy;
+mod words;
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use overparam_tensor::array::NpyError;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::check::{Check, Holds, Verdict};
-use crate::claim::{About, CellError, Scale, Talk};
+use crate::check::{Bound, Check, Kind, Place};
+use crate::claim::{About, Scale, Talk};
+use crate::decide::verdict::holm;
+use crate::decide::{Decision, Design, Evidence, Verdict, decide};
 use crate::figure::{Figure, PngError};
-use crate::registry::{AnyClaim, RawRun};
+use crate::registry::{AnyClaim, Checks, Illustration, RawGrid};
 use crate::runner::ClaimRuns;
+use crate::seal::Seal;
 use crate::store::replace;
 use crate::table::Table;
+use crate::theory::Theory;
 
 /// Version of the schema of `report.json`, which `docs/report.schema.json` describes. A field more keeps the number; a
 /// field less or with another meaning raises it.
-pub const FORMAT: &str = "overparam-report 2";
+pub const FORMAT: &str = "overparam-report 3";
 
 /// The command that repeats a run, in three parts so that the one that repeats a single claim follows.
 #[derive(Debug, Clone, Default)]
@@ -72,14 +76,25 @@ pub struct Report {
     version: &'static str,
     /// The size of the experiments.
     pub scale: Scale,
-    /// The master seed.
-    pub master_seed: u64,
+    /// What came of all claims, with the levels, in one sentence.
+    pub headline: String,
     /// The command that repeats the run.
     pub command: String,
     /// The talks, in order.
     pub talks: Vec<TalkTitle>,
-    /// One entry a claim.
+    /// One entry per claim.
     pub claims: Vec<ClaimReport>,
+}
+
+/// On what terms claims are judged.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// The size of the experiments.
+    pub scale: Scale,
+    /// Looks and levels.
+    pub design: Design,
+    /// Why this is not the sealed run, if it is not: another master seed, other fields, data of the user's own.
+    pub exploratory: Option<String>,
 }
 
 /// What a run found out about one claim.
@@ -89,14 +104,40 @@ pub struct ClaimReport {
     pub about: About,
     /// The command that repeats this claim alone.
     pub command: String,
-    /// The verdict.
-    pub verdict: Verdict,
-    /// The verdict's reason in one line.
+    /// The decision.
+    pub decision: Decision,
+    /// The decision as it may be said of an experiment of this size.
+    pub words: String,
+    /// Its reason in one line.
     pub reason: String,
+    /// Why this is not the sealed run, if it is not.
+    pub exploratory: Option<String>,
+    /// The size of the experiment.
+    pub scale: Scale,
+    /// How it compares with the source's; at least 1 if it is as large.
+    pub size_ratio: f64,
+    /// Every check is an identity, which has no size.
+    pub size_free: bool,
+    /// Looks and levels.
+    pub design: Design,
+    /// Where the looking stopped.
+    pub stopped_at: StoppedAt,
+    /// The largest sequential p value of the checks.
+    pub p_claim: f64,
+    /// Adjusted for all claims of this report (Holm): for saying *which* of them hold.
+    pub p_claim_holm: f64,
+    /// The declaration and its seal.
+    pub seal: Option<Seal>,
+    /// The master seed.
+    pub seed: MasterSeed,
+    /// What the control did.
+    pub control_must: ControlMust,
+    /// Draws of the experiment without a value, over all checks.
+    pub missing: usize,
     /// The checks on the experiment.
-    pub checks: Vec<Check>,
+    pub checks: Vec<CheckReport>,
     /// The same checks on the control.
-    pub control: Vec<Check>,
+    pub control: Vec<CheckReport>,
     /// Numbers that nothing is judged by.
     pub tables: Vec<Table>,
     /// Figures with their data.
@@ -107,6 +148,124 @@ pub struct ClaimReport {
     pub runs: Vec<Cell>,
     /// The control's.
     pub control_runs: Vec<Cell>,
+}
+
+/// The look at which a claim was decided, or the last complete one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct StoppedAt {
+    /// From 1; 0 if not even the first was complete.
+    pub look: usize,
+    /// Its draws.
+    pub draws: usize,
+}
+
+/// The master seed of a claim's cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct MasterSeed {
+    /// The number.
+    pub value: u64,
+    /// Whether it follows from the seal.
+    pub from_seal: bool,
+}
+
+/// The checks that the control must fail, by what it did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ControlMust {
+    /// All of them.
+    pub must_fail: Vec<String>,
+    /// It failed these.
+    pub failed: Vec<String>,
+    /// It passed these: the experiment cannot tell the hypothesis from its absence.
+    pub passed: Vec<String>,
+}
+
+/// What is known of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It was shown to hold.
+    Holds,
+    /// It was shown to fail.
+    Fails,
+    /// Neither.
+    Undecided,
+}
+
+/// A check with everything that decides it, draws included.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckReport {
+    /// The stable key.
+    pub id: String,
+    /// What is measured.
+    pub quantity: String,
+    /// What theory says.
+    pub prediction: String,
+    /// Why the bound is where it is.
+    pub reason: String,
+    /// What the draws are taken to show.
+    pub kind: Kind,
+    /// Where it must lie.
+    pub bound: Bound,
+    /// The number that theory gives, if it gives one.
+    pub target: Option<f64>,
+    /// Whether the control must fail it.
+    pub must_fail: bool,
+    /// What competing theories say, and whether the interval excludes it.
+    pub rivals: Vec<RivalReport>,
+    /// What is known of it.
+    pub state: State,
+    /// P values, estimate, interval.
+    #[serde(flatten)]
+    pub evidence: Evidence,
+    /// Whether a draw without a value lies outside.
+    pub missing_is_outside: bool,
+    /// Every draw, place by place.
+    pub points: Vec<Place>,
+}
+
+/// A value of a competing theory.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RivalReport {
+    /// The theory.
+    pub name: String,
+    /// Its value.
+    pub value: f64,
+    /// The interval excludes it.
+    pub excluded: bool,
+}
+
+impl CheckReport {
+    fn new(check: &Check, evidence: &Evidence, fails: f64, holds: f64) -> Self {
+        let rival = |r: &crate::check::Rival| RivalReport {
+            name: r.name.clone(),
+            value: r.value,
+            excluded: evidence.excludes(r.value)
+                || (evidence.interval.is_none() && evidence.p_yes <= holds && !check.bound.contains(r.value)),
+        };
+        Self {
+            id: check.id.clone(),
+            quantity: check.quantity.clone(),
+            prediction: check.prediction.clone(),
+            reason: check.reason.clone(),
+            kind: check.kind,
+            bound: check.bound,
+            target: check.bound.target(),
+            must_fail: check.must_fail,
+            rivals: check.rivals.iter().map(rival).collect(),
+            state: match (evidence.p_yes <= holds, evidence.p_no <= fails) {
+                (true, false) => State::Holds,
+                (false, true) => State::Fails,
+                _ => State::Undecided,
+            },
+            evidence: evidence.clone(),
+            missing_is_outside: check.missing_is_outside,
+            points: check
+                .places
+                .iter()
+                .map(|p| Place { at: p.at.clone(), draws: p.draws[..evidence.n].to_vec() })
+                .collect(),
+        }
+    }
 }
 
 /// A cell that has no outcome.
@@ -128,43 +287,78 @@ pub struct Cell {
 }
 
 impl ClaimReport {
-    /// Lets the claim judge its runs.
-    pub fn of(claim: &dyn AnyClaim, runs: &ClaimRuns) -> Self {
+    /// Lets the claim judge its runs, and decides on these terms.
+    pub fn of(claim: &dyn AnyClaim, runs: &ClaimRuns, seal: Option<Seal>, terms: &Terms) -> Self {
         let mut failures: Vec<Failure> = runs
             .failures
             .iter()
             .map(|(cell, error)| Failure { cell: cell.clone(), error: error.to_string() })
             .collect();
-        // A judge meets cells here that its author did not foresee: whatever the user changed.
-        let judgement = catch_unwind(AssertUnwindSafe(|| claim.judge(&runs.runs, &runs.control)))
-            .unwrap_or_else(|_| Err(CellError("these cells cannot be judged".to_owned())));
-        let (checks, control, figures, tables) = match judgement {
-            Ok(j) => (j.checks, j.control, j.figures, j.tables),
-            Err(error) => {
-                failures.push(Failure { cell: Value::Null, error: error.to_string() });
-                Default::default()
-            }
+        let mut fail = |error: crate::claim::CellError| {
+            failures.push(Failure { cell: Value::Null, error: error.to_string() });
         };
-        let verdict = match Verdict::of(&checks, &control) {
+        let checks = claim.judge(&runs.experiment, &runs.control, &Theory::as_stated());
+        let checks = checks.unwrap_or_else(|e| {
+            fail(e);
+            Checks::default()
+        });
+        let shown = claim.illustrate(&runs.experiment, &runs.control);
+        let shown = shown.unwrap_or_else(|e| {
+            fail(e);
+            Illustration::default()
+        });
+        let mut verdict = decide(&checks.experiment, &checks.control, &terms.design);
+        let unsealed = seal.as_ref().is_some_and(|seal| !seal.matches);
+        if let Some(failure) = failures.first() {
             // A result that rests on part of the grid is not a result, whichever way it points.
-            _ if !failures.is_empty() => Verdict::Inconclusive,
-            verdict => verdict,
-        };
-        let reason = reason(&checks, &control, failures.first());
-        let cells = |runs: &[RawRun]| {
-            runs.iter().map(|r| Cell { cell: r.cell.clone(), outcome: r.outcome.clone() }).collect()
+            verdict.decision = Decision::Undecided;
+            verdict.reason = if failure.cell.is_null() {
+                failure.error.clone()
+            } else {
+                format!("a cell has no outcome: {} ({})", failure.error, failure.cell)
+            };
+        } else if unsealed && terms.exploratory.is_none() {
+            verdict.decision = Decision::Undecided;
+            verdict.reason = "unsealed: what the claim declares is not what claims.lock says".to_owned();
+        }
+        let size_ratio = runs.about.size_ratio[terms.scale as usize];
+        let size_free =
+            !checks.experiment.is_empty() && checks.experiment.iter().all(|c| c.kind == Kind::Exact);
+        let cells = |grid: &RawGrid| {
+            grid.runs.iter().map(|r| Cell { cell: r.cell.clone(), outcome: r.outcome.clone() }).collect()
         };
         Self {
             about: runs.about,
             command: String::new(),
-            verdict,
-            reason,
-            checks,
-            control,
-            tables,
-            figures,
+            decision: verdict.decision,
+            words: words::words(verdict.decision, terms.scale, size_ratio, size_free, verdict.approximate),
+            reason: verdict.reason.clone(),
+            exploratory: terms.exploratory.clone(),
+            scale: terms.scale,
+            size_ratio,
+            size_free,
+            design: terms.design.clone(),
+            stopped_at: StoppedAt { look: verdict.look, draws: verdict.draws },
+            p_claim: verdict.p_claim,
+            p_claim_holm: verdict.p_claim,
+            seed: MasterSeed {
+                value: runs.master_seed,
+                from_seal: seal.as_ref().is_some_and(|seal| seal.master_seed() == runs.master_seed),
+            },
+            seal,
+            control_must: control_must(&checks, &verdict, &terms.design),
+            missing: verdict.checks.iter().map(|e| e.missing).sum(),
+            checks: reports(
+                &checks.experiment,
+                &verdict.checks,
+                terms.design.alpha_no / checks.experiment.len().max(1) as f64,
+                &terms.design,
+            ),
+            control: reports(&checks.control, &verdict.control, terms.design.alpha_yes, &terms.design),
+            tables: shown.tables,
+            figures: shown.figures,
             failures,
-            runs: cells(&runs.runs),
+            runs: cells(&runs.experiment),
             control_runs: cells(&runs.control),
         }
     }
@@ -175,20 +369,23 @@ impl ClaimReport {
     }
 }
 
-fn reason(checks: &[Check], control: &[Check], failure: Option<&Failure>) -> String {
-    if let Some(failure) = failure {
-        return format!("a cell has no outcome: {} ({})", failure.error, failure.cell);
+fn reports(checks: &[Check], evidence: &[Evidence], fails: f64, design: &Design) -> Vec<CheckReport> {
+    checks.iter().zip(evidence).map(|(c, e)| CheckReport::new(c, e, fails, design.alpha_yes)).collect()
+}
+
+fn control_must(checks: &Checks, verdict: &Verdict, design: &Design) -> ControlMust {
+    let mut must = ControlMust::default();
+    for check in checks.experiment.iter().filter(|c| c.must_fail) {
+        must.must_fail.push(check.id.clone());
+        let Some(i) = checks.control.iter().position(|c| c.id == check.id) else { continue };
+        if verdict.control[i].p_no <= design.alpha_yes {
+            must.failed.push(check.id.clone());
+        }
+        if verdict.control[i].p_yes <= design.alpha_yes {
+            must.passed.push(check.id.clone());
+        }
     }
-    let count = |checks: &[Check], h: Holds| checks.iter().filter(|c| c.holds == h).count();
-    let first = |h: Holds| checks.iter().find(|c| c.holds == h).map_or("", |c| c.quantity.as_str());
-    let held = format!("{} of {} checks hold", count(checks, Holds::Yes), checks.len());
-    let failed = count(control, Holds::No);
-    match (count(checks, Holds::No), count(checks, Holds::Unclear)) {
-        (0, 0) if failed > 0 => format!("{held}; the control fails {failed} of them"),
-        (0, 0) => format!("{held}, but so do they on the control: they could not have failed"),
-        (0, _) => format!("{held}; the interval straddles the bound of: {}", first(Holds::Unclear)),
-        _ => format!("{held}; fails: {}", first(Holds::No)),
-    }
+    must
 }
 
 /// Facts of one run that are not results.
@@ -243,25 +440,23 @@ pub enum ReportError {
 
 impl Report {
     /// The report of these claims, told by talk.
-    pub fn new(
-        scale: Scale,
-        master_seed: u64,
-        command: &Command,
-        talks: &[Talk],
-        mut claims: Vec<ClaimReport>,
-    ) -> Self {
-        for claim in &mut claims {
+    pub fn new(scale: Scale, command: &Command, talks: &[Talk], mut claims: Vec<ClaimReport>) -> Self {
+        let adjusted = holm(&claims.iter().map(|c| c.p_claim).collect::<Vec<_>>());
+        for (claim, p) in claims.iter_mut().zip(adjusted) {
             claim.command = command.line(&[claim.about.id]);
+            claim.p_claim_holm = p;
         }
         let told = |talk: &&Talk| claims.iter().any(|c| c.about.talk() == talk.id);
         let talks = talks.iter().filter(told).map(|t| TalkTitle { id: t.id, title: t.title }).collect();
         let names: Vec<&str> = command.names.iter().map(String::as_str).collect();
         let command = command.line(&names);
+        let said: Vec<String> = claims.iter().map(|c| c.words.clone()).collect();
+        let decisions: Vec<Decision> = claims.iter().map(|c| c.decision).collect();
         Self {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION"),
             scale,
-            master_seed,
+            headline: words::headline(scale, &said, &decisions),
             command,
             talks,
             claims,
@@ -306,85 +501,4 @@ fn pretty(value: &impl Serialize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::{Cell, ClaimReport, Command, Report, RunFacts, html, quoted};
-    use crate::check::{Bound, Check, Verdict};
-    use crate::claim::{About, Scale, Source, Talk};
-    use crate::stats::{Estimate, Interval};
-
-    /// A claim with one check that holds and one cell.
-    pub(super) fn claim_report() -> ClaimReport {
-        let source = Source { citation: "A. Author <b>", place: "theorem 1", url: "https://example.org" };
-        let about = About {
-            id: "talk/claim",
-            statement: "A statement.",
-            formula: "a / b",
-            sources: Box::leak(Box::new([source])),
-            prediction: "a prediction",
-            must_hold: "a bound",
-            control: "a control",
-            cpu_seconds: [0.0; 3],
-        };
-        let measured = Estimate { value: 1.0, interval: Interval { low: 0.9, high: 1.1 }, level: 0.9375 };
-        let bound = Bound::Within { target: 1.0, tolerance: 0.2 };
-        ClaimReport {
-            about,
-            command: String::new(),
-            verdict: Verdict::Reproduced,
-            reason: "one of one".into(),
-            checks: vec![Check::new("slope", "1", Some(measured), bound, "theory")],
-            control: Vec::new(),
-            tables: Vec::new(),
-            figures: Vec::new(),
-            failures: Vec::new(),
-            runs: vec![Cell {
-                cell: json!({"seed": 3, "path": "<script>alert(1)</script>"}),
-                outcome: json!(0.5),
-            }],
-            control_runs: Vec::new(),
-        }
-    }
-
-    fn report() -> Report {
-        let talk = Talk { id: "talk", title: "A talk", fingerprint: "", claims: &[] };
-        let other = Talk { id: "other", title: "Another", ..talk };
-        let command = Command {
-            program: "cargo xtask reproduce".into(),
-            names: vec!["talk".into()],
-            options: vec!["--data".into(), "mnist=<script>'x".into()],
-        };
-        Report::new(Scale::Smoke, 0, &command, &[talk, other], vec![claim_report()])
-    }
-
-    #[test]
-    fn a_shell_reads_every_word_as_given() {
-        assert_eq!(quoted("hu-2021/few-shot"), "hu-2021/few-shot");
-        assert_eq!(quoted("a b"), "'a b'");
-        assert_eq!(quoted("it's"), "'it'\\''s'");
-        assert_eq!(quoted(""), "''");
-    }
-
-    #[test]
-    fn each_claim_has_its_own_command_and_talks_without_claims_are_left_out() {
-        let report = report();
-        assert_eq!(report.command, "cargo xtask reproduce talk --data 'mnist=<script>'\\''x'");
-        assert_eq!(
-            report.claims[0].command,
-            "cargo xtask reproduce talk/claim --data 'mnist=<script>'\\''x'"
-        );
-        assert_eq!(report.talks.iter().map(|t| t.id).collect::<Vec<_>>(), ["talk"]);
-    }
-
-    #[test]
-    fn the_page_escapes_what_came_from_outside_and_loads_nothing() {
-        let facts = RunFacts { wall_seconds: 1.0, threads: 1, machine: "<img>".into(), claims: Vec::new() };
-        let page = html::page(&report(), &facts).into_string();
-        assert_eq!(page.matches("<script").count(), 1, "the page's own");
-        assert!(page.contains("&lt;script&gt;alert(1)") && page.contains("&lt;img&gt;"));
-        assert!(!page.contains("src=") && !page.contains("@import") && !page.contains("url("));
-        assert!(page.contains("1 [0.9, 1.1] (93.8%)") && page.contains("<mfrac>"), "{page}");
-        assert!(page.contains("1 (3); control: none"));
-    }
-}
+mod tests;

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | [`mean`](mod@mean) | mean and geometric mean, Student-t intervals | Student 1908 |
 //! | [`median`](mod@median) | quantiles (type 7), median with a distribution-free interval | Hyndman and Fan 1996; Thompson 1936 |
-//! | [`bootstrap`] | percentile and BCa intervals of any statistic | Efron 1979, 1987 |
+//! | [`binomial`] | tails, and the confidence limit of a share | Clopper and Pearson 1934 |
 //! | [`line`](mod@line) | least squares, weighted, and the slope of a power law | Draper and Smith, ch. 1-2 |
 //! | [`rank`] | Spearman's rank correlation with ties | Spearman 1904; Kendall and Gibbons, ch. 3 |
 //! | [`paired`](mod@paired) | is A below B on the same seeds? t interval and sign test | Dixon and Mood 1946 |
@@ -33,21 +33,18 @@
 //! * A sample is a slice of finite `f64`. Empty samples, NaN and infinities, levels outside `(0, 1)` and overflowing sums
 //!   are a [`StatsError`] that says which number was wrong; no function returns NaN.
 //! * Intervals are two-sided and closed. `level` is a probability, `0.95`, not a percentage.
-//! * Nothing here draws from a global generator: what resamples takes a [`Stream`](overparam_tensor::random::Stream).
+//! * Nothing here draws random numbers.
 
-pub mod bootstrap;
+pub mod binomial;
 mod error;
 mod estimate;
 pub mod line;
 pub mod mean;
 pub mod median;
-mod normal;
 pub mod paired;
 pub mod rank;
-mod sign;
 pub mod student_t;
 
-pub use bootstrap::{bootstrap_bca, bootstrap_percentile};
 pub use error::StatsError;
 pub use estimate::{Estimate, Interval};
 pub use line::{Line, least_squares, log_log_slope, log_log_slope_weighted, weighted_least_squares};

@@ -3,8 +3,9 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{ClaimReport, Report, RunFacts, tidy};
-use crate::check::{Bound, Check, Holds, Verdict};
+use super::{CheckReport, ClaimReport, Report, RunFacts, State, tidy};
+use crate::check::{Average, Bound, Kind};
+use crate::decide::Decision;
 use crate::figure::{Figure, style_sheet};
 use crate::table::{Table, number};
 
@@ -31,8 +32,8 @@ pub(super) fn page(report: &Report, facts: &RunFacts) -> Markup {
                 a.skip href="#claims" { "Skip to the claims" }
                 header {
                     h1 { (TITLE) }
-                    p { "Scale " b { (report.scale) } ", master seed " (report.master_seed) ", overparam " (report.version)
-                        ". Repeat it: " code { (report.command) } " " a href="#run" { "Time and machine" } "." }
+                    p { b { (report.headline) } }
+                    p { "overparam " (report.version) ". Repeat it: " code { (report.command) } " " a href="#run" { "Time and machine" } "." }
                 }
                 nav aria-label="Claims by talk" { (summary(report)) }
                 main id="claims" { @for claim in &report.claims { (section(claim)) } }
@@ -47,10 +48,10 @@ fn summary(report: &Report) -> Markup {
     html! { @for talk in &report.talks {
         h2 { (talk.title) }
         table.cards {
-            thead { tr { th scope="col" { "claim" } th scope="col" { "verdict" } th scope="col" { "why" } } }
+            thead { tr { th scope="col" { "claim" } th scope="col" { "decision" } th scope="col" { "why" } } }
             tbody { @for claim in report.claims.iter().filter(|c| c.about.talk() == talk.id) { tr {
                 td { a href=(format!("#{}", claim.stem())) { (claim.about.id) } }
-                td { (verdict(claim.verdict)) }
+                td { (decision(claim)) }
                 td { (claim.reason) }
             } } }
         }
@@ -63,7 +64,8 @@ fn section(claim: &ClaimReport) -> Markup {
     let heading = format!("{id}--heading");
     html! {
         section id=(id) aria-labelledby=(heading) {
-            h2 id=(heading) { (about.id) " " (verdict(claim.verdict)) }
+            h2 id=(heading) { (about.id) " " (decision(claim)) }
+            p.small { (claim.reason) ". " (standing(claim)) }
             p.statement { (about.statement) }
             div.formula { (PreEscaped(overparam_notation::mathml(about.formula))) }
             dl {
@@ -72,10 +74,10 @@ fn section(claim: &ClaimReport) -> Markup {
                 dt { "Predicted" } dd { (about.prediction) }
                 dt { "Must hold" } dd { (about.must_hold) }
                 dt { "Control" } dd { (about.control) }
-                dt { "Seeds" } dd { (seeds(claim)) }
+                dt { "Master seed" } dd { (provenance(claim)) }
                 dt { "Repeat it" } dd { code { (claim.command) } " (" a href=(format!("#run--{id}")) { "time and machine" } ")" }
             }
-            (checks(&claim.checks, &claim.control))
+            (checks(claim))
             @for failure in &claim.failures {
                 p.bad { "No outcome: " (failure.error) " " code { (failure.cell) } }
             }
@@ -86,73 +88,100 @@ fn section(claim: &ClaimReport) -> Markup {
     }
 }
 
-/// How many seeds a setting has, and which, where cells have a field of that name.
-fn seeds(claim: &ClaimReport) -> String {
-    let of = |runs: &[super::Cell]| {
-        let seeds: std::collections::BTreeSet<u64> =
-            runs.iter().filter_map(|run| run.cell.get("seed")?.as_u64()).collect();
-        match (seeds.first(), seeds.last()) {
-            (Some(first), Some(last)) if first < last => format!("{} ({first} to {last})", seeds.len()),
-            (Some(only), _) => format!("1 ({only})"),
-            _ => "none".to_owned(),
-        }
-    };
-    format!("{}; control: {}", of(&claim.runs), of(&claim.control_runs))
+/// Draws, levels and seal in plain sentences.
+fn standing(claim: &ClaimReport) -> String {
+    let stopped = claim.stopped_at;
+    let mut text = format!(
+        "Stopped at look {} of {} with {} draws, at scale {}.",
+        stopped.look,
+        claim.design.looks.len(),
+        stopped.draws,
+        claim.scale
+    );
+    if let Some(why) = &claim.exploratory {
+        text += &format!(" Exploratory: {why}.");
+    }
+    text
 }
 
-fn checks(checks: &[Check], control: &[Check]) -> Markup {
+fn provenance(claim: &ClaimReport) -> String {
+    let origin = if claim.seed.from_seal { "follows from the seal" } else { "chosen by the user" };
+    let seal = claim.seal.as_ref().map_or_else(String::new, |seal| {
+        if seal.matches {
+            let changes = match seal.reseals {
+                0 => "never changed".to_owned(),
+                1 => "changed once".to_owned(),
+                n => format!("changed {n} times"),
+            };
+            format!("; sealed {} as {} ({changes})", seal.sealed_at, seal.hash)
+        } else {
+            format!("; unsealed: claims.lock does not have {}", seal.hash)
+        }
+    });
+    format!("{}, {origin}{seal}", claim.seed.value)
+}
+
+fn checks(claim: &ClaimReport) -> Markup {
+    let spent = number(100.0 * claim.design.alpha_yes);
     html! {
         h3 { "Predicted and measured" }
         table.cards {
-            caption { "Every check, on the experiment and on the control. A claim is reproduced only if all checks "
-                "hold on the experiment and one at least fails on the control." }
-            thead { tr { @for head in ["quantity", "theory", "must be", "measured", "holds", "on the control", "holds"] {
+            caption { "Every check, on the experiment and on the control. A claim holds only if every check is shown to hold, at "
+                (spent) " % for the claim as a whole, and the control is shown to fail those marked \u{2020}. Intervals cover the "
+                "truth with probability 0.98 whatever the looks showed. Every draw is in report.json." }
+            thead { tr { @for head in ["quantity", "theory", "must be", "measured", "state", "on the control", "state"] {
                 th scope="col" { (head) }
             } } }
             tbody {
-                @for (i, check) in checks.iter().enumerate() { tr {
-                    td { b { (check.quantity) } div.small { (check.reason) } }
-                    td data-name="theory" { (check.prediction) }
-                    td.number data-name="must be" { (bound(check.bound)) }
+                @for check in &claim.checks { tr {
+                    td { b { (check.quantity) @if check.must_fail { " \u{2020}" } } div.small { (check.reason) } }
+                    td data-name="theory" { (check.prediction)
+                        @for rival in &check.rivals {
+                            div.small { "rival: " (rival.name) ", " (number(rival.value))
+                                @if rival.excluded { " (excluded)" } @else { " (not excluded)" } }
+                        }
+                    }
+                    td.number data-name="must be" { (bound(check.bound)) div.small { (kind(check.kind)) } }
                     (measured(Some(check), "measured"))
                     // A claim may check more on the experiment (real data, say) than on its control.
-                    (measured(control.get(i).filter(|c| c.quantity == check.quantity)
-                        .or_else(|| control.iter().find(|c| c.quantity == check.quantity)), "on the control"))
+                    (measured(claim.control.iter().find(|c| c.id == check.id), "on the control"))
                 } }
             }
         }
     }
 }
 
-fn measured(check: Option<&Check>, name: &str) -> Markup {
+fn measured(check: Option<&CheckReport>, name: &str) -> Markup {
     html! {
         @match check {
             Some(check) => {
                 td.number data-name=(name) { (estimate(check)) }
-                td data-name="holds" { @match check.holds {
-                    Holds::Yes => span.good { "yes" },
-                    Holds::No => span.bad { "no" },
-                    Holds::Unclear => span.open { "unclear" },
+                td data-name="state" { @match check.state {
+                    State::Holds => span.good { "holds" },
+                    State::Fails => span.bad { "fails" },
+                    State::Undecided => span.open { "undecided" },
                 } }
             }
-            None => { td data-name=(name) { "not measured" } td data-name="holds" { "-" } }
+            None => { td data-name=(name) { "not measured" } td data-name="state" { "-" } }
         }
     }
 }
 
-fn estimate(check: &Check) -> String {
-    check.measured.as_ref().map_or_else(
-        || "not measured".into(),
-        |m| {
-            let level = number((m.level * 1000.0).round() / 10.0);
-            format!(
-                "{} [{}, {}] ({level}%)",
-                number(m.value),
-                number(m.interval.low),
-                number(m.interval.high)
-            )
-        },
-    )
+/// The estimate with its interval, and how many draws lie inside; of the place that is farthest from holding.
+fn estimate(check: &CheckReport) -> String {
+    let e = &check.evidence;
+    let mut text = e.estimate.map_or_else(|| "not measured".to_owned(), number);
+    if let Some(interval) = e.interval {
+        text += &format!(" [{}, {}]", number(interval.low), number(interval.high));
+    }
+    if !e.at.is_empty() {
+        text += &format!(" at {}", e.at);
+    }
+    text += &format!("; {} of {} inside", e.inside, e.n);
+    if e.missing > 0 {
+        text += &format!(", {} without a value", e.missing);
+    }
+    text
 }
 
 fn bound(bound: Bound) -> String {
@@ -160,6 +189,18 @@ fn bound(bound: Bound) -> String {
         Bound::AtLeast(x) => format!("at least {}", number(x)),
         Bound::AtMost(x) => format!("at most {}", number(x)),
         Bound::Within { target, tolerance } => format!("{} \u{b1} {}", number(target), number(tolerance)),
+        Bound::Factor { target, factor } => format!("{} up to a factor {}", number(target), number(factor)),
+    }
+}
+
+fn kind(kind: Kind) -> String {
+    match kind {
+        Kind::Exact => "in every draw".to_owned(),
+        Kind::Guard => "in every draw (a guard, no evidence)".to_owned(),
+        Kind::Share { at_least } if at_least == 0.5 => "a typical draw".to_owned(),
+        Kind::Share { at_least } => format!("at least {} % of all draws", number(100.0 * at_least)),
+        Kind::Mean { average: Average::Arithmetic, .. } => "the mean over draws".to_owned(),
+        Kind::Mean { average: Average::Geometric, .. } => "the geometric mean over draws".to_owned(),
     }
 }
 
@@ -229,11 +270,11 @@ fn run(facts: &RunFacts) -> Markup {
     } }
 }
 
-fn verdict(verdict: Verdict) -> Markup {
-    let class = match verdict {
-        Verdict::Reproduced => "good",
-        Verdict::NotReproduced => "bad",
-        Verdict::Inconclusive => "open",
+fn decision(claim: &ClaimReport) -> Markup {
+    let class = match claim.decision {
+        Decision::Holds => "good",
+        Decision::Fails | Decision::NotDiscriminating => "bad",
+        Decision::Undecided => "open",
     };
-    html! { span class=(class) { (verdict.words()) } }
+    html! { span class=(class) { (claim.words) } }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::grid::Grid;
-use super::{Request, cached};
+use super::{Request, Silent, collect};
 use crate::claim::About;
 use crate::store::{Lookup, Store};
 
@@ -14,7 +14,13 @@ use crate::store::{Lookup, Store};
 pub struct ClaimStatus {
     /// The claim.
     pub about: About,
-    /// How many distinct cells there are.
+    /// The look that it is at, from 1.
+    pub look: usize,
+    /// How many looks there are at most.
+    pub looks: usize,
+    /// Nothing more is to be computed: the claim is decided, or its last look is complete.
+    pub decided: bool,
+    /// How many distinct cells there are up to this look.
     pub cells: usize,
     /// How many have a result that passes every check.
     pub done: usize,
@@ -45,23 +51,23 @@ pub struct InProgress {
 
 /// How far each claim of the request is.
 pub fn status(request: &Request, store: &Store) -> Vec<ClaimStatus> {
-    let claims = request.claims.iter().zip(Grid::all(request)).enumerate();
-    claims.map(|(claim, ((any, _), grid))| of_claim(request, claim, any.about(), &grid, store)).collect()
+    (0..request.claims.len()).map(|claim| of_claim(request, claim, store)).collect()
 }
 
-/// By claim, how many cells the store does not have.
-pub(super) fn remaining(request: &Request, store: &Store) -> Vec<(About, usize)> {
-    let claims = request.claims.iter().enumerate();
-    let missing = |claim| {
-        let (cached, all) = cached(request, claim, store);
-        all - cached
-    };
-    claims.map(|(claim, (any, _))| (any.about(), missing(claim))).collect()
-}
-
-fn of_claim(request: &Request, claim: usize, about: About, grid: &Grid, store: &Store) -> ClaimStatus {
+fn of_claim(request: &Request, claim: usize, store: &Store) -> ClaimStatus {
+    // The look that the store has reached: that of a run on it now.
+    let alone = Request { claims: vec![request.claims[claim]], fresh: false, ..request.clone() };
+    let runs = collect(&alone, store, &Silent).remove(0);
+    let design = request.design();
+    let complete = runs.look;
+    let lacks_later = runs.failures.iter().any(|(cell, _)| cell.is_null());
+    let look = complete + usize::from(complete == 0 || lacks_later);
+    let grid = Grid::of(request, claim, design.looks[look - 1]);
     let mut status = ClaimStatus {
-        about,
+        about: request.claims[claim].claim.about(),
+        look,
+        looks: design.looks.len(),
+        decided: complete == look,
         cells: grid.distinct.len(),
         done: 0,
         failed: Vec::new(),

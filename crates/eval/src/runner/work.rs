@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::grid::Found;
+use super::grid::Progress;
 use super::{Observer, Request, RunError};
 use crate::claim::{CellError, Context};
 use crate::registry::Task;
@@ -23,22 +23,22 @@ enum Attempt {
     Unsaved(StoreError),
 }
 
-/// Computes `found.todo` into `found.results`.
+/// Computes what is to be done into the claims' results.
 pub(super) fn compute(
     request: &Request,
     store: &Store,
     observer: &dyn Observer,
     stop: &Arc<AtomicBool>,
-    found: &mut Found,
+    progress: &mut Progress,
 ) -> Result<(), RunError> {
-    let mut todo = std::mem::take(&mut found.todo);
+    let mut todo = std::mem::take(&mut progress.todo);
     if todo.is_empty() {
         return Ok(());
     }
-    let mut finished: usize = found.counts().iter().sum();
+    let mut finished = progress.finished();
     // Longest first, so that no long cell starts when all others are done. The order does not change any result.
     todo.sort_by(|a, b| b.1.cost.total_cmp(&a.1.cost));
-    let mut cost_left: Vec<f64> = vec![0.0; found.results.len()];
+    let mut cost_left: Vec<f64> = vec![0.0; progress.claims.len()];
     todo.iter().for_each(|(claim, task)| cost_left[*claim] += task.cost);
 
     let crew = Crew::new(request, store, stop)?;
@@ -62,7 +62,7 @@ pub(super) fn compute(
             Err(RecvTimeoutError::Timeout) if !stop.load(Ordering::Relaxed) => continue,
             Err(_) => {
                 crew.abandon();
-                return Err(RunError::Interrupted { finished, total: found.total() });
+                return Err(RunError::Interrupted { finished, total: progress.total() });
             }
         };
         at_work -= 1;
@@ -83,7 +83,7 @@ pub(super) fn compute(
         cost_left[claim] -= task.cost;
         let seconds = result.as_ref().map_or(0.0, |r| r.seconds);
         observer.finished(claim, cost_left[claim], seconds, result.as_ref().err());
-        found.results[claim].insert(task.cell.to_string(), result);
+        progress.claims[claim].results.insert(task.cell.to_string(), result);
     }
     Ok(())
 }
@@ -170,11 +170,12 @@ impl Shared {
     }
 
     fn outcome(&self, claim: usize, task: &Task) -> Result<Record, CellError> {
-        let any = self.request.claims[claim].0;
+        let chosen = self.request.claims[claim];
         let text = task.cell.to_string();
-        let context = Context::new(self.request.master_seed, any.about().id, &text, &self.request.inputs);
+        let id = chosen.claim.about().id;
+        let context = Context::new(chosen.master_seed, id, &text, &self.request.inputs);
         let start = Instant::now();
-        let outcome = catch_unwind(AssertUnwindSafe(|| any.run(&task.cell, &context)))
+        let outcome = catch_unwind(AssertUnwindSafe(|| chosen.claim.run(&task.cell, &context)))
             .unwrap_or_else(|panic| Err(CellError(format!("panicked: {}", panic_message(panic.as_ref())))))?;
         Ok(Record { outcome, seconds: start.elapsed().as_secs_f64() })
     }

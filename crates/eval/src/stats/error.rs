@@ -71,33 +71,6 @@ pub enum StatsError {
     /// An argument of a distribution function that is NaN.
     #[error("{0} is NaN, expected a number")]
     NotANumber(&'static str),
-    /// Too few bootstrap resamples for the level: fewer than one would lie beyond each end of the interval.
-    #[error("{given} bootstrap resamples cannot resolve level {level}: at least {needed} are needed")]
-    TooFewResamples {
-        /// Resamples asked for.
-        given: usize,
-        /// Level asked for.
-        level: f64,
-        /// `ceil(2 / (1 - level))`.
-        needed: usize,
-    },
-    /// More bootstrap resamples than [`MAX_RESAMPLES`](super::bootstrap::MAX_RESAMPLES).
-    #[error("{given} bootstrap resamples asked for, at most {limit} are allowed")]
-    TooManyResamples {
-        /// Resamples asked for.
-        given: usize,
-        /// The limit.
-        limit: usize,
-    },
-    /// All resamples fell on one side of the estimate, so its bias cannot be corrected.
-    #[error(
-        "every bootstrap resample lies on one side of the estimate {value}: no bias-corrected interval exists; \
-         use the percentile interval"
-    )]
-    OneSided {
-        /// The statistic of the original sample.
-        value: f64,
-    },
     /// Finite input whose sum or product is beyond the range of `f64`.
     #[error("{statistic} leaves the range of f64: the numbers are too large or too close together")]
     Overflow {

@@ -2,7 +2,7 @@
 
 use super::error::{StatsError, check_level, check_sample};
 use super::estimate::Estimate;
-use super::sign::lower_tail;
+use super::binomial::lower_tail;
 
 /// The sample quantile at probability `p` in `[0, 1]`, by linear interpolation between order statistics.
 ///
@@ -47,7 +47,7 @@ pub fn median_interval(sample: &[f64], level: f64) -> Result<Estimate, StatsErro
     check_level(level)?;
     let sorted = sorted(sample);
     let n = sorted.len();
-    let coverage = |k: usize| 1.0 - 2.0 * lower_tail(n, k - 1);
+    let coverage = |k: usize| 1.0 - 2.0 * lower_tail(n, k - 1, 0.5);
     let mut k = 1;
     while k < n / 2 && coverage(k + 1) >= level {
         k += 1;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{StatsError, check_paired, check_sample};
 use super::estimate::Estimate;
 use super::mean::{mean, standard_error};
-use super::sign::lower_tail;
+use super::binomial::lower_tail;
 
 /// The outcome of a paired comparison of `a` with `b`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -71,7 +71,7 @@ fn sign_p(differences: &[f64]) -> f64 {
     let negative = differences.iter().filter(|&&d| d < 0.0).count();
     match positive + negative {
         0 => 1.0,
-        m => (2.0 * lower_tail(m, positive.min(negative))).min(1.0),
+        m => (2.0 * lower_tail(m, positive.min(negative), 0.5)).min(1.0),
     }
 }
 
