@@ -73,8 +73,12 @@ impl fmt::Display for Bound {
         match *self {
             Bound::AtLeast(x) => write!(f, "at least {}", number(x)),
             Bound::AtMost(x) => write!(f, "at most {}", number(x)),
-            Bound::Within { target, tolerance } => write!(f, "{} \u{b1} {}", number(target), number(tolerance)),
-            Bound::Factor { target, factor } => write!(f, "{} up to a factor {}", number(target), number(factor)),
+            Bound::Within { target, tolerance } => {
+                write!(f, "{} \u{b1} {}", number(target), number(tolerance))
+            }
+            Bound::Factor { target, factor } => {
+                write!(f, "{} up to a factor {}", number(target), number(factor))
+            }
         }
     }
 }
