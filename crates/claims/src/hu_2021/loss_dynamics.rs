@@ -36,13 +36,14 @@ mod picture;
 use overparam_eval::check::{Bound, Check};
 use overparam_eval::claim::{About, CellError, Claim, Context, Plan, Run, Source};
 use overparam_eval::figure::Figure;
-use overparam_eval::stats::{self, Estimate};
+use overparam_eval::runs::Runs;
 use overparam_eval::table::Table;
+use overparam_eval::theory::Theory;
 use serde::{Deserialize, Serialize};
 
 use super::ARORA_DU_HU_LI_WANG;
 use super::images::Data;
-use crate::summary::{distinct, median};
+use crate::summary::{distinct, exponent};
 
 /// One training run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -110,21 +111,21 @@ impl Claim for LossDynamics {
                         -0.5 +/- 0.15 in width and below 5% at the widest; random labels take at least 3 times the steps of true \
                         ones to a tenth of the loss",
             control: "the kernel of the same images in another order",
-            cpu_seconds: [3.0, 45.0, 4000.0],
+            cpu_seconds: [15.0, 150.0, 4000.0],
+            size_ratio: [0.01, 0.05, 0.1],
         }
     }
 
     fn cells(&self, plan: &Plan<'_>) -> Vec<Cell> {
-        let mut cells = grid(plan, KAPPA, false, plan.seeds([5, 8, 10]));
+        let mut cells = grid(plan, KAPPA, false);
         if plan.scale != overparam_eval::claim::Scale::Smoke {
-            let seeds = plan.seeds([0, 8, 10]);
-            cells.extend(grid(plan, 1.0, false, 0..seeds.end.div_ceil(2)));
+            cells.extend(grid(plan, 1.0, false));
         }
         cells
     }
 
     fn control(&self, plan: &Plan<'_>) -> Vec<Cell> {
-        grid(plan, KAPPA, true, plan.seeds([3, 3, 10]))
+        grid(plan, KAPPA, true)
     }
 
     fn cost(&self, cell: &Cell) -> f64 {
@@ -138,34 +139,47 @@ impl Claim for LossDynamics {
         experiment::run(cell, context)
     }
 
-    fn judge(&self, runs: &[Run<Cell, Outcome>]) -> Vec<Check> {
-        let sets = if runs.is_empty() { vec![Data::Digits] } else { distinct(runs, |r| r.cell.data.clone()) };
+    fn judge(&self, runs: &Runs<'_, Cell, Outcome>, _: &Theory) -> Vec<Check> {
+        let sets = runs.distinct(|cell| cell.data.clone());
         let checks = |data: &Data| {
-            let points = deviations(runs, data, KAPPA);
-            let widest = points.iter().map(|p| p.0).max().unwrap_or(0);
-            let last: Vec<f64> = points.iter().filter(|p| p.0 == widest).map(|p| p.1).collect();
+            let judged = runs.only(|cell| cell.data == *data && cell.kappa == KAPPA);
+            let widest = judged.distinct(|cell| cell.width).pop().unwrap_or(0);
+            let last = judged.only(|cell| cell.width == widest);
+            let name = data.name();
             [
                 Check::new(
-                    format!("{}: log-log slope of the deviation in width", data.name()),
-                    "-1/2",
-                    slope(&points),
+                    format!("slope-{name}"),
+                    format!("{name}: log-log slope of the deviation in width"),
                     Bound::Within { target: -0.5, tolerance: 0.15 },
-                    "the larger deviation of true and random labels; least squares over all seeds, 95%",
-                ),
+                )
+                .predicted("-1/2")
+                .because(
+                    "the larger deviation of true and random labels, least squares over the widths of a seed",
+                )
+                .rival("first order in 1/m", -1.0)
+                .rival("the NTK's bound through the minimum of the kernel, m^(-1/6)", -1.0 / 6.0)
+                .control_fails()
+                .mean()
+                .draws(judged.draws(|runs| exponent(&deviations(runs)))),
                 Check::new(
-                    format!("{}: deviation at the largest width", data.name()),
-                    "0 in the limit",
-                    median(&last),
+                    format!("deviation-{name}"),
+                    format!("{name}: deviation at the largest width"),
                     Bound::AtMost(0.05),
-                    "CLAIMS.md; the median over seeds",
-                ),
+                )
+                .predicted("0 in the limit")
+                .because("CLAIMS.md")
+                .rival("a net that does not learn", 1.0)
+                .control_fails()
+                .draws(last.draws(|runs| Some(deviations(runs).first()?.1))),
                 Check::new(
-                    format!("{}: steps for random labels / true labels", data.name()),
-                    "random labels lie along small eigenvalues",
-                    median(&ratios(runs, data, widest)),
+                    format!("steps-{name}"),
+                    format!("{name}: steps for random labels / true labels"),
                     Bound::AtLeast(3.0),
-                    "steps to a tenth of the loss at the largest width; the median over seeds",
-                ),
+                )
+                .predicted("random labels lie along small eigenvalues")
+                .because("steps to a tenth of the loss at the largest width")
+                .rival("labels do not matter", 1.0)
+                .draws(last.draws(steps_ratio)),
             ]
         };
         sets.iter().flat_map(checks).collect()
@@ -180,7 +194,7 @@ impl Claim for LossDynamics {
     }
 }
 
-fn grid(plan: &Plan<'_>, kappa: f64, other_kernel: bool, seeds: std::ops::Range<u64>) -> Vec<Cell> {
+fn grid(plan: &Plan<'_>, kappa: f64, other_kernel: bool) -> Vec<Cell> {
     let widths: &[usize] = plan.by_scale([
         &[128, 512, 2048][..],
         &[256, 512, 1024, 2048, 4096],
@@ -188,7 +202,7 @@ fn grid(plan: &Plan<'_>, kappa: f64, other_kernel: bool, seeds: std::ops::Range<
     ]);
     let mut cells = Vec::new();
     for data in Data::all(plan.inputs) {
-        for seed in seeds.clone() {
+        for seed in plan.seeds() {
             for &width in widths {
                 cells.extend([Labels::True, Labels::Random].map(|labels| Cell {
                     data: data.clone(),
@@ -205,34 +219,20 @@ fn grid(plan: &Plan<'_>, kappa: f64, other_kernel: bool, seeds: std::ops::Range<
     cells
 }
 
-/// Width and deviation of each seed, the larger one of the two label sets.
-fn deviations(runs: &[Run<Cell, Outcome>], data: &Data, kappa: f64) -> Vec<(usize, f64)> {
-    let of: Vec<&Run<Cell, Outcome>> =
-        runs.iter().filter(|r| r.cell.data == *data && r.cell.kappa == kappa).collect();
-    distinct(&of, |r| (r.cell.width, r.cell.seed))
-        .into_iter()
-        .map(|(width, seed)| {
-            let same = of.iter().filter(|r| (r.cell.width, r.cell.seed) == (width, seed));
-            (width, same.map(|r| r.outcome.deviation).fold(0.0, f64::max))
-        })
-        .collect()
+/// Width and deviation of the runs of one seed, the larger one of the two label sets.
+fn deviations(runs: &[&Run<Cell, Outcome>]) -> Vec<(f64, f64)> {
+    let worst = |width: usize| {
+        let same = runs.iter().filter(|r| r.cell.width == width);
+        (width as f64, same.map(|r| r.outcome.deviation).fold(0.0, f64::max))
+    };
+    distinct(runs, |r| r.cell.width).into_iter().map(worst).collect()
 }
 
-fn slope(points: &[(usize, f64)]) -> Option<Estimate> {
-    let (widths, deviations): (Vec<f64>, Vec<f64>) = points.iter().map(|&(m, d)| (m as f64, d)).unzip();
-    Some(stats::log_log_slope(&widths, &deviations, 0.95).ok()?.slope)
-}
-
-/// Steps for random labels over steps for true ones, of each seed.
-fn ratios(runs: &[Run<Cell, Outcome>], data: &Data, width: usize) -> Vec<f64> {
-    let of: Vec<&Run<Cell, Outcome>> = runs
-        .iter()
-        .filter(|r| r.cell.data == *data && r.cell.width == width && r.cell.kappa == KAPPA)
-        .collect();
-    let steps = |labels: Labels, seed: u64| {
-        let run = of.iter().find(|r| r.cell.labels == labels && r.cell.seed == seed)?;
+/// Steps for random labels over steps for true ones, at one width of one seed.
+fn steps_ratio(runs: &[&Run<Cell, Outcome>]) -> Option<f64> {
+    let steps = |labels: Labels| {
+        let run = runs.iter().find(|r| r.cell.labels == labels)?;
         run.outcome.steps.map(|steps| steps as f64)
     };
-    let ratio = |seed| Some(steps(Labels::Random, seed)? / steps(Labels::True, seed)?);
-    distinct(&of, |r| r.cell.seed).into_iter().filter_map(ratio).collect()
+    Some(steps(Labels::Random)? / steps(Labels::True)?)
 }

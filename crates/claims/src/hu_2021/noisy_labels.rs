@@ -46,7 +46,9 @@ mod picture;
 use overparam_eval::check::Check;
 use overparam_eval::claim::{About, CellError, Claim, Context, Plan, Run, Source};
 use overparam_eval::figure::Figure;
+use overparam_eval::runs::Runs;
 use overparam_eval::table::Table;
+use overparam_eval::theory::Theory;
 use serde::{Deserialize, Serialize};
 
 use super::images::Data;
@@ -170,7 +172,8 @@ impl Claim for NoisyLabels {
                         width at most -0.35; RDI and AUX above plain training by more than 2 standard errors at every share of \
                         noise, and at most 2 points below the best early stop",
             control: "clean labels",
-            cpu_seconds: [9.0, 170.0, 20_000.0],
+            cpu_seconds: [40.0, 500.0, 20_000.0],
+            size_ratio: [0.01, 0.01, 0.02],
         }
     }
 
@@ -178,7 +181,7 @@ impl Claim for NoisyLabels {
         let mut cells = Vec::new();
         let widths: &[usize] =
             plan.by_scale([&[16, 64, 256][..], &[32, 128, 512, 2048], &[32, 128, 512, 2048, 8192]]);
-        for seed in plan.seeds([5, 6, 10]) {
+        for seed in plan.seeds() {
             let mut add = |network, width, lambda| {
                 let examples = if network == Net::Dense { plan.by_scale([16, 16, 32]) } else { 8 };
                 let experiment = Experiment::Equivalence { network, width, examples, lambda };
@@ -189,12 +192,12 @@ impl Claim for NoisyLabels {
             add(Net::Convolutional, 8, 1.0);
         }
         let shares: &[u32] = plan.by_scale([&[400][..], &[200, 400, 600], &[200, 400, 600]]);
-        cells.extend(noise_cells(plan, shares, plan.seeds([6, 10, 10])));
+        cells.extend(noise_cells(plan, shares));
         cells
     }
 
     fn control(&self, plan: &Plan<'_>) -> Vec<Cell> {
-        noise_cells(plan, &[0], plan.seeds([3, 3, 10]))
+        noise_cells(plan, &[0])
     }
 
     fn cost(&self, cell: &Cell) -> f64 {
@@ -223,7 +226,7 @@ impl Claim for NoisyLabels {
         }
     }
 
-    fn judge(&self, runs: &[Run<Cell, Outcome>]) -> Vec<Check> {
+    fn judge(&self, runs: &Runs<'_, Cell, Outcome>, _: &Theory) -> Vec<Check> {
         judge::judge(runs)
     }
 
@@ -236,14 +239,14 @@ impl Claim for NoisyLabels {
     }
 }
 
-fn noise_cells(plan: &Plan<'_>, shares: &[u32], seeds: std::ops::Range<u64>) -> Vec<Cell> {
+fn noise_cells(plan: &Plan<'_>, shares: &[u32]) -> Vec<Cell> {
     let mut cells = Vec::new();
     for data in Data::all(plan.inputs) {
         let (width, examples, validation) = match data {
             Data::Digits => plan.by_scale([(128, 300, 200), (256, 600, 300), (4096, 800, 300)]),
             Data::Brought { .. } => plan.by_scale([(128, 100, 200), (256, 400, 300), (2048, 2000, 1000)]),
         };
-        for seed in seeds.clone() {
+        for seed in plan.seeds() {
             cells.extend(shares.iter().map(|&flipped| Cell {
                 data: data.clone(),
                 experiment: Experiment::Noise { width, examples, validation, flipped },

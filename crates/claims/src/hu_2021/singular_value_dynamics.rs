@@ -28,11 +28,13 @@ use overparam_deep_linear::{
 use overparam_eval::check::{Bound, Check};
 use overparam_eval::claim::{About, CellError, Claim, Context, Plan, Run, Source};
 use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series};
+use overparam_eval::runs::Runs;
+use overparam_eval::theory::Theory;
 use overparam_tensor::linalg::{matmul, transposed};
 use serde::{Deserialize, Serialize};
 
 use super::ARORA_COHEN_HU_LUO;
-use crate::summary::{distinct, median};
+use crate::summary::distinct;
 
 /// One trajectory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -98,7 +100,8 @@ impl Claim for SingularValueDynamics {
             must_hold: "at depths 1 to 4 the relative error over the whole trajectory is at most 2%, and halves with \
                         the step size",
             control: "the same end matrix factorised out of balance",
-            cpu_seconds: [3.0, 20.0, 10_000.0],
+            cpu_seconds: [20.0, 80.0, 10_000.0],
+            size_ratio: [0.08, 0.12, 1.0],
         }
     }
 
@@ -118,8 +121,9 @@ impl Claim for SingularValueDynamics {
         descend(cell, context).map_err(CellError::new)
     }
 
-    fn judge(&self, runs: &[Run<Cell, Outcome>]) -> Vec<Check> {
-        depths(runs).into_iter().flat_map(|depth| [error(runs, depth), halving(runs, depth)]).collect()
+    fn judge(&self, runs: &Runs<'_, Cell, Outcome>, _: &Theory) -> Vec<Check> {
+        let depths = runs.distinct(|cell| cell.depth);
+        depths.into_iter().flat_map(|depth| [error(runs, depth), halving(runs, depth)]).collect()
     }
 
     fn figures(&self, runs: &[Run<Cell, Outcome>], control: &[Run<Cell, Outcome>]) -> Vec<Figure> {
@@ -145,7 +149,7 @@ fn grid(plan: &Plan<'_>, depths: std::ops::RangeInclusive<usize>, imbalance: f64
     let (size, rank, observed) = plan.by_scale([(8, 2, 40), (12, 3, 100), (100, 5, 5000)]);
     let time = plan.by_scale([20.0, 30.0, 60.0]);
     let mut cells = Vec::new();
-    for seed in plan.seeds([3, 5, 10]) {
+    for seed in plan.seeds() {
         for depth in depths.clone() {
             // A single layer moves all singular values at once, small ones too: their paths meet often and must be followed
             // in smaller steps, but for a shorter time.
@@ -212,38 +216,40 @@ fn depths(runs: &[Run<Cell, Outcome>]) -> Vec<usize> {
     distinct(runs, |r| r.cell.depth)
 }
 
-/// Per seed, the relative errors at the larger and at the smaller step size.
-fn errors(runs: &[Run<Cell, Outcome>], depth: usize) -> Vec<(f64, f64)> {
-    let of_depth: Vec<_> = runs.iter().filter(|r| r.cell.depth == depth).collect();
-    let pair = |large: &&Run<Cell, Outcome>| {
-        let small = of_depth
-            .iter()
-            .find(|r| r.cell.seed == large.cell.seed && r.cell.learning_rate < large.cell.learning_rate)?;
-        Some((large.outcome.relative_error, small.outcome.relative_error))
+/// The relative errors at the larger and at the smaller step size, of one seed and depth.
+fn errors(runs: &[&Run<Cell, Outcome>]) -> Option<(f64, f64)> {
+    let rate = |r: &&&Run<Cell, Outcome>, s: &&&Run<Cell, Outcome>| {
+        r.cell.learning_rate.total_cmp(&s.cell.learning_rate)
     };
-    of_depth.iter().filter_map(pair).collect()
+    let (small, large) = (runs.iter().min_by(rate)?, runs.iter().max_by(rate)?);
+    Some((large.outcome.relative_error, small.outcome.relative_error))
 }
 
-fn error(runs: &[Run<Cell, Outcome>], depth: usize) -> Check {
-    let larger: Vec<f64> = errors(runs, depth).iter().map(|e| e.0).collect();
-    Check::new(
+fn error(runs: &Runs<'_, Cell, Outcome>, depth: usize) -> Check {
+    let check = Check::new(
+        format!("error-{depth}"),
         format!("depth {depth}: largest relative error of the predicted singular values"),
-        "0 up to descent's distance from the flow",
-        median(&larger),
         Bound::AtMost(0.02),
-        "small enough to see a wrong power or factor, which would cost tens of percent",
     )
+    .predicted("0 up to descent's distance from the flow")
+    .because("small enough to see a wrong power or factor, which would cost tens of percent")
+    .rival("a wrong power or factor", 0.1)
+    .draws(runs.only(|cell| cell.depth == depth).draws(|runs| Some(errors(runs)?.0)));
+    if depth > 1 { check.control_fails() } else { check }
 }
 
-fn halving(runs: &[Run<Cell, Outcome>], depth: usize) -> Check {
-    let ratios: Vec<f64> = errors(runs, depth).iter().map(|(large, small)| large / small).collect();
-    Check::new(
+fn halving(runs: &Runs<'_, Cell, Outcome>, depth: usize) -> Check {
+    let ratio = |runs: &[&Run<Cell, Outcome>]| errors(runs).map(|(large, small)| large / small);
+    let check = Check::new(
+        format!("halving-{depth}"),
         format!("depth {depth}: relative error at step eta / at eta/2"),
-        "2: what remains is descent's own error, O(eta)",
-        median(&ratios),
         Bound::Within { target: 2.0, tolerance: 0.3 },
-        "the next order in eta changes the ratio by less",
     )
+    .predicted("2: what remains is descent's own error, O(eta)")
+    .because("the next order in eta changes the ratio by less")
+    .rival("an error that is not descent's", 1.0)
+    .draws(runs.only(|cell| cell.depth == depth).draws(ratio));
+    if depth > 1 { check.control_fails() } else { check }
 }
 
 fn trajectory(outcome: &Outcome, title: String) -> Panel {

@@ -1,13 +1,13 @@
 //! Figures and tables.
 
 use overparam_eval::claim::Run;
-use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series};
+use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series, median_point};
 use overparam_eval::stats;
 use overparam_eval::table::{Table, number};
 
-use super::{Cell, KAPPA, Labels, Outcome, deviations};
+use super::{Cell, KAPPA, Labels, Outcome};
 use crate::hu_2021::images::Data;
-use crate::summary::{distinct, median};
+use crate::summary::distinct;
 
 pub(super) fn figures(runs: &[Run<Cell, Outcome>], control: &[Run<Cell, Outcome>]) -> Vec<Figure> {
     let figure = |data: &Data| {
@@ -51,12 +51,17 @@ fn curves(runs: &[Run<Cell, Outcome>], data: &Data) -> Panel {
 
 fn widths(runs: &[Run<Cell, Outcome>], control: &[Run<Cell, Outcome>], data: &Data) -> Panel {
     let points = |runs: &[Run<Cell, Outcome>], kappa: f64| -> Vec<Point> {
-        let all = deviations(runs, data, kappa);
-        let point = |m: usize| {
-            let values: Vec<f64> = all.iter().filter(|p| p.0 == m).map(|p| p.1).collect();
-            Some(Point::estimate(m as f64, &median(&values)?))
+        let of: Vec<&Run<Cell, Outcome>> =
+            runs.iter().filter(|r| r.cell.data == *data && r.cell.kappa == kappa).collect();
+        let point = |width: usize| {
+            let here = of.iter().filter(|r| r.cell.width == width);
+            let seeds = distinct(&of, |r| r.cell.seed).into_iter();
+            let worst = |seed| {
+                here.clone().filter(|r| r.cell.seed == seed).map(|r| r.outcome.deviation).reduce(f64::max)
+            };
+            median_point(width as f64, &seeds.filter_map(worst).collect::<Vec<_>>())
         };
-        distinct(&all, |p| p.0).into_iter().filter_map(point).collect()
+        distinct(&of, |r| r.cell.width).into_iter().filter_map(point).collect()
     };
     let measured = points(runs, KAPPA);
     let line = measured.last().map_or_else(Vec::new, |last| {

@@ -2,52 +2,66 @@
 
 use overparam_eval::check::{Bound, Check};
 use overparam_eval::claim::Run;
-use overparam_eval::stats::{self, Estimate, Interval};
+use overparam_eval::runs::Runs;
 
 use super::{Accuracies, Cell, Experiment, Net, Outcome};
 use crate::hu_2021::images::Data;
-use crate::summary::{distinct, every};
+use crate::summary::{distinct, exponent};
 
 /// A name and what to read off.
 pub(super) type Method = (&'static str, fn(&Accuracies) -> f64);
 
-pub(super) fn judge(runs: &[Run<Cell, Outcome>]) -> Vec<Check> {
+type All<'a> = Runs<'a, Cell, Outcome>;
+
+pub(super) fn judge(runs: &All<'_>) -> Vec<Check> {
     let mut checks = equivalence(runs);
-    let sets = if runs.is_empty() { vec![Data::Digits] } else { distinct(runs, |r| r.cell.data.clone()) };
-    checks.extend(sets.iter().flat_map(|data| noise(runs, data)));
+    let noisy = runs.only(|cell| matches!(cell.experiment, Experiment::Noise { .. }));
+    let sets = noisy.distinct(|cell| cell.data.clone());
+    checks.extend(sets.iter().flat_map(|data| noise(&noisy.only(|cell| cell.data == *data), data)));
     checks
 }
 
-/// Checks of runs that are there: the control has no part (a).
-fn equivalence(runs: &[Run<Cell, Outcome>]) -> Vec<Check> {
-    let gaps = |pick: fn(f64, f64) -> f64| -> Vec<f64> {
-        let gap = |r: &Run<Cell, Outcome>| match r.outcome {
+/// The control has no part (a).
+fn equivalence(runs: &All<'_>) -> Vec<Check> {
+    let part = runs.only(|cell| matches!(cell.experiment, Experiment::Equivalence { .. }));
+    if part.is_empty() {
+        return Vec::new();
+    }
+    let linear = |name: &str, pick: fn(f64, f64) -> f64| {
+        let gap = |r: &&Run<Cell, Outcome>| match r.outcome {
             Outcome::Equivalence { rdi, aux, .. } => Some(pick(rdi, aux)),
             Outcome::Noise(_) => None,
         };
-        runs.iter().filter_map(gap).collect()
-    };
-    let linear = |name: &str, values: Vec<f64>| {
         Check::new(
+            format!("linear-{name}"),
             format!("linearised nets: distance of {name} from kernel ridge regression"),
-            "0",
-            every(&values),
             Bound::AtMost(1e-6),
-            "largest test output; the range over all runs",
         )
+        .predicted("0")
+        .because("largest test output of all networks of a seed")
+        .rival("the ridge lambda in place of lambda^2", 0.1)
+        .exact()
+        .draws(part.draws(|runs| runs.iter().filter_map(gap).reduce(f64::max)))
     };
-    let (widths, distances): (Vec<f64>, Vec<f64>) =
-        finite(runs).into_iter().map(|(width, distance)| (width as f64, distance)).unzip();
+    let finite = part.draws(|runs| {
+        let runs: Vec<Run<Cell, Outcome>> = runs.iter().map(|run| (*run).clone()).collect();
+        let points: Vec<(f64, f64)> =
+            finite(&runs).into_iter().map(|(width, distance)| (width as f64, distance)).collect();
+        exponent(&points)
+    });
     vec![
-        linear("RDI", gaps(|rdi, _| rdi)),
-        linear("AUX", gaps(|_, aux| aux)),
+        linear("RDI", |rdi, _| rdi),
+        linear("AUX", |_, aux| aux),
         Check::new(
+            "finite-slope",
             "finite nets: log-log slope of the distance in width",
-            "-1/2 or steeper",
-            stats::log_log_slope(&widths, &distances, 0.95).ok().map(|line| line.slope),
             Bound::AtMost(-0.35),
-            "least squares over all seeds, 95%",
-        ),
+        )
+        .predicted("-1/2 or steeper")
+        .because("least squares over the widths of a seed")
+        .rival("nothing settles", 0.0)
+        .mean()
+        .draws(finite),
     ]
 }
 
@@ -90,47 +104,50 @@ pub(super) fn shares(runs: &[Run<Cell, Outcome>], data: &Data) -> Vec<u32> {
     distinct(runs, share).into_iter().flatten().collect()
 }
 
-fn noise(runs: &[Run<Cell, Outcome>], data: &Data) -> Vec<Check> {
+fn noise(runs: &All<'_>, data: &Data) -> Vec<Check> {
     let methods: [Method; 2] = [("RDI", |a| a.rdi), ("AUX", |a| a.aux)];
+    let name = data.name();
+    let shares = runs.distinct(|cell| match cell.experiment {
+        Experiment::Noise { flipped, .. } => flipped,
+        Experiment::Equivalence { .. } => 0,
+    });
     let mut checks = Vec::new();
-    for (name, method) in methods {
-        let mut gains = Vec::new();
-        let mut behind: Vec<Option<(f64, f64)>> = Vec::new();
-        for share in shares(runs, data) {
-            let ours = accuracies(runs, data, share, method);
-            let gain = stats::paired(&ours, &accuracies(runs, data, share, |a| a.plain), 0.95).ok();
-            gains.push(gain.and_then(|g| g.standard_errors));
-            let lag = stats::paired(&accuracies(runs, data, share, |a| a.stopped), &ours, 0.95).ok();
-            behind.push(lag.map(|l| (l.difference.value, l.standard_error)));
-        }
-        // None if any is missing; the least gain and the largest lag decide.
-        let least =
-            gains.into_iter().collect::<Option<Vec<f64>>>().and_then(|g| g.into_iter().reduce(f64::min));
-        let most = behind
-            .into_iter()
-            .collect::<Option<Vec<(f64, f64)>>>()
-            .and_then(|b| b.into_iter().max_by(|a, b| (a.0 + 2.0 * a.1).total_cmp(&(b.0 + 2.0 * b.1))));
-        checks.push(Check::new(
-            format!("{}: least gain of {name} over plain training, in standard errors", data.name()),
-            "above 0 at every share of wrong labels",
-            least.map(|value| Estimate {
-                value,
-                interval: Interval { low: value, high: value },
-                level: 0.95,
-            }),
-            Bound::AtLeast(2.0),
-            "paired by seed; the scatter over seeds is in it",
-        ));
-        checks.push(Check::new(
-            format!("{}: accuracy of the best early stop less {name}'s", data.name()),
-            "near 0",
-            most.map(|(value, error)| {
-                let interval = Interval { low: value - 2.0 * error, high: value + 2.0 * error };
-                Estimate { value, interval, level: 0.95 }
-            }),
+    for (method, ours) in methods {
+        // The same check on the control: its places are shares of wrong labels.
+        let mut gain = Check::new(
+            format!("gain-{method}-{name}"),
+            format!("{name}: accuracy of {method} less that of plain training"),
+            Bound::AtLeast(0.02),
+        )
+        .predicted("above 0 at every share of wrong labels")
+        .because("two points are the least that would matter")
+        .rival("no gain", 0.0)
+        .control_fails()
+        .mean();
+        let mut lag = Check::new(
+            format!("lag-{method}-{name}"),
+            format!("{name}: accuracy of the best early stop less {method}'s"),
             Bound::AtMost(0.02),
-            "the share of wrong labels where it is largest; mean and two standard errors, paired by seed",
-        ));
+        )
+        .predicted("near 0")
+        .because("CLAIMS.md")
+        .rival("plain training", 0.15)
+        .mean();
+        for &share in &shares {
+            let here = runs.only(
+                |cell| matches!(cell.experiment, Experiment::Noise { flipped, .. } if flipped == share),
+            );
+            let difference = |of: fn(&Accuracies) -> f64, less: fn(&Accuracies) -> f64| {
+                here.draws(|runs| match &runs.first()?.outcome {
+                    Outcome::Noise(accuracies) => Some(of(accuracies) - less(accuracies)),
+                    Outcome::Equivalence { .. } => None,
+                })
+            };
+            let place = format!("{}% wrong", f64::from(share) / 10.0);
+            gain = gain.at(&place, difference(ours, |a| a.plain));
+            lag = lag.at(&place, difference(|a| a.stopped, ours));
+        }
+        checks.extend([gain, lag]);
     }
     checks
 }

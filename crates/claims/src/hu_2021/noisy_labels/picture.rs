@@ -1,14 +1,14 @@
 //! Figures and tables.
 
 use overparam_eval::claim::Run;
-use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series};
+use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series, median_point};
 use overparam_eval::stats;
 use overparam_eval::table::{Table, number};
 
 use super::judge::{Method, accuracies, finite, shares};
 use super::{Accuracies, Cell, Outcome};
 use crate::hu_2021::images::Data;
-use crate::summary::{distinct, median};
+use crate::summary::distinct;
 
 const METHODS: [Method; 4] =
     [("plain", |a| a.plain), ("RDI", |a| a.rdi), ("AUX", |a| a.aux), ("best early stop", |a| a.stopped)];
@@ -39,10 +39,8 @@ fn points(
     method: fn(&Accuracies) -> f64,
     aside: f64,
 ) -> Vec<Point> {
-    let point = |share: u32| {
-        let estimate = median(&accuracies(runs, data, share, method))?;
-        Some(Point::estimate(f64::from(share) / 10.0 + aside, &estimate))
-    };
+    let point =
+        |share: u32| median_point(f64::from(share) / 10.0 + aside, &accuracies(runs, data, share, method));
     shares(runs, data).into_iter().filter_map(point).collect()
 }
 
@@ -71,7 +69,7 @@ fn widths(runs: &[Run<Cell, Outcome>]) -> Panel {
     let all = finite(runs);
     let point = |width: usize| {
         let values: Vec<f64> = all.iter().filter(|p| p.0 == width).map(|p| p.1).collect();
-        Some(Point::estimate(width as f64, &median(&values)?))
+        median_point(width as f64, &values)
     };
     let measured: Vec<Point> = distinct(&all, |p| p.0).into_iter().filter_map(point).collect();
     let line = measured.last().map_or_else(Vec::new, |last| {
