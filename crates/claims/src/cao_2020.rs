@@ -17,3 +17,43 @@ pub static TALK: Talk = Talk {
         &learnable_functions::LearnableFunctions,
     ],
 };
+
+#[cfg(test)]
+mod tests {
+    use overparam_eval::check::Kind;
+    use overparam_eval::claim::{Plan, Scale};
+    use overparam_eval::inputs::Inputs;
+    use overparam_eval::registry::{AnyClaim, RawGrid};
+    use overparam_eval::seal;
+    use overparam_eval::theory::Theory;
+
+    use super::TALK;
+
+    fn bare(claim: &dyn AnyClaim, plan: &Plan<'_>, control: bool) -> RawGrid {
+        let tasks = if control { claim.control_tasks(plan) } else { claim.tasks(plan) };
+        RawGrid { cells: tasks.into_iter().map(|task| task.cell).collect(), runs: Vec::new() }
+    }
+
+    /// What a declaration needs: every check can be failed, by a rival or by the control, and no rival lies in its bound.
+    #[test]
+    fn every_check_can_fail_at_every_scale() {
+        for claim in TALK.claims {
+            for scale in Scale::ALL {
+                let plan = Plan { scale, seeds: 1, inputs: &Inputs::none() };
+                let grids = [false, true].map(|control| bare(*claim, &plan, control));
+                let checks = claim.judge(&grids[0], &grids[1], &Theory::as_stated()).unwrap();
+                for check in &checks.experiment {
+                    let name = format!("{} {} {}", claim.about().id, scale.name(), check.id);
+                    assert_eq!(check.admitted_rival(), None, "{name}");
+                    assert!(
+                        check.must_fail || !check.rivals.is_empty() || check.kind == Kind::Guard,
+                        "{name}"
+                    );
+                    let on_control = checks.control.iter().any(|c| c.id == check.id);
+                    assert!(!check.must_fail || on_control, "{name}");
+                }
+            }
+            seal::hash(*claim).unwrap();
+        }
+    }
+}

@@ -22,7 +22,7 @@
 //! *Changed after looking, `smoke` alone.* With losses from 0.2 to 0.02 and random labels on 8 to 32 examples the intervals decided
 //! nothing: over so short a range one rung of the ladder is an exponent of 0.18. Now losses reach 0.01 and random labels 64 examples.
 //!
-//! *Tolerances.* CLAIMS.md: upper end of both exponents at most 0.25. *Control.* Random labels on the same inputs. They too are
+//! *Tolerances.* upper end of both exponents at most 0.25. *Control.* Random labels on the same inputs. They too are
 //! separated, but by a function of norm `sqrt(y^T K^-1 y)`, which grows with `n`; the budget takes that for `1 / gamma`.
 
 use std::ops::ControlFlow;
@@ -30,9 +30,10 @@ use std::ops::ControlFlow;
 use nalgebra::DMatrix;
 use overparam_eval::check::{Bound, Check};
 use overparam_eval::claim::{About, CellError, Claim, Context, Plan, Run, Source};
-use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series};
-use overparam_eval::stats::Estimate;
+use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series, median_point};
+use overparam_eval::runs::Runs;
 use overparam_eval::table::{Table, number};
+use overparam_eval::theory::Theory;
 use overparam_ntk::theory::complexity;
 use overparam_ntk::theory::sphere::spectrum;
 use overparam_tensor::Tensor;
@@ -40,7 +41,7 @@ use overparam_tensor::loss;
 use overparam_tensor::random::Stream;
 use serde::{Deserialize, Serialize};
 
-use crate::summary::{distinct, exponents, median};
+use crate::summary::{distinct, exponent};
 use crate::wide::{Form, Net, Scaling, coins, extreme_eigenvalues, limit_kernel, sphere};
 
 /// One search for the least width.
@@ -99,7 +100,8 @@ impl Claim for PolylogWidth {
             prediction: "exponents of m* in n and in 1/epsilon near 0; the bounds before had 6 and more",
             must_hold: "upper end of both exponents at most 0.25",
             control: "random labels on the same inputs, where the exponent in n is above 0.5",
-            cpu_seconds: [8.0, 50.0, 4000.0],
+            cpu_seconds: [30.0, 200.0, 6000.0],
+            size_ratio: [0.1, 0.1, 1.0],
         }
     }
 
@@ -161,29 +163,34 @@ impl Claim for PolylogWidth {
         Ok(Outcome { width: LADDER[high.min(top)], capped, tried, budget: budgets[budgets.len() / 2] })
     }
 
-    fn judge(&self, runs: &[Run<Cell, Outcome>]) -> Vec<Check> {
-        let check = |quantity: &str, measured| {
-            let reason = "CLAIMS.md; a power law of the bounds before would be 6 and more; median over seeds";
-            Check::new(quantity, "0", measured, Bound::AtMost(0.25), reason)
+    fn judge(&self, runs: &Runs<'_, Cell, Outcome>, _: &Theory) -> Vec<Check> {
+        let check = |id: &str, quantity: &str, (within, abscissa): Sweep| {
+            let point = |r: &&Run<Cell, Outcome>| (abscissa(&r.cell), r.outcome.width as f64);
+            Check::new(id, quantity, Bound::AtMost(0.25))
+                .predicted("0")
+                .because("the bounds before were powers of 6 and more")
+                .rival("as wide as there are examples, or as one over the loss", 1.0)
+                .draws(runs.only(within).draws(|runs| exponent(&runs.iter().map(point).collect::<Vec<_>>())))
         };
         vec![
-            check("exponent of m* in n", exponent(runs, &BY_N)),
-            check("exponent of m* in 1 / epsilon", exponent(runs, &BY_EPSILON)),
+            check("examples", "exponent of m* in n", BY_N).control_fails(),
+            check("loss", "exponent of m* in 1 / epsilon", BY_EPSILON),
         ]
     }
 
     fn figures(&self, runs: &[Run<Cell, Outcome>], control: &[Run<Cell, Outcome>]) -> Vec<Figure> {
-        let panel = |title: &str, label: &str, sweep: &Sweep| {
-            let series = |runs, name: &str, role, colour| {
-                let points = points(runs, sweep);
+        let panel = |title: &str, label: &str, (within, abscissa): Sweep| {
+            let series = |runs: &[Run<Cell, Outcome>], name: &str, role, colour| {
+                let points: Vec<(f64, f64)> = runs
+                    .iter()
+                    .filter(|r| within(&r.cell))
+                    .map(|r| (abscissa(&r.cell), r.outcome.width as f64))
+                    .collect();
                 let at = |x: &u64| {
                     let x = f64::from_bits(*x);
-                    let values: Vec<f64> =
-                        points.iter().flatten().filter(|p| p.0 == x).map(|p| p.1).collect();
-                    Some(Point::estimate(x, &median(&values)?))
+                    median_point(x, &points.iter().filter(|p| p.0 == x).map(|p| p.1).collect::<Vec<_>>())
                 };
-                let all: Vec<(f64, f64)> = points.iter().flatten().copied().collect();
-                let xs = distinct(&all, |p| p.0.to_bits());
+                let xs = distinct(&points, |p| p.0.to_bits());
                 Series::new(name, role, colour, xs.iter().filter_map(at).collect())
             };
             let (margin, random) = (
@@ -211,11 +218,11 @@ impl Claim for PolylogWidth {
             title: "The width that training needs".into(),
             caption: format!(
                 "Least width at which half of the draws reach training loss epsilon within the theorem's budget of steps, medians \
-                 over seeds with ranges. Left: epsilon = {EPSILON}. Right: n = {EXAMPLES}. Hollow: random labels."
+                 over seeds with their intervals. Left: epsilon = {EPSILON}. Right: n = {EXAMPLES}. Hollow: random labels."
             ),
             panels: vec![
-                panel("In the number of examples", "n", &BY_N),
-                panel("In the training loss", "1 / epsilon", &BY_EPSILON),
+                panel("In the number of examples", "n", BY_N),
+                panel("In the training loss", "1 / epsilon", BY_EPSILON),
             ],
         }]
     }
@@ -229,20 +236,19 @@ impl Claim for PolylogWidth {
                 };
                 runs.iter().filter(here).map(|r| &r.outcome)
             };
-            let m = median(&chosen().map(|o| o.width as f64).collect::<Vec<_>>())?;
-            let budget = median(&chosen().map(|o| o.budget).collect::<Vec<_>>())?;
-            let range = format!("{} to {}", number(m.interval.low), number(m.interval.high));
+            let m = median_point(0.0, &chosen().map(|o| o.width as f64).collect::<Vec<_>>())?;
+            let budget = median_point(0.0, &chosen().map(|o| o.budget).collect::<Vec<_>>())?;
             Some(vec![
                 examples.to_string(),
                 number(1.0 / inverse as f64),
-                number(m.value),
-                range,
-                number(budget.value.round()),
+                number(m.y),
+                format!("{} to {}", number(m.low), number(m.high)),
+                number(budget.y.round()),
             ])
         };
         vec![Table {
-            caption: "Least width and budget of steps: median over seeds, range over seeds.".into(),
-            head: ["n", "epsilon", "m*", "range of m*", "steps"].map(String::from).into(),
+            caption: "Least width and budget of steps: medians over seeds, with the interval of the first.".into(),
+            head: ["n", "epsilon", "m*", "interval of m*", "steps"].map(String::from).into(),
             rows: keys.iter().filter_map(row).collect(),
         }]
     }
@@ -258,19 +264,6 @@ type Sweep = (fn(&Cell) -> bool, fn(&Cell) -> f64);
 
 const BY_N: Sweep = (|c| c.epsilon == EPSILON, |c| c.examples as f64);
 const BY_EPSILON: Sweep = (|c| c.examples == EXAMPLES, |c| 1.0 / c.epsilon);
-
-/// `(abscissa, m*)` seed by seed.
-fn points(runs: &[Run<Cell, Outcome>], (within, abscissa): &Sweep) -> Vec<Vec<(f64, f64)>> {
-    let of_seed = |&seed: &u64| {
-        let chosen = runs.iter().filter(|r| r.cell.seed == seed && within(&r.cell));
-        chosen.map(|r| (abscissa(&r.cell), r.outcome.width as f64)).collect()
-    };
-    distinct(runs, |r| r.cell.seed).iter().map(of_seed).collect()
-}
-
-fn exponent(runs: &[Run<Cell, Outcome>], sweep: &Sweep) -> Option<Estimate> {
-    median(&exponents(&points(runs, sweep))?)
-}
 
 /// Data, rate and budget of one draw.
 struct Problem {
@@ -345,7 +338,7 @@ fn teacher_norm_squared() -> Result<f64, CellError> {
 
 fn grid(plan: &Plan<'_>, of_seed: impl Fn(u64, u64) -> Vec<Cell>) -> Vec<Cell> {
     let draws = plan.by_scale([5, 9, 15]);
-    plan.seeds([3, 5, 10]).flat_map(|seed| of_seed(draws, seed)).collect()
+    plan.seeds().flat_map(|seed| of_seed(draws, seed)).collect()
 }
 
 #[cfg(test)]
