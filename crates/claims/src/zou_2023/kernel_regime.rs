@@ -200,9 +200,8 @@ impl Claim for KernelRegime {
     }
 
     fn figures(&self, runs: &[Run<Cell, Outcome>], control: &[Run<Cell, Outcome>]) -> Vec<Figure> {
-        let panel = |q: Quantity| {
-            widths::panel(q.name, q.axis, widths::by_depth(runs, control, q.of, Some(-0.5)))
-        };
+        let panel =
+            |q: Quantity| widths::panel(q.name, q.axis, widths::by_depth(runs, control, q.of, Some(-0.5)));
         vec![Figure {
             name: "kernel-regime".into(),
             title: "Into the kernel regime".into(),
