@@ -22,13 +22,15 @@
 use nalgebra::{DMatrix, DVector};
 use overparam_eval::check::{Bound, Check};
 use overparam_eval::claim::{About, CellError, Claim, Context, Plan, Run, Source};
-use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series};
+use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series, median_point};
+use overparam_eval::runs::Runs;
+use overparam_eval::theory::Theory;
 use overparam_feature_flow::Error;
 use overparam_feature_flow::activation::Activation;
 use overparam_feature_flow::two_level::{Dictionary, NoisyDescent, Optimum, Particles, TwoLevel};
 use serde::{Deserialize, Serialize};
 
-use crate::summary::{distinct, exponents, median};
+use crate::summary::{distinct, exponent};
 
 /// One net.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -99,6 +101,7 @@ impl Claim for TwoLevelConvexity {
                         and ridge within 1% of the optimum's",
             control: "one to three features, fewer than the optimum needs",
             cpu_seconds: [3.0, 60.0, 1000.0],
+            size_ratio: [0.1, 0.3, 1.0],
         }
     }
 
@@ -124,42 +127,34 @@ impl Claim for TwoLevelConvexity {
         descend(cell, context).map_err(CellError::new)
     }
 
-    fn judge(&self, runs: &[Run<Cell, Outcome>]) -> Vec<Check> {
-        let largest = runs.iter().map(|r| r.cell.features).max();
-        let widest = |f: fn(&Outcome) -> f64| {
-            let values: Vec<f64> =
-                runs.iter().filter(|r| Some(r.cell.features) == largest).map(|r| f(&r.outcome)).collect();
-            median(&values)
-        };
-        let by_seed: Vec<Vec<(f64, f64)>> = distinct(runs, |r| r.cell.seed)
-            .into_iter()
-            .map(|seed| {
-                let of_seed = runs.iter().filter(|r| r.cell.seed == seed);
-                of_seed.map(|r| (r.cell.features as f64, r.outcome.gap)).collect()
-            })
-            .collect();
+    fn judge(&self, runs: &Runs<'_, Cell, Outcome>, _: &Theory) -> Vec<Check> {
+        let largest = runs.cells().map(|c| c.features).max();
+        let widest = runs.only(|c| Some(c.features) == largest);
+        let of = |f: fn(&Outcome) -> f64| widest.draws(|runs| runs.first().map(|r| f(&r.outcome)));
+        let slope = runs.draws(|runs| {
+            let points: Vec<_> = runs.iter().map(|r| (r.cell.features as f64, r.outcome.gap)).collect();
+            exponent(&points)
+        });
         vec![
+            Check::new("gap", "gap of the population to the convex optimum at the largest m, share of the optimum", Bound::AtMost(0.01))
+                .predicted("C / m")
+                .because("1%")
+                .control_fails()
+                .draws(of(|o| o.gap)),
             Check::new(
-                "gap of the population to the convex optimum at the largest m, share of the optimum",
-                "C / m",
-                widest(|o| o.gap),
-                Bound::AtMost(0.01),
-                "1%; median over seeds",
-            ),
-            Check::new(
+                "energy",
                 "distance of the net's loss and ridge from the optimum's at the largest m, share of the optimum",
-                "0 as m grows",
-                widest(|o| o.energy_gap.abs()),
                 Bound::AtMost(0.01),
-                "1%; median over seeds",
-            ),
-            Check::new(
-                "slope of log gap against log m",
-                "-1",
-                exponents(&by_seed).and_then(|slopes| median(&slopes)),
-                Bound::Within { target: -1.0, tolerance: 0.3 },
-                "a quadratic form of Gaussian deviations of order m^(-1/2); median over seeds",
-            ),
+            )
+            .predicted("0 as m grows")
+            .because("1%")
+            .control_fails()
+            .draws(of(|o| o.energy_gap.abs())),
+            Check::new("slope", "slope of log gap against log m", Bound::Within { target: -1.0, tolerance: 0.25 })
+                .predicted("-1")
+                .because("a quadratic form of Gaussian deviations of order m^(-1/2)")
+                .rival("a gap linear in the deviations", -0.5)
+                .draws(slope),
         ]
     }
 
@@ -179,8 +174,7 @@ impl Claim for TwoLevelConvexity {
 
 fn grid(plan: &Plan<'_>, widths: &[usize]) -> Vec<Cell> {
     let steps = plan.by_scale([4_000, 10_000, 40_000]);
-    let seeds = plan.seeds([3, 5, 10]);
-    seeds.flat_map(|seed| widths.iter().map(move |&features| Cell { features, steps, seed })).collect()
+    plan.seeds().flat_map(|seed| widths.iter().map(move |&features| Cell { features, steps, seed })).collect()
 }
 
 fn problem() -> Result<TwoLevel, Error> {
@@ -254,7 +248,7 @@ fn gaps(runs: &[Run<Cell, Outcome>], control: &[Run<Cell, Outcome>]) -> Panel {
         let points = distinct(runs, |r| r.cell.features).into_iter().filter_map(|m| {
             let gaps: Vec<f64> =
                 runs.iter().filter(|r| r.cell.features == m).map(|r| r.outcome.gap).collect();
-            Some(Point::estimate(m as f64, &median(&gaps)?))
+            median_point(m as f64, &gaps)
         });
         Series::new(label, role, 0, points.collect())
     };
@@ -280,7 +274,7 @@ fn population(runs: &[Run<Cell, Outcome>]) -> Panel {
     let centre = |k: usize| 3.0 * SPREAD * ((2 * k + 1) as f64 / BINS as f64 - 1.0);
     let measured = (0..BINS).filter_map(|k| {
         let shares: Vec<f64> = widest.iter().map(|o| o.population[k]).collect();
-        Some(Point::estimate(centre(k), &median(&shares)?))
+        median_point(centre(k), &shares)
     });
     let theory = widest
         .first()
