@@ -142,7 +142,12 @@ fn without_draws_nothing_holds() {
 fn sizes_are_compared_with_the_sources() {
     for about in claims().map(|claim| claim.about()) {
         let [smoke, standard, paper] = about.size_ratio;
-        assert!(0.0 < smoke && smoke <= standard && standard <= paper, "{}: {:?}", about.id, about.size_ratio);
+        assert!(
+            0.0 < smoke && smoke <= standard && standard <= paper,
+            "{}: {:?}",
+            about.id,
+            about.size_ratio
+        );
     }
 }
 
