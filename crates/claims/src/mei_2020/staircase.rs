@@ -30,6 +30,8 @@ mod picture;
 use overparam_eval::check::{Bound, Check};
 use overparam_eval::claim::{About, CellError, Claim, Context, Plan, Run, Source};
 use overparam_eval::figure::Figure;
+use overparam_eval::runs::Runs;
+use overparam_eval::theory::Theory;
 use overparam_linearized::Error;
 use overparam_linearized::activation::Standard;
 use overparam_linearized::data::{Target, sphere};
@@ -38,8 +40,6 @@ use overparam_linearized::harmonics::multiplicity;
 use overparam_linearized::models::population;
 use overparam_linearized::spectrum::Spectrum;
 use serde::{Deserialize, Serialize};
-
-use super::agreement::{Measured, worst_gap};
 
 /// What is fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,7 +125,8 @@ impl Claim for Staircase {
             must_hold: "risks within 10% of the target's energy of the prediction at every size, and of the plateaus half-way \
                         between steps",
             control: "the target's energy in other degrees than the prediction was given",
-            cpu_seconds: [8.0, 80.0, 2000.0],
+            cpu_seconds: [20.0, 100.0, 2000.0],
+            size_ratio: [0.1, 0.1, 0.1],
         }
     }
 
@@ -146,38 +147,53 @@ impl Claim for Staircase {
         fit(cell, context).map(|risk| Outcome { risk }).map_err(CellError::new)
     }
 
-    fn judge(&self, runs: &[Run<Cell, Outcome>]) -> Vec<Check> {
+    fn judge(&self, runs: &Runs<'_, Cell, Outcome>, _: &Theory) -> Vec<Check> {
         let mut checks = Vec::new();
         for (model, name) in MODELS {
-            let points = points(runs, model);
-            let curve: Option<Vec<Measured>> = points
-                .iter()
-                .map(|(cell, values)| Some(Measured { values: values.clone(), theory: theory(cell).ok()? }))
-                .collect();
-            checks.push(Check::new(
-                format!("{name}: largest distance of the risk from the deterministic equivalent"),
-                "0 as d grows",
-                curve.and_then(|c| worst_gap(&c)),
-                Bound::AtMost(0.1),
-                "10% of the target's energy, at every size",
-            ));
-            let plateaus: Vec<Measured> = points
-                .into_iter()
-                .filter_map(|(cell, values)| Some(Measured { values, theory: height(cell.plateau?) }))
-                .collect();
-            checks.push(Check::new(
-                format!("{name}: largest distance of the risk from the plateaus' heights"),
-                "0 as d grows",
-                worst_gap(&plateaus),
-                Bound::AtMost(0.1),
-                "10% of the target's energy, half-way between the steps, at a dimension where the equivalent is that close",
-            ));
+            let of_model = runs.only(|cell| cell.model == model);
+            let places = of_model.distinct(|cell| (cell.dimension, cell.size, cell.plateau));
+            let mut curve = Check::new(
+                format!("curve-{}", id(model)),
+                format!("{name}: risk less its deterministic equivalent"),
+                Bound::Within { target: 0.0, tolerance: 0.1 },
+            )
+            .predicted("0 as d grows")
+            .because("10% of the target's energy, at every size")
+            .control_fails();
+            let mut plateaus = Check::new(
+                format!("plateaus-{}", id(model)),
+                format!("{name}: risk less the plateau's height"),
+                Bound::Within { target: 0.0, tolerance: 0.1 },
+            )
+            .predicted("0 as d grows")
+            .because("10% of the target's energy, half-way between the steps")
+            .control_fails();
+            for (dimension, size, plateau) in places {
+                let here =
+                    of_model.only(|c| (c.dimension, c.size, c.plateau) == (dimension, size, plateau));
+                let Some(predicted) = here.cells().next().and_then(|cell| theory(cell).ok()) else { continue };
+                let less = |what: f64| here.draws(|runs| Some(runs.first()?.outcome.risk - what));
+                let at = format!("d = {dimension}, size {size}");
+                curve = curve.at(at.clone(), less(predicted));
+                if let Some(degree) = plateau {
+                    plateaus = plateaus.at(at, less(height(degree)));
+                }
+            }
+            checks.extend([curve, plateaus]);
         }
         checks
     }
 
     fn figures(&self, runs: &[Run<Cell, Outcome>], control: &[Run<Cell, Outcome>]) -> Vec<Figure> {
         vec![picture::figure(runs, control)]
+    }
+}
+
+fn id(model: Model) -> &'static str {
+    match model {
+        Model::Kernel => "kernel",
+        Model::RandomFeatures => "random",
+        Model::Tangent => "tangent",
     }
 }
 
@@ -203,7 +219,7 @@ fn grid(plan: &Plan<'_>, energies: [f64; 4]) -> Vec<Cell> {
     let plateaus = [0, 1].map(|degree| (high, between(degree).round() as usize, Some(degree)));
     let sizes: Vec<_> = sized(low, curve).chain(sized(high, beside)).chain(plateaus).collect();
     let mut cells = Vec::new();
-    for seed in plan.seeds([8, 16, 16]) {
+    for seed in plan.seeds() {
         for (model, _) in MODELS {
             for &(dimension, size, plateau) in &sizes {
                 let neurons = (size as f64 / dimension as f64).round() as usize;
@@ -266,52 +282,40 @@ fn points(runs: &[Run<Cell, Outcome>], model: Model) -> Vec<(&Cell, Vec<f64>)> {
 
 #[cfg(test)]
 mod tests {
-    use overparam_eval::check::{Check, Holds, Verdict};
-    use overparam_eval::claim::{Claim, Plan, Run, Scale};
-    use overparam_eval::inputs::Inputs;
+    use overparam_eval::check::Check;
+    use overparam_eval::decide::Decision;
+    use overparam_eval::theory::Theory;
 
-    use super::{Cell, ENERGIES, Model, Outcome, Staircase, theory};
+    use super::{Cell, Model, Outcome, Staircase, theory};
+    use crate::mei_2020::testing::{Part, cells, decision, fails, is_sharp, judged};
 
     /// Runs at the equivalents' risks, some scatter between seeds, changed by `distort`.
-    fn judged(cells: Vec<Cell>, distort: impl Fn(&Cell) -> f64) -> Vec<Check> {
-        let risk = |cell: &Cell| {
-            theory(cell).unwrap() + 0.003 * (cell.seed as f64 * 2.4 + cell.size as f64).sin() + distort(cell)
-        };
-        let runs: Vec<Run<Cell, Outcome>> =
-            cells.into_iter().map(|cell| Run { outcome: Outcome { risk: risk(&cell) }, cell }).collect();
-        Staircase.judge(&runs)
-    }
-
-    fn cells(scale: Scale) -> Vec<Cell> {
-        Staircase.cells(&Plan { scale, seeds: None, inputs: &Inputs::none() })
-    }
-
-    /// The sizes are chosen such that the equivalents themselves pass, at every scale.
-    #[test]
-    fn the_equivalents_pass() {
-        for scale in Scale::ALL {
-            let checks = judged(cells(scale), |_| 0.0);
-            assert_eq!(checks.len(), 6);
-            assert!(checks.iter().all(|c| c.holds == Holds::Yes), "{scale}: {checks:#?}");
+    fn on(part: Part, distort: impl Fn(&Cell) -> f64) -> Vec<Check> {
+        let mut known: Vec<(Cell, f64)> = Vec::new();
+        for cell in cells(&Staircase, part).into_iter().filter(|c| c.seed == 0) {
+            known.push((cell.clone(), theory(&cell).unwrap()));
         }
+        judged(&Staircase, part, &Theory::as_stated(), |cell| {
+            let same = |c: &Cell| (c.model, c.size, c.dimension) == (cell.model, cell.size, cell.dimension);
+            let risk = known.iter().find(|(c, _)| same(c)).unwrap().1;
+            Outcome { risk: risk + 0.003 * (cell.seed as f64 * 2.4 + cell.size as f64).sin() + distort(cell) }
+        })
     }
 
     #[test]
-    fn a_shifted_curve_and_energy_in_other_degrees_fail() {
-        let checks = judged(cells(Scale::Smoke), |c| if c.size == 60 { 0.15 } else { 0.0 });
-        let failing = |part: &str| checks.iter().any(|c| c.quantity.contains(part) && c.holds == Holds::No);
-        assert!(failing("kernel ridge regression: largest distance of the risk from the deterministic"));
-        let plan = Plan { scale: Scale::Smoke, seeds: None, inputs: &Inputs::none() };
+    fn the_equivalents_hold_and_a_shifted_curve_fails() {
+        let checks = on(Part::Experiment, |_| 0.0);
+        is_sharp(&checks);
         // After degree 1, 0.8 of the control's energy is left instead of 0.5.
-        let moved = |c: &Cell| if c.plateau == Some(1) && c.energies != ENERGIES { 0.3 } else { 0.0 };
-        let control = judged(Staircase.control(&plan), moved);
-        assert!(control.iter().filter(|c| c.holds == Holds::No).count() == 6, "{control:#?}");
-        assert_eq!(Verdict::of(&judged(cells(Scale::Smoke), |_| 0.0), &control), Verdict::Reproduced);
+        let moved = |c: &Cell| if c.plateau == Some(1) { 0.3 } else { 0.0 };
+        assert_eq!(decision(&checks, &on(Part::Control, moved)), Decision::Holds);
+        assert_eq!(decision(&checks, &on(Part::Control, |_| 0.0)), Decision::NotDiscriminating);
+        assert!(fails(&on(Part::Experiment, |c| if c.size == 60 { 0.15 } else { 0.0 }), "curve-kernel"));
     }
 
     #[test]
     fn tangent_features_are_whole_neurons() {
-        for cell in cells(Scale::Standard).iter().filter(|c| c.model == Model::Tangent) {
+        for cell in cells(&Staircase, Part::Experiment).iter().filter(|c| c.model == Model::Tangent) {
             assert_eq!(cell.size % cell.dimension, 0);
         }
     }

@@ -1,8 +1,7 @@
 //! The claim's figure: risk against `log n / log d`, with equivalents and plateaus.
 
 use overparam_eval::claim::Run;
-use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series};
-use overparam_eval::stats;
+use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series, median_point};
 
 use super::{Cell, MODELS, Model, Outcome, RIDGE, height, points, theory_with_ridge};
 
@@ -17,7 +16,7 @@ pub(super) fn figure(runs: &Runs<'_>, control: &Runs<'_>) -> Figure {
         name: "staircase".into(),
         title: "Test error falls in steps: one degree after another".into(),
         caption: "Risk against log n / log d, or the same of the number of features (tangent features: of parameters). \
-                  Points: means over seeds with 95% intervals, in two dimensions. Lines: deterministic equivalents, at \
+                  Points: medians over seeds with 95% intervals, in two dimensions. Lines: deterministic equivalents, at \
                   d = 10,000 (ridgeless) too, where the steps are sharper; horizontal: the plateaus' heights. Hollow points: the control, whose \
                   energy is in other degrees."
             .into(),
@@ -34,9 +33,7 @@ fn panel(runs: &Runs<'_>, control: &Runs<'_>, model: Model, name: &str) -> Panel
         for (runs, role, what) in [(runs, Role::Experiment, "measured"), (control, Role::Control, "control")]
         {
             let here = points(runs, model).into_iter().filter(|p| p.0.dimension == dimension);
-            let estimate = |(cell, risks): (&Cell, Vec<f64>)| {
-                Some(Point::estimate(exponent(cell), &stats::mean(&risks, 0.95).ok()?))
-            };
+            let estimate = |(cell, risks): (&Cell, Vec<f64>)| median_point(exponent(cell), &risks);
             let label = format!("d = {dimension}, {what}");
             series.push(Series::new(label, role, colour, here.filter_map(estimate).collect()));
         }
