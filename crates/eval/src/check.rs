@@ -122,7 +122,7 @@ impl fmt::Display for Kind {
         match *self {
             Kind::Exact => f.write_str("in every draw"),
             Kind::Guard => f.write_str("in every draw, a guard and no evidence"),
-            Kind::Share { at_least } if at_least == 0.5 => f.write_str("a typical draw"),
+            Kind::Share { at_least: 0.5 } => f.write_str("a typical draw"),
             Kind::Share { at_least } => write!(f, "at least {} % of all draws", number(100.0 * at_least)),
             Kind::Mean { average: Average::Arithmetic, .. } => f.write_str("the mean over draws"),
             Kind::Mean { average: Average::Geometric, .. } => f.write_str("the geometric mean over draws"),
