@@ -47,6 +47,7 @@
 //! | [`autodiff`] | [`grad`], [`jvp`], [`vjp`], [`linearize`], [`jacobian`], [`per_example_jacobian`], [`hvp`], [`taylor`], [`vmap`]; [`Tree`]s of parameters |
 //! | [`loss`] | squared, logistic, hinge, cross-entropy |
 //! | [`optim`] | descent, momentum, Adam, AdamW, RMS norm; schedules, minibatches, the training loop |
+//! | [`ode`] | initial-value problems: Dormand-Prince 5(4) with step-size control |
 //! | [`mod@array`] | dense strided arrays, their views and buffers, `.npy` and `.npz` files |
 //! | [`linalg`] | products, Cholesky, symmetric eigen-decomposition, SVD, least squares: [`nalgebra`] types at the surface, [`faer`] kernels inside |
 //! | [`random`] | named, splittable, reproducible random streams |
@@ -74,6 +75,7 @@ pub mod autodiff;
 mod kernel;
 pub mod linalg;
 pub mod loss;
+pub mod ode;
 pub mod ops;
 pub mod optim;
 pub mod random;
