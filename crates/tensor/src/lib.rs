@@ -48,6 +48,8 @@
 //! | [`loss`] | squared, logistic, hinge, cross-entropy |
 //! | [`optim`] | descent, momentum, Adam, AdamW, RMS norm; schedules, minibatches, the training loop |
 //! | [`ode`] | initial-value problems: Dormand-Prince 5(4) with step-size control |
+//! | [`quadrature`] | Gauss-Legendre, Gauss-Hermite and trapezoidal rules; panels that end at kinks |
+//! | [`sphere`] | uniform points on the sphere, Gegenbauer polynomials |
 //! | [`mod@array`] | dense strided arrays, their views and buffers, `.npy` and `.npz` files |
 //! | [`linalg`] | products, Cholesky, symmetric eigen-decomposition, SVD, least squares: [`nalgebra`] types at the surface, [`faer`] kernels inside |
 //! | [`random`] | named, splittable, reproducible random streams |
@@ -63,8 +65,8 @@
 //!   maximum gives it to the first.
 //! * **Derivatives** of a leaf of shape `s` of a function with outputs of shape `o` have shape `[o..., s...]`.
 //! * **Determinism.** A result depends on its inputs and on the kind of processor (product kernels are chosen at run time),
-//!   never on the number of threads: large tensor operations are cut into pieces by shape alone. The routines of [`linalg`]
-//!   run on the calling thread.
+//!   never on the number of threads: large tensor operations are cut into pieces by shape alone. Products of
+//!   [`linalg`] are cut in the same way; its decompositions run on the calling thread.
 //! * **Shapes.** Mismatched shapes are a programmer's error and panic with the operation's name and both shapes. Numerical
 //!   failure is an error: [`linalg::LinalgError`], [`optim::Diverged`].
 //! * **NaN** in an input is NaN in whatever depends on it.
@@ -78,8 +80,10 @@ pub mod loss;
 pub mod ode;
 pub mod ops;
 pub mod optim;
+pub mod quadrature;
 pub mod random;
 pub mod simd;
+pub mod sphere;
 mod tensor;
 
 pub use array::Array;
