@@ -46,7 +46,7 @@
 //! | [`Tensor`] and [`ops`] | the value functions are written in, its operations, one family a file |
 //! | [`autodiff`] | [`grad`], [`jvp`], [`vjp`], [`linearize`], [`jacobian`], [`per_example_jacobian`], [`hvp`], [`taylor`], [`vmap`]; [`Tree`]s of parameters |
 //! | [`loss`] | squared, logistic, hinge, cross-entropy |
-//! | [`optim`] | descent, momentum, Adam, AdamW, RMS norm; schedules, minibatches, the training loop |
+//! | [`optim`] | descent, momentum, Adam, AdamW, RMSprop; schedules, minibatches, the training loop |
 //! | [`ode`] | initial-value problems: Dormand-Prince 5(4) with step-size control |
 //! | [`quadrature`] | Gauss-Legendre, Gauss-Hermite and trapezoidal rules; panels that end at kinks |
 //! | [`sphere`] | uniform points on the sphere, Gegenbauer polynomials |
