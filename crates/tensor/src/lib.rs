@@ -60,7 +60,7 @@
 //! * **Layout.** Arrays are row-major. Rows are examples, `[n, d]`; images are `[n, height, width, channels]`, filters
 //!   `[height, width, channels in, channels out]`, dense weights `[inputs, outputs]`.
 //! * **Broadcasting** is NumPy's: shapes are aligned at their last axes, an axis of length 1 stretches.
-//! * **Losses** are summed over an example's outputs and averaged over examples; squared loss has the factor 1/2.
+//! * **Losses** are means over examples. The squared loss is `1/(2 n c) ||f - y||^2` of `n` examples with `c` outputs.
 //! * **Kinks.** `relu'(0) = 0`, `|.|'(0) = 0`; equal maxima along an axis share the derivative evenly, the two-argument
 //!   maximum gives it to the first.
 //! * **Derivatives** of a leaf of shape `s` of a function with outputs of shape `o` have shape `[o..., s...]`.
