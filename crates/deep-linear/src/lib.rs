@@ -73,7 +73,6 @@
 //! | [`gradient`] | exact gradients of all layers in `3 (N - 1)` products, without allocation |
 //! | [`optimizer`] | gradient descent, momentum, Adam, RMS-normalised descent |
 //! | [`training`] | the loop: stop conditions, observer, divergence as an error |
-//! | [`ode`] | Dormand-Prince 5(4) with step-size control |
 //! | [`flow`] | gradient flow of the layers and of the end matrix |
 //! | [`singular_values`] | the singular-value equation, beside what a run does |
 //! | [`rank_not_norm`] | the 2 x 2 completion task and its bounds, derived |
@@ -97,7 +96,6 @@ pub mod measures;
 pub mod network;
 pub mod nuclear_norm;
 pub mod objective;
-pub mod ode;
 pub mod optimizer;
 pub mod rank_not_norm;
 pub mod shared_representation;

@@ -50,7 +50,8 @@
 //! # Conventions
 //!
 //! Rows are examples, columns units. Losses are averaged over examples, squared losses have the factor 1/2. Sums over units are
-//! means unless a scaling says otherwise. Everything runs on the calling thread: the same call gives the same bits.
+//! means unless a scaling says otherwise. Large products and activations share rayon's threads, cut by their shapes alone: the
+//! same call gives the same bits on any number of threads.
 
 pub mod activation;
 mod adam;

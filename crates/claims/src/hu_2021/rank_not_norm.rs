@@ -19,7 +19,6 @@
 
 use nalgebra::DMatrix;
 use overparam_deep_linear::measures::Spectrum;
-use overparam_deep_linear::ode::Tolerance;
 use overparam_deep_linear::rank_not_norm::{completion_2x2, effective_rank_upper_bound, norm_lower_bound};
 use overparam_deep_linear::{DeepLinearError, DeepLinearNetwork, GradientFlow, Initialization, Objective};
 use overparam_eval::check::{Bound, Check};
@@ -28,6 +27,7 @@ use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series};
 use overparam_eval::runs::Runs;
 use overparam_eval::table::number;
 use overparam_eval::theory::Theory;
+use overparam_tensor::ode::Tolerance;
 use serde::{Deserialize, Serialize};
 
 use super::ARORA_COHEN_HU_LUO;

@@ -36,9 +36,9 @@ use overparam_linearized::Error;
 use overparam_linearized::activation::Standard;
 use overparam_linearized::data::{Target, sphere};
 use overparam_linearized::equivalents::{Sizes, equivalent};
-use overparam_linearized::harmonics::multiplicity;
 use overparam_linearized::models::population;
 use overparam_linearized::spectrum::Spectrum;
+use overparam_tensor::sphere::multiplicity;
 use serde::{Deserialize, Serialize};
 
 /// What is fitted.

@@ -4,8 +4,8 @@
 //!
 #![doc = overparam_formula::formula!("kappa = sum_j a_j(s_x) a_j(s_y) c^j,        kappa' = sum_j a'_j(s_x) a'_j(s_y) c^j,   a' the coefficients of phi'.")]
 //!
-//! The coefficients come from `n` Gauss-Hermite nodes. The matrix `V_ji = sqrt(w_i) h_j(z_i)` is the eigenvector matrix of the
-//! Jacobi matrix of the recurrence (Golub and Welsch 1969), orthogonal, so `n` coefficients reproduce the quadrature of
+//! The coefficients come from `n` Gauss-Hermite nodes ([`HermiteBasis`]). The matrix `V_ji = sqrt(w_i) h_j(z_i)` is orthogonal,
+//! so `n` coefficients reproduce the quadrature of
 //! `E phi^2` exactly: the kernel is positive semi-definite and consistent on equal inputs whatever `phi` is. Work is
 //! `n^2` an input and `n` a pair, where two-dimensional quadrature takes `n^2` a pair. Polynomials of degree below `n`
 //! are exact; functions analytic in a strip converge like `exp(-const sqrt n)`; kinks converge slowly.
@@ -19,8 +19,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use nalgebra::DMatrix;
-use overparam_tensor::linalg::symmetric_eigen;
+use overparam_tensor::quadrature::HermiteBasis;
 
 use super::pair::Pair;
 use crate::NtkError;
@@ -167,35 +166,20 @@ fn hermite_sum(coefficients: &[f64], x: f64) -> f64 {
 #[derive(Debug, Clone)]
 pub(crate) struct Series {
     numerical: Numerical,
-    nodes: Vec<f64>,
-    /// `V_ji sqrt(w_i)`, row `j`.
-    projection: DMatrix<f64>,
+    basis: HermiteBasis,
 }
 
 impl Series {
     pub(crate) fn new(numerical: Numerical) -> Result<Self, NtkError> {
-        let n = numerical.nodes;
-        let jacobi =
-            DMatrix::from_fn(n, n, |i, j| if i.abs_diff(j) == 1 { (i.max(j) as f64).sqrt() } else { 0.0 });
-        let eigen = symmetric_eigen(&jacobi)?;
-        let mut projection = eigen.vectors;
-        for mut column in projection.column_iter_mut() {
-            // The sign of an eigenvector is free: h_0 = 1 makes the first entry sqrt(w_i) > 0, and it occurs squared.
-            let root = column[0];
-            column *= root;
-        }
-        Ok(Self { numerical, nodes: eigen.values.as_slice().to_vec(), projection })
+        let basis = HermiteBasis::new(numerical.nodes)?;
+        Ok(Self { numerical, basis })
     }
 
     /// `a_0(s)..a_(n-1)(s)` followed by `a'_0(s)..a'_(n-1)(s)`.
     pub(crate) fn expand(&self, s: f64, out: &mut Vec<f64>) {
         for f in [&self.numerical.function, &self.numerical.derivative] {
-            let values: Vec<f64> = self.nodes.iter().map(|z| f(s * z)).collect();
-            out.extend(
-                self.projection
-                    .row_iter()
-                    .map(|row| row.iter().zip(&values).map(|(p, v)| p * v).sum::<f64>()),
-            );
+            let values: Vec<f64> = self.basis.nodes().iter().map(|z| f(s * z)).collect();
+            out.extend(self.basis.coefficients(&values));
         }
     }
 

@@ -1,5 +1,7 @@
 //! The layers and the functions that build them.
 
+pub use overparam_tensor::Padding;
+
 use crate::activation::Activation;
 
 /// Fully connected layer on the channel axis: on images, a 1 x 1 convolution.
@@ -28,18 +30,6 @@ impl Dense {
         self.b_std = Some(b_std);
         self
     }
-}
-
-/// What stands outside an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Padding {
-    /// Nothing: windows stay inside.
-    #[default]
-    Valid,
-    /// Zeros, so that the output has `ceil(size / stride)` pixels; an odd total puts the extra zero last.
-    Same,
-    /// The image again, periodically; sizes as [`Padding::Same`].
-    Circular,
 }
 
 /// Two-dimensional convolution.

@@ -52,14 +52,7 @@ impl Point {
 
 /// Number of windows, and pixels of padding before the first.
 pub(crate) fn windows(size: usize, window: usize, stride: usize, padding: Padding) -> Option<(usize, usize)> {
-    match padding {
-        Padding::Valid => size.checked_sub(window).map(|free| (free / stride + 1, 0)),
-        Padding::Same | Padding::Circular => {
-            let out = size.div_ceil(stride);
-            let total = ((out - 1) * stride + window).saturating_sub(size);
-            Some((out, total / 2))
-        }
-    }
+    padding.positions(size, window, stride)
 }
 
 /// Padded windows may be larger than the image, up to this: a slip of the keyboard must not allocate without bound.

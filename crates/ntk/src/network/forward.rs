@@ -1,12 +1,12 @@
 //! One pass through the layers, written once in tensor operations: plain evaluation, forward and reverse mode and
 //! [`vmap`](overparam_tensor::vmap) all run this code.
 
-use overparam_tensor::{Padding as TensorPadding, Real, Tensor};
+use overparam_tensor::{Real, Tensor};
 
 use super::nonlinearity::nonlinearity;
 use super::params::LayerParams;
 use super::plan::Scales;
-use crate::architecture::{Combine, GlobalSelfAttention, Layer, Padding, Parameterization};
+use crate::architecture::{Combine, GlobalSelfAttention, Layer, Parameterization};
 
 /// What is done to the output of each affine map, given its input: nothing, or looking, or adding a perturbation.
 pub(crate) type Probe<'a, T> = dyn FnMut(&Tensor<T>, Tensor<T>) -> Tensor<T> + 'a;
@@ -38,13 +38,13 @@ impl<T: Real> Pass<'_, T> {
                 let scales = self.scales(conv.w_std, weight(0), conv.b_std);
                 let x = image(x);
                 let y = scaled_product(weight(0), scales.weight, true, |w| {
-                    vector(x.conv2d(w, conv.strides, padding(conv.padding)))
+                    vector(x.conv2d(w, conv.strides, conv.padding))
                 });
                 self.affine(&x, y, params.bias.as_ref(), scales)
             }
-            Layer::AvgPool(p) => vector(image(x).avg_pool(p.window, p.strides, padding(p.padding))),
-            Layer::SumPool(p) => vector(image(x).sum_pool(p.window, p.strides, padding(p.padding))),
-            Layer::MaxPool(p) => vector(image(x).max_pool(p.window, p.strides, padding(p.padding))),
+            Layer::AvgPool(p) => vector(image(x).avg_pool(p.window, p.strides, p.padding)),
+            Layer::SumPool(p) => vector(image(x).sum_pool(p.window, p.strides, p.padding)),
+            Layer::MaxPool(p) => vector(image(x).max_pool(p.window, p.strides, p.padding)),
             Layer::GlobalAvgPool => image(x).mean_axes(&[1, 2]),
             Layer::GlobalSumPool => image(x).sum_axes(&[1, 2]),
             Layer::Flatten => x.flatten(),
@@ -153,13 +153,5 @@ fn vector<T: Real>(x: Tensor<T>) -> Tensor<T> {
     match *x.shape() {
         [n, 1, 1, channels] => x.reshape(&[n, channels]),
         _ => x,
-    }
-}
-
-fn padding(padding: Padding) -> TensorPadding {
-    match padding {
-        Padding::Valid => TensorPadding::Valid,
-        Padding::Same => TensorPadding::Same,
-        Padding::Circular => TensorPadding::Circular,
     }
 }

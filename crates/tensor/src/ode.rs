@@ -8,8 +8,51 @@
 //! Sources: Dormand, Prince 1980, "A family of embedded Runge-Kutta formulae"; Hairer, Norsett, Wanner, "Solving
 //! Ordinary Differential Equations I", II.4 (starting step, error norm) and II, IV.2 (PI control).
 
-use crate::DeepLinearError;
-use crate::error::require;
+/// What ends an integration early.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum OdeError {
+    /// A tolerance or a time outside its range.
+    #[error("{what} must be {expected}, got {value}")]
+    Configuration {
+        /// Which number.
+        what: &'static str,
+        /// Its range in words.
+        expected: &'static str,
+        /// What was given.
+        value: f64,
+    },
+    /// The equation became too stiff, or singular, for the integrator.
+    #[error(
+        "integration stalled at time {time}: the step size fell to {step}, below what the time can resolve"
+    )]
+    StepUnderflow {
+        /// Time reached.
+        time: f64,
+        /// Last step size tried.
+        step: f64,
+    },
+    /// The solution left the finite numbers.
+    #[error("integration left the finite numbers at time {time}")]
+    NotFinite {
+        /// Time reached.
+        time: f64,
+    },
+    /// The steps allowed by [`Tolerance::max_steps`] were used up.
+    #[error("integration used up its {steps} steps at time {time}, before time {target}")]
+    TooManySteps {
+        /// Steps allowed, accepted and rejected together.
+        steps: u64,
+        /// Time reached.
+        time: f64,
+        /// Time asked for.
+        target: f64,
+    },
+}
+
+/// Checks that a number is in its range.
+fn require(condition: bool, what: &'static str, expected: &'static str, value: f64) -> Result<(), OdeError> {
+    if condition { Ok(()) } else { Err(OdeError::Configuration { what, expected, value }) }
+}
 
 /// Nodes of the seven stages.
 const C: [f64; 7] = [0.0, 1.0 / 5.0, 3.0 / 10.0, 4.0 / 5.0, 8.0 / 9.0, 1.0, 1.0];
@@ -50,13 +93,13 @@ impl Default for Tolerance {
 /// A running integration of `y' = f(t, y)` from a start time forwards.
 ///
 /// ```
-/// use overparam_deep_linear::ode::{Integrator, Tolerance};
+/// use overparam_tensor::ode::{Integrator, Tolerance};
 ///
 /// let decay = |_t: f64, y: &[f64], dy: &mut [f64]| dy[0] = -y[0];
 /// let mut integrator = Integrator::new(0.0, vec![1.0], decay, Tolerance::default())?;
 /// integrator.advance_to(2.0)?;
 /// assert!((integrator.state()[0] - (-2.0_f64).exp()).abs() < 1e-8);
-/// # Ok::<(), overparam_deep_linear::DeepLinearError>(())
+/// # Ok::<(), overparam_tensor::ode::OdeError>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct Integrator<F> {
@@ -78,14 +121,9 @@ impl<F: FnMut(f64, &[f64], &mut [f64])> Integrator<F> {
     /// An integration from `state` at `time`; `derivative(t, y, dy)` writes `f(t, y)` into `dy`.
     ///
     /// # Errors
-    /// [`DeepLinearError::Configuration`] for a tolerance out of range; [`DeepLinearError::FlowNotFinite`] if the state or
+    /// [`OdeError::Configuration`] for a tolerance out of range; [`OdeError::NotFinite`] if the state or
     /// its derivative is not finite.
-    pub fn new(
-        time: f64,
-        state: Vec<f64>,
-        derivative: F,
-        tolerance: Tolerance,
-    ) -> Result<Self, DeepLinearError> {
+    pub fn new(time: f64, state: Vec<f64>, derivative: F, tolerance: Tolerance) -> Result<Self, OdeError> {
         let Tolerance { relative, absolute, .. } = tolerance;
         let positive = relative.is_finite() && relative > 0.0;
         require(positive, "the relative tolerance of an integration", "positive and finite", relative)?;
@@ -112,7 +150,7 @@ impl<F: FnMut(f64, &[f64], &mut [f64])> Integrator<F> {
         let Self { derivative, stages, state, .. } = &mut integrator;
         derivative(time, state, &mut stages[0]);
         if !state.iter().chain(&stages[0]).all(|x| x.is_finite()) {
-            return Err(DeepLinearError::FlowNotFinite { time });
+            return Err(OdeError::NotFinite { time });
         }
         integrator.step = integrator.starting_step();
         Ok(integrator)
@@ -141,10 +179,10 @@ impl<F: FnMut(f64, &[f64], &mut [f64])> Integrator<F> {
     /// Integrates exactly to `target`; nothing happens if it is already reached.
     ///
     /// # Errors
-    /// [`DeepLinearError::StepUnderflow`], [`DeepLinearError::FlowNotFinite`], [`DeepLinearError::TooManySteps`]; the
-    /// integrator then stands at the last accepted step. [`DeepLinearError::Configuration`] for a target that is not
+    /// [`OdeError::StepUnderflow`], [`OdeError::NotFinite`], [`OdeError::TooManySteps`]; the
+    /// integrator then stands at the last accepted step. [`OdeError::Configuration`] for a target that is not
     /// finite.
-    pub fn advance_to(&mut self, target: f64) -> Result<(), DeepLinearError> {
+    pub fn advance_to(&mut self, target: f64) -> Result<(), OdeError> {
         require(target.is_finite(), "the target time of an integration", "finite", target)?;
         while self.time < target {
             self.advance_towards(target)?;
@@ -156,10 +194,10 @@ impl<F: FnMut(f64, &[f64], &mut [f64])> Integrator<F> {
     ///
     /// # Errors
     /// As [`Integrator::advance_to`].
-    pub fn advance_towards(&mut self, target: f64) -> Result<(), DeepLinearError> {
+    pub fn advance_towards(&mut self, target: f64) -> Result<(), OdeError> {
         while self.time < target {
             if self.steps >= self.tolerance.max_steps {
-                return Err(DeepLinearError::TooManySteps { steps: self.steps, time: self.time, target });
+                return Err(OdeError::TooManySteps { steps: self.steps, time: self.time, target });
             }
             self.steps += 1;
             let remaining = target - self.time;
@@ -181,9 +219,9 @@ impl<F: FnMut(f64, &[f64], &mut [f64])> Integrator<F> {
             let shrunk = h * if error.is_finite() { (0.9 * error.powf(-0.2)).max(0.2) } else { 0.2 };
             if shrunk <= 4.0 * f64::EPSILON * self.time.abs().max(f64::MIN_POSITIVE) {
                 return Err(if error.is_finite() {
-                    DeepLinearError::StepUnderflow { time: self.time, step: shrunk }
+                    OdeError::StepUnderflow { time: self.time, step: shrunk }
                 } else {
-                    DeepLinearError::FlowNotFinite { time: self.time }
+                    OdeError::NotFinite { time: self.time }
                 });
             }
             self.step = shrunk;
@@ -230,8 +268,7 @@ impl<F: FnMut(f64, &[f64], &mut [f64])> Integrator<F> {
 mod properties {
     use proptest::prelude::*;
 
-    use super::{A, C, E, Integrator, Tolerance};
-    use crate::DeepLinearError;
+    use super::{A, C, E, Integrator, OdeError, Tolerance};
 
     fn tolerance(relative: f64) -> Tolerance {
         Tolerance { relative, absolute: 1e-3 * relative, ..Tolerance::default() }
@@ -315,8 +352,7 @@ mod properties {
         // y' = y^2 from 1 reaches infinity at t = 1.
         let f = |_: f64, y: &[f64], dy: &mut [f64]| dy[0] = y[0] * y[0];
         let error = Integrator::new(0.0, vec![1.0], f, tolerance(1e-8)).unwrap().advance_to(2.0).unwrap_err();
-        let (DeepLinearError::StepUnderflow { time, .. } | DeepLinearError::FlowNotFinite { time }) = error
-        else {
+        let (OdeError::StepUnderflow { time, .. } | OdeError::NotFinite { time }) = error else {
             panic!("{error}")
         };
         assert!((time - 1.0).abs() < 1e-6);
@@ -327,12 +363,12 @@ mod properties {
         let f = |_: f64, y: &[f64], dy: &mut [f64]| dy[0] = y[0].sqrt();
         assert!(matches!(
             Integrator::new(0.0, vec![-1.0], f, tolerance(1e-8)),
-            Err(DeepLinearError::FlowNotFinite { .. })
+            Err(OdeError::NotFinite { .. })
         ));
         assert!(Integrator::new(0.0, vec![1.0], f, tolerance(0.0)).is_err());
         let short = Tolerance { max_steps: 3, ..tolerance(1e-12) };
         let mut integrator = Integrator::new(0.0, vec![1.0], f, short).unwrap();
-        assert!(matches!(integrator.advance_to(100.0), Err(DeepLinearError::TooManySteps { steps: 3, .. })));
+        assert!(matches!(integrator.advance_to(100.0), Err(OdeError::TooManySteps { steps: 3, .. })));
         assert!(integrator.advance_to(f64::NAN).is_err());
     }
 }
