@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             dense(1)
         ];
         let limit = Kernel::new(&net, inputs.shape())?.ntk(&inputs, None)?;
-        let mut distance = 0.0;
+        let mut distance = 0.0f64;
         for seed in 0..5 {
             let finite = net.finite(inputs.shape(), &Stream::root(seed))?;
             let found =

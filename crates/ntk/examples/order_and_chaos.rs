@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for depth in 1..=30 {
             let layer = || [Layer::from(dense(1).w_std(w_std).b_std(0.1)), erf()];
             let net = Architecture::new((0..depth).flat_map(|_| layer()).chain([dense(1).into()]));
-            let k = Kernel::new(&net, inputs.shape())?.nngp(&inputs, None)?;
+            let k = Kernel::<f64>::new(&net, inputs.shape())?.nngp(&inputs, None)?;
             points.push([f64::from(depth), k[(0, 1)] / (k[(0, 0)] * k[(1, 1)]).sqrt()]);
         }
         chart = chart.curve(&format!("w_std = {w_std}"), points);

@@ -120,7 +120,8 @@ impl Infinite {
     /// # Errors
     /// As [`Self::mean`]; [`NtkError::Linalg`] if the kernel with the noise is not positive definite.
     pub fn posterior(&self, noise: Regularizer, test: &Inputs<f64>) -> Result<Gaussian, NtkError> {
-        posterior(self.prior(&*self.kernels_of(test)?), self.train.targets(), noise)
+        let kernels = self.kernels_of(test)?;
+        posterior(self.prior(&kernels), self.train.targets(), noise)
     }
 
     fn prior<'a>(&'a self, test: &'a TestKernels) -> Prior<'a> {

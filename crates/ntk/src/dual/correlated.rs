@@ -19,8 +19,8 @@
 #![doc = overparam_formula::formula!("kappa_xx kappa_yy - kappa^2 = kappa_0 (d_x + d_y) + d_x d_y + d (2 kappa_0 - d),")]
 //!
 //! and the margin is this over `g' + |kappa|`. The differences are formed by [`super::increment`] from those of the lengths and from
-//! the margin before: `d` to all digits; `d_x + d_y`, of second order, with an error of first order, as small as the angle
-//! takes, which is of first order itself. Where variances are below one and the function is nearly linear, inputs of unequal
+//! the margin before: `d` to all digits; `d_x + d_y`, of second order, with an error of the same order as the
+//! angle, which is of first order itself. Where variances are below one and the function is nearly linear, inputs of unequal
 //! lengths lose digits in proportion to their variance.
 
 use overparam_tensor::linalg::Real;
@@ -70,7 +70,7 @@ impl<T: Real, W: Wide<T>> Correlated<W, T> {
     }
 }
 
-/// What the kernels are made of, on the way from two inputs in one direction.
+/// The terms of the kernels, each with its increment from two inputs in one direction.
 #[derive(Clone, Copy)]
 pub(super) struct DualTerms<W: Wide<T>, T> {
     /// `|k|`.
@@ -92,14 +92,14 @@ pub(super) trait ArcsineDual<T: Real>: Copy {
     /// Whether the function is odd: then opposite inputs are as good as equal ones.
     const ODD: bool;
 
-    fn kappa<W: Wide<T>>(self, w: W, way: DualTerms<W, T>) -> ValueWithIncrement<W, T>;
+    fn kappa<W: Wide<T>>(self, w: W, terms: DualTerms<W, T>) -> ValueWithIncrement<W, T>;
 }
 
 /// The margin after a nonlinearity; see the page of this module.
 #[inline(always)]
 pub(super) fn margin<T: Real, W: Wide<T>, S: ArcsineDual<T>>(
     w: W,
-    smooth: S,
+    dual: S,
     kappa: W::V,
     [k, m]: [W::V; 2],
     x: Side<W::V>,
@@ -110,7 +110,7 @@ pub(super) fn margin<T: Real, W: Wide<T>, S: ArcsineDual<T>>(
     let size = if S::ODD { w.abs(kappa) } else { kappa };
     let near = w.less(direct, w.mul(w.splat(close()), size));
     if w.max(w.select(near, one, zero)) > T::ZERO {
-        let careful = careful(w, smooth, w.abs(kappa), [w.abs(k), m], x, y);
+        let careful = careful(w, dual, w.abs(kappa), [w.abs(k), m], x, y);
         // Variances whose square is beyond the numbers of this type make infinity or NaN, which fail the comparison.
         let known = w.less(careful, w.splat(T::of(f64::INFINITY)));
         let careful = w.select(w.less(zero, careful), careful, zero);
@@ -122,7 +122,7 @@ pub(super) fn margin<T: Real, W: Wide<T>, S: ArcsineDual<T>>(
 #[inline(always)]
 fn careful<T: Real, W: Wide<T>, S: ArcsineDual<T>>(
     w: W,
-    smooth: S,
+    dual: S,
     kappa: W::V,
     [k, m]: [W::V; 2],
     x: Side<W::V>,
@@ -154,16 +154,16 @@ fn careful<T: Real, W: Wide<T>, S: ArcsineDual<T>>(
         determinant: zero,
     };
     let determinant = w.mul(m, w.add(start.scale, k));
-    let apart = Increments {
+    let gap = Increments {
         k: negative(m),
         norm: zero,
         n: w.mul(w.mul(f, f), determinant),
         shrunk: zero,
         determinant,
     };
-    let [to_x, to_y] = [start.way(w, smooth, to_x), start.way(w, smooth, to_y)];
-    let apart = start.way(w, smooth, apart);
-    let (start, lost) = (apart.from, negative(apart.by));
+    let [to_x, to_y] = [start.value(w, dual, to_x), start.value(w, dual, to_y)];
+    let gap = start.value(w, dual, gap);
+    let (start, lost) = (gap.from, negative(gap.by));
     let lengths = w.mul_add(start, w.add(to_x.by, to_y.by), w.mul(to_x.by, to_y.by));
     let directions = w.mul(lost, w.sub(w.add(start, start), lost));
     w.div(w.add(lengths, directions), w.mul_add(x.s_after, y.s_after, kappa))
@@ -194,10 +194,10 @@ struct Increments<V> {
 impl<V: Copy> Start<V> {
     /// A function of its own: what closures of this size compute is not compiled for the processor's vectors.
     #[inline(always)]
-    fn way<T: Real, W: Wide<T, V = V>, S: ArcsineDual<T>>(
+    fn value<T: Real, W: Wide<T, V = V>, S: ArcsineDual<T>>(
         self,
         w: W,
-        smooth: S,
+        dual: S,
         by: Increments<V>,
     ) -> ValueWithIncrement<W, T> {
         let k = ValueWithIncrement { from: self.scale, by: by.k };
@@ -207,6 +207,6 @@ impl<V: Copy> Start<V> {
         let arcsine = z.arcsine(w, root.over(w, norm));
         let determinant = ValueWithIncrement { from: w.splat(T::ZERO), by: by.determinant };
         let shrunk = ValueWithIncrement { from: self.shrunk, by: by.shrunk };
-        smooth.kappa(w, DualTerms { k, determinant, shrunk, root, arcsine })
+        dual.kappa(w, DualTerms { k, determinant, shrunk, root, arcsine })
     }
 }

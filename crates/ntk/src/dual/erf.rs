@@ -38,8 +38,8 @@ impl<T: Real> ArcsineDual<T> for Erf {
     const ODD: bool = true;
 
     #[inline(always)]
-    fn kappa<W: Wide<T>>(self, w: W, way: DualTerms<W, T>) -> ValueWithIncrement<W, T> {
-        way.arcsine.scaled(w, w.splat(T::of(FRAC_2_PI)))
+    fn kappa<W: Wide<T>>(self, w: W, terms: DualTerms<W, T>) -> ValueWithIncrement<W, T> {
+        terms.arcsine.scaled(w, w.splat(T::of(FRAC_2_PI)))
     }
 }
 

@@ -50,8 +50,8 @@ impl<T: Real> ArcsineDual<T> for Gelu {
     const ODD: bool = false;
 
     #[inline(always)]
-    fn kappa<W: Wide<T>>(self, w: W, way: DualTerms<W, T>) -> ValueWithIncrement<W, T> {
-        let DualTerms { k, determinant, shrunk, root, arcsine } = way;
+    fn kappa<W: Wide<T>>(self, w: W, terms: DualTerms<W, T>) -> ValueWithIncrement<W, T> {
+        let DualTerms { k, determinant, shrunk, root, arcsine } = terms;
         let turn = w.splat(T::of(1.0 / TAU));
         let quarter = ValueWithIncrement { from: w.splat(T::of(0.25)), by: w.splat(T::ZERO) };
         let both = arcsine.scaled(w, turn).plus(w, quarter);

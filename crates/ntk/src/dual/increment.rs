@@ -1,7 +1,7 @@
-//! Numbers that move from one place to another, with the way they go known to more digits than the ends would give.
+//! A value with its increment, kept to full relative accuracy.
 //!
-//! `f(b) - f(a)` loses what `f(a)` and `f(b)` have in common. Here every operation takes the difference along: with
-//! `d = b - a`, `d(xy) = dx y_a + x_b dy`, `d sqrt x = dx / (sqrt x_a + sqrt x_b)`, and so on. Nothing is a limit: the ends may be
+//! The plain difference `f(b) - f(a)` loses the digits that `f(a)` and `f(b)` share. Here every operation takes the difference along:
+//! with `d = b - a`, `d(xy) = dx y_a + x_b dy`, `d sqrt x = dx / (sqrt x_a + sqrt x_b)`, and so on. Nothing is a limit: the ends may be
 //! far apart.
 
 use overparam_tensor::linalg::Real;
@@ -9,7 +9,7 @@ use overparam_tensor::simd::Wide;
 
 use super::arc::whole_arcsine;
 
-/// A number at the start, and what it gains on the way.
+/// A value at the start, and its increment to the end.
 #[derive(Clone, Copy)]
 pub(super) struct ValueWithIncrement<W: Wide<T>, T> {
     pub(super) from: W::V,
@@ -34,7 +34,7 @@ impl<T: Real, W: Wide<T>> ValueWithIncrement<W, T> {
         Self { from: w.mul(self.from, other.from), by }
     }
 
-    /// Multiplied by what does not move.
+    /// Multiplied by a constant.
     #[inline(always)]
     pub(super) fn scaled(self, w: W, factor: W::V) -> Self {
         Self { from: w.mul(self.from, factor), by: w.mul(self.by, factor) }

@@ -209,7 +209,7 @@ impl<T, W: Wide<T>> Lane<T, W> for Vectors<'_, W::V, T> {
     }
 }
 
-/// A pixel an entry.
+/// One pixel per entry.
 #[derive(Clone, Copy)]
 pub(crate) struct Slices<'a, T>(Side<&'a [T]>);
 
@@ -277,7 +277,7 @@ impl<'a, T> Slices<'a, T> {
     }
 }
 
-/// A pixel a lane, and those that are left.
+/// One pixel per lane, and those that are left.
 #[derive(Clone, Copy)]
 pub(crate) struct Vectors<'a, V, T>(Side<(&'a [V], &'a [T])>);
 
