@@ -211,7 +211,8 @@ impl LinearDynamics {
     /// If the kernel is not finite or not of the targets' size.
     pub(crate) fn new(kernel: &DMatrix<f64>, targets: &[f64], rate: f64) -> Result<Self, CellError> {
         let targets = DMatrix::from_column_slice(targets.len(), 1, targets);
-        let training = SquaredLossDynamics::new(kernel, &targets, Regularizer::NONE).map_err(CellError::new)?;
+        let training =
+            SquaredLossDynamics::new(kernel, &targets, Regularizer::NONE).map_err(CellError::new)?;
         Ok(Self { training, targets, rate })
     }
 
