@@ -16,14 +16,17 @@
 //! rank within 0.2 of the truth's (the source's differ by less than 0.05); recovery means a test error of a thousandth of
 //! the entries' mean square, ten times the worst the source reports.
 //!
+//! *What was wrong before.* Runs that ended after all their steps, some at an interpolant of lower rank and huge norm (the
+//! phenomenon of Razin and Cohen 2020), passed as completions; medians over three draws hid them.
+//!
 //! *Control.* Scale 1. The network starts with an end matrix of full rank and Frobenius norm about 10, which the observed
 //! entries alone cannot remove.
 //!
 //! Every comparison is within a seed: the same matrix, the same entries. A typical seed must show it, because errors vary over
-//! orders of magnitude from one to the next. Descent that does not reach its training error within its steps is an
+//! orders of magnitude from one to the next; the share of draws in which depth 3 recovers the truth is a check, and the report prints it. Descent that does not reach its training error within its steps is an
 //! outcome, and lies outside every bound.
 //!
-//! *Smoke* runs 60 x 60 matrices of rank 3 at the same ratio of observations to degrees of freedom and descends to 2e-7:
+//! *Smoke* runs 48 x 48 matrices of rank 3 at the same ratio of observations to degrees of freedom and descends to 2e-7:
 //! the smaller the matrix, the larger the share of a given training error that is left in the hidden entries.
 //!
 //! *Real data.* A matrix of handwritten digits (an image a row, [`overparam_eval::data::digits()`]) with hidden entries,
@@ -162,13 +165,13 @@ impl Claim for LowRankCompletion {
             sources: &[Source { place: "figures 1 and 2", ..ARORA_COHEN_HU_LUO }],
             prediction: "with twice as many entries as degrees of freedom, depth 3 recovers the truth, depth 2 does so \
                          worse, the nuclear norm fails; with five times as many all recover it",
-            must_hold: "medians over seeds, 2,000 of 10,000 entries: test error of depth 3 at least 100x below depth 2's \
-                        at scale 1e-3, 10x at every scale; 1,000x below the nuclear norm's at scale 1e-3; effective rank within 0.2 of \
-                        the truth's; at 5,000 entries depth 2 and more recover; depth 3's nuclear norm is above the \
-                        minimum; on real images depth 3 finds lower rank than depth 2",
+            must_hold: "in a typical draw, 2,000 of 10,000 entries: depth 3 recovers the truth, its test error at least 100x below \
+                        depth 2's at scale 1e-3 and 10x at every scale, 1,000x below the nuclear norm's, its effective rank within \
+                        0.2 of the truth's, its nuclear norm above the minimum; at 5,000 entries depth 2 and more recover; on \
+                        real images depth 3 finds at most 0.9 of the rank of depth 2",
             control: "initial scale 1 instead of 1e-3 and less",
-            cpu_seconds: [60.0, 1500.0, 20_000.0],
-            size_ratio: [0.36, 1.0, 1.0],
+            cpu_seconds: [30.0, 1500.0, 20_000.0],
+            size_ratio: [0.23, 1.0, 1.0],
         }
     }
 
@@ -190,7 +193,7 @@ impl Claim for LowRankCompletion {
                     if context || matches!(depth, 2 | 3) {
                         add(&few, descent(depth, scale));
                     }
-                    if everywhere || first {
+                    if everywhere || (first && (plan.scale != Scale::Smoke || matches!(depth, 2 | 3))) {
                         add(&many, descent(depth, scale));
                     }
                 }
@@ -267,7 +270,7 @@ impl Claim for LowRankCompletion {
 /// The synthetic problems: few and many observed entries.
 fn synthetic(plan: &Plan<'_>) -> [Problem; 2] {
     let (size, rank, few, many) =
-        plan.by_scale([(60, 3, 720, 1800), (100, 5, 2000, 5000), (100, 5, 2000, 5000)]);
+        plan.by_scale([(48, 3, 560, 1400), (100, 5, 2000, 5000), (100, 5, 2000, 5000)]);
     [few, many].map(|observed| Problem::Synthetic { size, rank, observed })
 }
 

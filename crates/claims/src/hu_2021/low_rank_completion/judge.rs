@@ -31,6 +31,7 @@ pub(super) fn judge(runs: &All<'_>, _: &Theory) -> Vec<Check> {
             checks.push(effective_rank(at(scale), scale, i));
         }
         if let Some(&scale) = scales.first() {
+            checks.push(recovered_by_depth_three(at(scale), scale));
             checks.push(nuclear_over_three(at(scale), scale));
             checks.push(norm_above_minimum(at(scale), scale));
             checks.extend(recovery(&runs.only(|cell| observes(cell, many)), many, scale));
@@ -113,6 +114,16 @@ fn depth_two_over_three((few, place): (All<'_>, String), scale: f64, i: usize) -
     .missing_is_outside()
     .draws(few.draws(|runs| Some(mse(runs, 2)? / mse(runs, 3)?)));
     if i == 0 { check.control_fails() } else { check }
+}
+
+fn recovered_by_depth_three((few, place): (All<'_>, String), scale: f64) -> Check {
+    Check::new("recovered", format!("{place}: test error of depth 3"), Bound::AtMost(RECOVERED))
+        .predicted("recovers the truth in a typical draw")
+        .because("the entries' mean square is 1; the report prints the share of draws")
+        .rival("the minimum nuclear norm, at the sizes of the source", 0.06)
+        .control_fails()
+        .missing_is_outside()
+        .draws(few.draws(|runs| of(runs, descent(3, scale), |o| o.test_mse)))
 }
 
 fn nuclear_over_three((few, place): (All<'_>, String), scale: f64) -> Check {
@@ -204,5 +215,46 @@ fn place(count: usize, scales: &[f64], scale: f64) -> String {
         format!("{count} entries, largest initial scale")
     } else {
         format!("{count} entries, initial scale {}", number(scale))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use overparam_eval::runs::Grid;
+
+    use super::*;
+
+    fn run(method: Method, converged: bool, test_mse: f64) -> Run<Cell, Outcome> {
+        let problem = Problem::Synthetic { size: 48, rank: 3, observed: 560 };
+        Run {
+            cell: Cell { problem, method, seed: 0 },
+            outcome: Outcome {
+                test_mse,
+                train_mse: 1e-7,
+                effective_rank: 3.0,
+                nuclear_norm: 100.0,
+                steps: 1,
+                converged,
+                truth_effective_rank: Some(3.0),
+                certificate: None,
+            },
+        }
+    }
+
+    fn deep(depth: usize) -> Method {
+        Method::Descent { depth, scale: 1e-4, learning_rate: 1e-3, target: 2e-7 }
+    }
+
+    /// Descent that ran out of steps has no number, and lies outside.
+    #[test]
+    fn an_unfinished_run_is_outside() {
+        let drawn = |converged: bool| {
+            let runs = vec![run(deep(2), true, 0.1), run(deep(3), converged, 1e-5)];
+            let grid = Grid::finished(runs);
+            let check = depth_two_over_three((grid.view(), String::new()), 1e-4, 0);
+            (check.places[0].draws[0].value, check.missing_is_outside)
+        };
+        assert!((drawn(true).0.unwrap() - 1e4).abs() < 1e-6);
+        assert_eq!(drawn(false), (None, true));
     }
 }
