@@ -3,9 +3,12 @@
 pub mod adam_versus_gd;
 pub mod benign_overfitting_cnn;
 pub mod beyond_kernel_sample_complexity;
+mod finite_width;
 pub mod kernel_regime;
 pub mod mixup_rare_features;
 pub mod over_parameterization;
+#[cfg(test)]
+mod testing;
 
 use overparam_eval::claim::Talk;
 

@@ -219,3 +219,32 @@ fn grid(plan: &Plan<'_>, rare: bool) -> Vec<Cell> {
     let steps = plan.by_scale([600, 600, 6_000]);
     plan.seeds().flat_map(|seed| METHODS.map(|(method, _)| Cell { method, rare, steps, seed })).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use overparam_eval::claim::Run;
+    use overparam_eval::runs::Grid;
+
+    use super::super::testing::{scattered, tells_apart};
+    use super::{Cell, METHODS, Method, MixupRareFeatures, Outcome};
+
+    fn grid([standard, early, mixup]: [f64; 3]) -> Grid<Cell, Outcome> {
+        let run = |seed: u64, method: Method| {
+            let error = match method {
+                Method::Standard => standard,
+                Method::EarlyMixup => early,
+                Method::Mixup => mixup,
+            };
+            let error = error * scattered(0.1, seed, 0);
+            let outcome = Outcome { train_error: 0.0, common_error: 0.0, error };
+            Run { cell: Cell { method, rare: true, steps: 600, seed }, outcome }
+        };
+        Grid::finished((0..32).flat_map(|seed| METHODS.map(|(method, _)| run(seed, method))).collect())
+    }
+
+    #[test]
+    fn mixup_holds_and_a_method_that_changes_nothing_does_not() {
+        let wrong = [grid([0.4; 3]), grid([0.01; 3]), grid([0.4, 0.4, 0.01])];
+        tells_apart(&MixupRareFeatures, &grid([0.4, 0.01, 0.01]), &grid([0.0; 3]), &wrong);
+    }
+}
