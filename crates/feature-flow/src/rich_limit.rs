@@ -103,7 +103,9 @@ impl TwoLayer {
             let expected = "at least 1 and at most the rows of the kernel";
             return Err(Error::Parameter { name: "the number of targets", value: count as f64, expected });
         }
-        for (name, values) in [("an entry of the kernel", kernel.as_slice()), ("a target", targets.as_slice())] {
+        for (name, values) in
+            [("an entry of the kernel", kernel.as_slice()), ("a target", targets.as_slice())]
+        {
             if let Some(&value) = values.iter().find(|v| !v.is_finite()) {
                 return Err(Error::Parameter { name, value, expected: "finite" });
             }
@@ -145,8 +147,11 @@ impl TwoLayer {
     fn root(&self) -> Result<DMatrix<f64>, Error> {
         let eigen = symmetric_eigen(&self.kernel)?;
         let n = self.points();
-        let large: Vec<usize> = (0..n).rev().filter(|&i| eigen.values[i] > 1e-12 * eigen.values[n - 1].max(0.0)).collect();
-        Ok(DMatrix::from_fn(n, large.len(), |i, j| eigen.vectors[(i, large[j])] * eigen.values[large[j]].sqrt()))
+        let large: Vec<usize> =
+            (0..n).rev().filter(|&i| eigen.values[i] > 1e-12 * eigen.values[n - 1].max(0.0)).collect();
+        Ok(DMatrix::from_fn(n, large.len(), |i, j| {
+            eigen.vectors[(i, large[j])] * eigen.values[large[j]].sqrt()
+        }))
     }
 
     /// `Delta`: what is missing on the training examples.

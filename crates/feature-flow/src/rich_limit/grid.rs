@@ -39,7 +39,12 @@ impl Grid {
     /// # Errors
     /// [`Error::Parameter`] for steps out of range, times that do not ascend, a kernel of rank above 3 (use
     /// [`Sampling`](super::Sampling)) or a grid of more than 3e7 nodes; [`Error::Diverged`], [`Error::Linalg`].
-    pub fn solve(&self, problem: &TwoLayer, phi: &impl Nonlinearity, times: &[f64]) -> Result<RichLimit, Error> {
+    pub fn solve(
+        &self,
+        problem: &TwoLayer,
+        phi: &impl Nonlinearity,
+        times: &[f64],
+    ) -> Result<RichLimit, Error> {
         let coarse = Self { step: (1.25 * self.step).min(1.0), time_step: 2.0 * self.time_step };
         let mut fine = self.particles(problem, phi)?.solve(problem, phi, times, self.time_step)?;
         let rough = coarse.particles(problem, phi)?.solve(problem, phi, times, coarse.time_step)?;
@@ -138,7 +143,11 @@ pub fn lazy_kernel(problem: &TwoLayer, phi: &impl Nonlinearity, grid: &Grid) -> 
 ///
 /// # Errors
 /// [`Error::Count`] if the kernel has not one row for each point, [`Error::Parameter`] for a time, [`Error::Linalg`].
-pub fn lazy_outputs(problem: &TwoLayer, theta: &DMatrix<f64>, times: &[f64]) -> Result<Vec<DVector<f64>>, Error> {
+pub fn lazy_outputs(
+    problem: &TwoLayer,
+    theta: &DMatrix<f64>,
+    times: &[f64],
+) -> Result<Vec<DVector<f64>>, Error> {
     crate::error::same("rows of the tangent kernel", theta.nrows(), problem.points())?;
     crate::error::same("columns of the tangent kernel", theta.ncols(), problem.points())?;
     check_times(times)?;

@@ -103,7 +103,12 @@ impl Nonlinearity for Standard {
         match self {
             Self::Tanh => {
                 Activation::Tanh.values(x, values);
-                zip(values, slopes, #[inline(always)] |value, slope| *slope = 1.0 - value * value);
+                zip(
+                    values,
+                    slopes,
+                    #[inline(always)]
+                    |value, slope| *slope = 1.0 - value * value,
+                );
             }
             Self::Linear => {
                 values.copy_from_slice(x);

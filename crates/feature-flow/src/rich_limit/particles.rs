@@ -60,7 +60,11 @@ impl Particles {
     /// [`Error::Parameter`] if `m` is 0 or odd, [`Error::Linalg`].
     pub fn random_pairs(problem: &TwoLayer, m: usize, stream: &Stream) -> Result<Self, Error> {
         if m == 0 || m % 2 == 1 {
-            return Err(Error::Parameter { name: "the width", value: m as f64, expected: "even and above 0" });
+            return Err(Error::Parameter {
+                name: "the width",
+                value: m as f64,
+                expected: "even and above 0",
+            });
         }
         let half = Self::random(problem, m / 2, stream)?;
         Ok(half.mirrored(problem.points()))
@@ -183,15 +187,18 @@ impl Particles {
             let missing = problem.missing(&outputs);
             let loss = missing.iter().map(|d| d * d).sum::<f64>();
             finite_loss(count, loss, time_step)?;
-            self.pieces.par_iter_mut().zip(responses.par_iter_mut()).zip(start.par_iter()).zip(end.par_iter_mut()).for_each(
-                |(((piece, response), start), end)| {
+            self.pieces
+                .par_iter_mut()
+                .zip(responses.par_iter_mut())
+                .zip(start.par_iter())
+                .zip(end.par_iter_mut())
+                .for_each(|(((piece, response), start), end)| {
                     let speed = velocity(piece, response, problem, &missing);
                     for (((x, v), s), e) in piece.state.iter_mut().zip(&speed).zip(start).zip(end) {
                         *e += share * time_step * v;
                         *x = s + ahead * time_step * v;
                     }
-                },
-            );
+                });
         }
         for (piece, end) in self.pieces.iter_mut().zip(end) {
             piece.state = end;
@@ -287,7 +294,8 @@ fn products(all: &[Vec<f64>], weights: &[f64], points: usize) -> Kernels {
     let mut result = vec![vec![DMatrix::zeros(points, points); count]; count];
     for t in 0..count {
         for mu in 0..points {
-            let row: Vec<f64> = all[t][mu * len..(mu + 1) * len].iter().zip(weights).map(|(x, w)| x * w).collect();
+            let row: Vec<f64> =
+                all[t][mu * len..(mu + 1) * len].iter().zip(weights).map(|(x, w)| x * w).collect();
             for s in t..count {
                 for nu in 0..points {
                     let other = &all[s][nu * len..(nu + 1) * len];
