@@ -92,12 +92,15 @@
 //! | [`linearize`] | networks linear or polynomial in their parameters |
 //! | [`noisy`] | training on noisy labels: distance to initialisation, auxiliary variables, kernel ridge regression |
 //! | [`predict`] | training in closed form, ensembles, Gaussian processes, kernel ridge regression, other losses |
+//! | [`finite_width`] | moments of the kernel of finite ReLU nets, its first change under training |
+//! | [`width_scaling`] | standard, NTK and muP parameterisations: variances and rates by width, and the coordinate check |
 //! | [`theory`] | spectrum on the sphere, complexity of targets, stable learning rates, order and chaos |
 
 pub mod activation;
 pub mod architecture;
 pub mod empirical;
 mod error;
+pub mod finite_width;
 mod inputs;
 pub mod kernel;
 pub mod linearize;
@@ -105,6 +108,7 @@ pub mod network;
 pub mod noisy;
 pub mod predict;
 pub mod theory;
+pub mod width_scaling;
 
 pub use activation::pair::Moments;
 pub use architecture::{Architecture, Parameterization};
