@@ -24,7 +24,7 @@
 //! | [`Grid`] | inputs that span at most 3 dimensions | exponentially small in the step for analytic `phi` |
 //! | [`Sampling`] | any number of examples | standard error over independent scramblings of Sobol's points |
 //! | [`LinearClosure`] | linear `phi` | a closed equation of moments, exact at finite width too |
-//! | [`influence`] | `m Cov f` of wide nets, smooth `phi` | first order in `1/m`, without a fit |
+//! | [`influence()`] | `m Cov f` of wide nets, smooth `phi` | first order in `1/m`, without a fit |
 //!
 //! Sources: Mei, Montanari, Nguyen 2018 (arXiv 1804.06561); Chizat, Oyallon, Bach 2019; Bordelon, Pehlevan 2022 (arXiv 2205.09653) and 2023
 //! (arXiv 2304.03408).

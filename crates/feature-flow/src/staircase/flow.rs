@@ -204,9 +204,9 @@ impl Population {
                 [(1.0 / 6.0, 0.5), (1.0 / 3.0, 0.5), (1.0 / 3.0, 1.0), (1.0 / 6.0, 0.0)];
             for &(share, ahead) in if euler { &[(1.0, 0.0)][..] } else { &STAGES } {
                 let speed = self.speed();
-                for i in 0..speed.len() {
-                    end[i] += share * step * speed[i];
-                    self.state[i] = start[i] + ahead * step * speed[i];
+                for (((x, v), s), e) in self.state.iter_mut().zip(&speed).zip(&start).zip(&mut end) {
+                    *e += share * step * v;
+                    *x = s + ahead * step * v;
                 }
             }
             self.state = end;
