@@ -92,6 +92,8 @@
 //! | [`network`] | the finite network: `init`, `apply` and everything automatic differentiation makes of it |
 //! | [`empirical`] | the NTK of a finite network: three methods, matrix-free products, drift |
 //! | [`linearize`] | networks linear or polynomial in their parameters |
+//! | [`finite_width`] | moments of the kernel of finite ReLU nets, its first change under training |
+//! | [`width_scaling`] | standard, NTK and muP parameterisations: variances and rates by width, and the coordinate check |
 //! | [`theory`] | spectrum on the sphere, complexity of targets, stable learning rates, order and chaos |
 //! | [`predict`] | training in closed form, ensembles, Gaussian processes, kernel ridge regression, other losses |
 //! | [`noisy`] | training on noisy labels: distance to initialisation, auxiliary variables, kernel ridge regression |
@@ -105,6 +107,7 @@ pub mod empirical;
 mod error;
 mod field;
 mod finite;
+pub mod finite_width;
 pub mod infinite;
 mod inputs;
 pub mod kernel;
@@ -119,6 +122,7 @@ pub mod prelude;
 mod schema;
 pub mod shape;
 pub mod theory;
+pub mod width_scaling;
 
 pub use architecture::Architecture;
 pub use data::Data;
