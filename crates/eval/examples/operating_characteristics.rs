@@ -17,7 +17,8 @@ fn rates(check: impl Fn() -> Check, distance: f64) -> [f64; 3] {
     let design = Design::of(Scale::Smoke, 26);
     let mut sums = [0.0; 3];
     for run in 0..RUNS {
-        let normals = Stream::root(1).named("operating characteristics").indexed(run).normal_vector::<f64>(32, 1.0);
+        let normals =
+            Stream::root(1).named("operating characteristics").indexed(run).normal_vector::<f64>(32, 1.0);
         let draws = (0..).zip(&normals).map(|(seed, x)| Draw { seed, value: Some(x - distance) }).collect();
         let verdict = decide(&[check().draws(draws)], &[], &design);
         sums[0] += f64::from(u8::from(verdict.decision == Decision::Holds));
@@ -56,7 +57,12 @@ fn main() -> std::io::Result<()> {
         caption: format!("{RUNS} simulated claims per point, one check, normal draws."),
         panels: vec![
             Panel { title: "Decisions".into(), x: x(), y: Axis::linear("share of claims"), series: decided },
-            Panel { title: "Draws until the decision".into(), x: x(), y: Axis::linear("mean number"), series: draws },
+            Panel {
+                title: "Draws until the decision".into(),
+                x: x(),
+                y: Axis::linear("mean number"),
+                series: draws,
+            },
         ],
     };
     std::fs::write(path, figure.svg())

@@ -223,7 +223,8 @@ fn a_clock_that_was_set_back_or_ahead_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::at(folder.path());
         let half = "1/2".parse().unwrap();
-        runner::run_shard(&request(Tiny::new(), 2), half, Some(1), &store, &Silent, &common::never()).unwrap();
+        runner::run_shard(&request(Tiny::new(), 2), half, Some(1), &store, &Silent, &common::never())
+            .unwrap();
         for path in results(folder.path()) {
             fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
         }
