@@ -96,7 +96,7 @@ impl Start {
 pub struct Outcome {
     /// Moments of training on the coins; empty if a net diverged.
     pub moments: Vec<Moment>,
-    /// Steps to a tenth of the loss, interpolated: coins and true labels of the first net.
+    /// Steps to a tenth of the loss, interpolated, the geometric mean over nets: coins and true labels.
     pub steps: [Option<f64>; 2],
     /// The same by the kernel.
     pub predicted_steps: [Option<f64>; 2],
@@ -211,8 +211,9 @@ fn checks(runs: &Runs<'_, Cell, Outcome>, data: &Data, [factor, speed]: [f64; 2]
         Bound::Factor { target: 1.0, factor: 1.15 },
     )
     .predicted("1: from the eigenpairs and the labels' components")
-    .because("the deviation of a single net at these widths")
-    .rival("labels do not matter", 0.1)
+    .because("finite width: a kernel that fluctuates fits its small eigenvalues more slowly")
+    .rival("labels do not matter, on digits", 0.1)
+    .control_fails()
     .log_mean();
     for width in runs.distinct(|cell| cell.width) {
         let here = runs.only(|cell| cell.width == width);

@@ -66,7 +66,7 @@ const TARGET: f64 = 1e-3;
 /// Training ends after so many steps, wherever it is.
 const MOST_STEPS: usize = 2_000;
 /// Draws of coins.
-const COINS: u64 = 20;
+const COINS: u64 = 200;
 /// `z` below which standard normal numbers are with the probabilities of [`super::SHARES`].
 const QUANTILES: [f64; 3] = [-0.841_621_233_572_914, 0.0, 0.841_621_233_572_914];
 

@@ -159,7 +159,7 @@ fn images(runs: &All<'_>, data: &Data, theory: &Theory) -> Vec<Check> {
         Bound::Factor { target: 1.0, factor: 1.05 },
     )
     .predicted("1: (1-p)^2 q(0) + (1 - (1-p)^2) tr H^-1")
-    .because("the mean of twenty draws of the coins; at p = 0.2 rivals are farthest")
+    .because("the mean of two hundred draws of the coins")
     .rival("a share 1 - p of clean labels, 1 - p in place of its square", 0.8)
     .log_mean();
     for (i, p) in SHARES.into_iter().enumerate() {

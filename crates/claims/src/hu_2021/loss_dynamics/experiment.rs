@@ -31,17 +31,28 @@ pub(super) fn run(cell: &Cell, context: &Context<'_>) -> Result<Outcome, CellErr
     let share = 1.0 / (random.norm_squared() * cell.nets as f64);
     let expected: Vec<_> = steps.iter().map(|&k| (on_coins.after(k), nngp.after(k))).collect();
     let stream = |net: u64| context.shared("start", cell.seed).indexed(net);
-    let mut finished = true;
+    let predicted_steps = [on_coins.steps(), on_labels.steps()];
+    let most = predicted_steps.map(|steps| steps.map_or(0, |steps| (4.0 * steps + 20.0) as usize));
+    let (mut finished, mut crossings) = (true, [Vec::new(), Vec::new()]);
     for net in 0..cell.nets {
+        let mut watch = Watch::new(&random);
         let end = descend(cell, &x, &random, &stream(net), |k, residuals| {
             if let Some(i) = steps.iter().position(|&step| step == k) {
                 losses[i] += share * residuals.norm_squared();
                 deviations[i] += share * (residuals - &expected[i].0).norm_squared();
                 from_nngp[i] += share * (residuals - &expected[i].1).norm_squared();
             }
-            k < cell.steps
+            watch.see(k, residuals);
+            k < cell.steps || (watch.reached.is_none() && k < most[0])
         });
         finished &= end.is_some();
+        crossings[0].push(watch.reached);
+        let mut watch = Watch::new(&labels);
+        descend(cell, &x, &labels, &stream(net), |k, residuals| {
+            watch.see(k, residuals);
+            watch.reached.is_none() && k < most[1]
+        });
+        crossings[1].push(watch.reached);
     }
     let predicted = on_coins.deviations(&x, &steps, &context.shared("neurons", cell.seed));
     let norm = random.norm_squared();
@@ -54,12 +65,7 @@ pub(super) fn run(cell: &Cell, context: &Context<'_>) -> Result<Outcome, CellErr
         from_nngp: from_nngp[i],
     };
     let moments = if finished { (0..steps.len()).map(moment).collect() } else { Vec::new() };
-    let predicted_steps = [on_coins.steps(), on_labels.steps()];
-    let measured = |y: &DVector<f64>, predicted: Option<f64>| {
-        let most = 4.0 * predicted? + 20.0;
-        steps_to_a_tenth(cell, &x, y, &stream(0), most as usize)
-    };
-    let steps = [measured(&random, predicted_steps[0]), measured(&labels, predicted_steps[1])];
+    let steps = crossings.map(|crossings| geometric_mean(&crossings));
     Ok(Outcome { moments, steps, predicted_steps })
 }
 
@@ -113,23 +119,31 @@ fn descend(
     net.descend((x, y), descent, observe)
 }
 
-fn steps_to_a_tenth(
-    cell: &Cell,
-    x: &DMatrix<f64>,
-    y: &DVector<f64>,
-    stream: &Stream,
-    most: usize,
-) -> Option<f64> {
-    let (mut before, mut reached) = (1.0, None);
-    descend(cell, x, y, stream, |k, residuals| {
-        let now = residuals.norm_squared() / y.norm_squared();
-        if fitted(now) {
-            reached = Some(crossing(k, before, now));
+/// Waits for the loss to fall to a tenth.
+struct Watch {
+    start: f64,
+    before: f64,
+    reached: Option<f64>,
+}
+
+impl Watch {
+    fn new(y: &DVector<f64>) -> Self {
+        Self { start: y.norm_squared(), before: 1.0, reached: None }
+    }
+
+    fn see(&mut self, k: usize, residuals: &DVector<f64>) {
+        let now = residuals.norm_squared() / self.start;
+        if self.reached.is_none() && fitted(now) {
+            self.reached = Some(crossing(k, self.before, now));
         }
-        before = now;
-        reached.is_none() && k < most
-    })?;
-    reached
+        self.before = now;
+    }
+}
+
+/// `None` if a net did not get there.
+fn geometric_mean(values: &[Option<f64>]) -> Option<f64> {
+    let logs: Vec<f64> = values.iter().map(|value| value.map(f64::ln)).collect::<Option<_>>()?;
+    (!logs.is_empty()).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp())
 }
 
 #[cfg(test)]
