@@ -82,6 +82,17 @@ pub(crate) fn by_depth<C: Formed, O, V: Into<Option<f64>>>(
     all
 }
 
+/// What theory says at the widths of one depth: a line through its medians over seeds.
+pub(crate) fn line<C: Formed, O, V: Into<Option<f64>>>(
+    runs: &[Run<C, O>],
+    depth: usize,
+    label: &str,
+    f: impl Fn(&O) -> V,
+) -> Series {
+    let points = medians(&of(runs, depth, &f)).into_iter().map(|p| Point::new(p.x, p.y)).collect();
+    Series::new(label, Role::Theory, 0, points)
+}
+
 /// A panel against width, both axes logarithmic.
 pub(crate) fn panel(title: &str, label: &str, series: Vec<Series>) -> Panel {
     Panel { title: title.into(), x: Axis::log("width m"), y: Axis::log(label), series }

@@ -59,7 +59,8 @@ pub(super) fn regress(cell: &Cell, context: &Context<'_>) -> Result<Outcome, Err
     let random = RandomFeatures::on_sphere(context.own("weights"), cell.features, d);
     let basis = Basis::new(&random.map(&activation, &train), &random.map(&activation, &test))?;
     let target = Projected::new(cell, &basis, &train, &test);
-    let fit = |lambda: f64, optimal: bool| target.fit(&basis, n as f64 * lambda / d as f64, (lambda, optimal));
+    let fit =
+        |lambda: f64, optimal: bool| target.fit(&basis, n as f64 * lambda / d as f64, (lambda, optimal));
     let mut fits: Vec<Fit> = LAMBDAS.iter().map(|lambda| fit(*lambda, false)).collect();
     fits.push(fit(optimal_ridge(cell)?, true));
     Ok(Outcome { fits })
@@ -124,10 +125,12 @@ impl<'a> Projected<'a> {
         let d = cell.dimension as f64;
         let harmonic = |a: &DMatrix<f64>| {
             let mut cosines = matmul(a, transposed(train));
-            for t in cosines.iter_mut() {
-                *t = gegenbauer(cell.dimension, cell.degree, (*t / d).clamp(-1.0, 1.0))[cell.degree];
-            }
-            cosines
+            cosines.unscale_mut(d);
+            cosines.map(|t| match cell.degree {
+                2 => (d * t * t - 1.0) / (d - 1.0),
+                3 => ((d + 2.0) * t.powi(3) - 3.0 * t) / (d - 1.0),
+                degree => gegenbauer(cell.dimension, degree, t.clamp(-1.0, 1.0))[degree],
+            })
         };
         let inputs = matmul(transposed(&basis.vectors), train);
         let crossed = matmul(&harmonic(test), &basis.vectors);

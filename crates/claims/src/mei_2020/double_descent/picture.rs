@@ -74,8 +74,10 @@ fn panel(runs: &Runs, (activation, role): (&str, Role), title: &str, of: fn(&Fit
             None => "optimal lambda".to_owned(),
         };
         let at = |features: usize| {
-            let here: Vec<&&Run<Cell, Outcome>> = shown.iter().filter(|r| r.cell.features == features).collect();
-            let values = here.iter().filter_map(|r| r.outcome.fits.get(colour).map(of)).filter(|v| *v > LEAST);
+            let here: Vec<&&Run<Cell, Outcome>> =
+                shown.iter().filter(|r| r.cell.features == features).collect();
+            let values =
+                here.iter().filter_map(|r| r.outcome.fits.get(colour).map(of)).filter(|v| *v > LEAST);
             median_point(here.first()?.cell.ratio(), &values.collect::<Vec<f64>>())
         };
         let widths = distinct(&shown, |r| r.cell.features);
@@ -103,7 +105,9 @@ fn line(shown: &[&Run<Cell, Outcome>], colour: usize, of: fn(&Fit) -> f64) -> Ve
         Some(&lambda) => {
             let step = (*most as f64 / *least as f64).ln() / 80.0;
             let along = |k: i32| (*least as f64 * (step * f64::from(k)).exp()).round() as usize;
-            (0..=80).filter_map(|k| point(&Cell { features: along(k), ..first.cell.clone() }, lambda)).collect()
+            (0..=80)
+                .filter_map(|k| point(&Cell { features: along(k), ..first.cell.clone() }, lambda))
+                .collect()
         }
         None => {
             let at = |features: &usize| {
