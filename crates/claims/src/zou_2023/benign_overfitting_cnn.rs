@@ -16,7 +16,8 @@
 //!
 //! *Tolerances.* An independent simulation (NumPy, `d = 1000`) had ratios of 0.989, 1.006 and 1.038 at `n` = 10, 40, 160 with standard
 //! deviations of 0.02; noise vectors are orthogonal up to `n / d` only. Hence 10%. For the exponent 6%, that is 0.02 of 1/3: the
-//! rivals, `q - 1` and `q + 1`, are four times farther.
+//! rivals, `q - 1` and `q + 1`, are four times farther. One draw in 32 had an exponent off by 13%, so that draws are counted and not
+//! averaged there.
 //!
 //! *Control.* The noise carries the label: 90% of its energy lies along one direction that all examples share, with the label as
 //! its sign. Noise is then as easily learned as the signal, at any `n`, and a fresh example does not have it. (Random labels, a
@@ -91,7 +92,7 @@ impl Claim for BenignOverfittingCnn {
             must_hold: "the ratio of the boundary to the recursion's is 1 within 10% at every n, the ratio of the exponents 1 within 6%; \
                         test loss at most 0.05 at ten times the boundary, at least 0.4 at a tenth",
             control: "noise that carries the label",
-            cpu_seconds: [30.0, 600.0, 8000.0],
+            cpu_seconds: [20.0, 600.0, 8000.0],
             size_ratio: [0.9, 1.0, 1.0],
         }
     }
@@ -210,7 +211,6 @@ fn judge_power(runs: &Runs<'_, Cell, Outcome>, q: i32, theory: &Theory) -> Vec<C
         .rival(format!("q = {}", q - 1), other(q - 1))
         .missing_is_outside()
         .control_fails()
-        .mean()
         .draws(exponents),
         Check::new(
             format!("harmful-{q}"),

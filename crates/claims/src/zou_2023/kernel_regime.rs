@@ -287,13 +287,13 @@ fn grid(plan: &Plan<'_>, scaling: Scaling) -> Vec<Cell> {
     let images = Images::of(plan);
     // Without a limit to the number of draws the narrow nets would cost most.
     let most = plan.by_scale([8, 16, 32]);
-    let widest: usize = plan.by_scale([512, 2048, 8192]);
+    let widest: usize = plan.by_scale([1024, 2048, 8192]);
     let depths = if plan.scale == Scale::Smoke { 2..=2 } else { 2..=3 };
     let mut cells = Vec::new();
     for seed in plan.seeds() {
         for depth in depths.clone() {
             for width in (6..).map(|k| 1 << k).take_while(|&width| width <= widest) {
-                let draws = (2048 / width as u64).clamp(4, most);
+                let draws = (4096 / width as u64).clamp(4, most);
                 let form = Form { depth, width, scaling };
                 cells.push(Cell { images: images.clone(), form, examples: 32, steps: 20, draws, seed });
             }
