@@ -141,21 +141,22 @@ fn plateaus_last() {
     assert!(late[0].fourier[3].abs() < 1e-14 && late[0].fourier[1] > 0.9);
 }
 
-/// In finite dimension the plateau of leap 2 ends after a time that grows by `ln(100)/(2 kappa)` for a hundred times the dimension.
+/// In finite dimension the plateau of leap 2 ends after a time that grows by `ln(100)/(2 kappa)` for a hundred times the dimension. The end is where
+/// the coefficient is 0.01, the risk 0.49: later ones wait for units of smaller `a`, whose time grows faster.
 #[test]
 fn escapes_take_the_logarithm_of_the_dimension() {
     let pair = target(2, &[(1.0, &[0, 1])]);
     let run = |d: usize| {
         let flow = FiniteDimension {
             dimension: d,
-            units: 600,
+            units: 2000,
             start: 1.0,
             bias: 0.5,
-            motion: Motion::Flow { time_step: 0.2 },
+            motion: Motion::Flow { time_step: 0.5 },
         };
         let stream = Stream::root(4);
         let early = flow.run(&pair, &[10.0], &stream).unwrap()[0].fourier[3];
-        (flow.escape_time(&pair, 0.4, (0.2, 120.0), &stream).unwrap().unwrap(), early)
+        (flow.escape_time(&pair, 0.49, (0.5, 120.0), &stream).unwrap().unwrap(), early)
     };
     let stage = |d: f64| LinearStage::new(1.0, 1.0, 0.5, d).unwrap();
     assert!((stage(1e4).kappa() - 0.132_501_7).abs() < 1e-6);

@@ -81,7 +81,7 @@ pub(super) fn print(options: &Options) -> Result<ExitCode> {
 }
 
 fn second_order(Rows(kernel): &Rows, targets: &List, times: &[f64], phi: Smooth) -> Result<Series> {
-    // A third dimension has a coarser grid: still 1e-9 with tanh.
+    // A third dimension has a coarser grid: 1e-7 with tanh.
     let step = if kernel.nrows() <= 2 { 0.1 } else { 0.25 };
     let order = SecondOrder::new(kernel, &DVector::from_column_slice(&targets.0), &phi, step)?;
     let found = order.at(times)?;
