@@ -5,7 +5,7 @@
 use nalgebra::{DMatrix, DVector};
 use overparam_eval::claim::{CellError, Context};
 use overparam_linearized::data::sphere;
-use overparam_linearized::harmonics::gegenbauer;
+use overparam_tensor::sphere::gegenbauer;
 use overparam_linearized::spectrum::funk_hecke;
 use overparam_tensor::linalg::{Cholesky, matmul, transposed};
 

@@ -8,7 +8,7 @@ use super::{ENERGIES, GAIN, RIDGE};
 /// Degrees of `exp(GAIN t)` that are followed; what is beyond is below rounding.
 const DEGREES: usize = 9;
 
-pub(super) use overparam_linearized::harmonics::multiplicity;
+pub(super) use overparam_tensor::sphere::multiplicity;
 
 /// The risk of kernel ridge regression, and what rivals say of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
