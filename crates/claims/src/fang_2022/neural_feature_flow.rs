@@ -275,8 +275,10 @@ fn compare(cell: &Cell, starts: &Stream) -> Result<Outcome, Error> {
     Ok(Outcome { distances: finite.then_some(distances), moved: finite.then_some(moved.sqrt()), losses })
 }
 
+type Outcomes = [Run<Cell, Outcome>];
+
 fn against_width(
-    (runs, control): (&[Run<Cell, Outcome>], &[Run<Cell, Outcome>]),
+    (runs, control): (&Outcomes, &Outcomes),
     (title, quantity): (&str, &str),
     theory: fn(f64) -> f64,
     f: fn(&Outcome) -> Option<f64>,

@@ -239,9 +239,12 @@ fn geometric_mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     (!logs.is_empty()).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp())
 }
 
+/// A variant: key, quantity, its experiment, and which of its risks are divided.
+type Variant = (&'static str, &'static str, fn(&Experiment) -> bool, [usize; 2]);
+
 /// The two variants: no constants in theory, but the sign of what sharing brings.
 fn variants(runs: &All<'_>) -> Vec<Check> {
-    let kinds: [(&str, &str, fn(&Experiment) -> bool, [usize; 2]); 2] = [
+    let kinds: [Variant; 2] = [
         (
             "nuclear",
             "fewer examples per task than dimensions: risk of the nuclear-norm representation / of ridge alone",
@@ -255,7 +258,7 @@ fn variants(runs: &All<'_>) -> Vec<Check> {
             [0, 1],
         ),
     ];
-    let check = |(id, quantity, is, [shared, alone]): (&str, &str, fn(&Experiment) -> bool, [usize; 2])| {
+    let check = |(id, quantity, is, [shared, alone]): Variant| {
         let here = runs.only(|cell| is(&cell.experiment));
         let ratio = |runs: &[&Run<Cell, Outcome>]| match &runs.first()?.outcome {
             Outcome::Variant { risks } => Some(risks.get(shared)?.1 / risks.get(alone)?.1),

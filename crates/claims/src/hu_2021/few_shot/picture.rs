@@ -128,7 +128,7 @@ pub(super) fn tables(runs: &Runs) -> Vec<Table> {
 }
 
 /// The runs of each distinct experiment, in the order of first appearance.
-fn by_experiment<'a>(runs: &'a Runs) -> Vec<(&'a Experiment, Vec<&'a Outcome>)> {
+fn by_experiment(runs: &Runs) -> Vec<(&Experiment, Vec<&Outcome>)> {
     let mut groups: Vec<(&Experiment, Vec<&Outcome>)> = Vec::new();
     for run in runs {
         match groups.iter_mut().find(|g| *g.0 == run.cell.experiment) {

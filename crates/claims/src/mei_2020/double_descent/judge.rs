@@ -365,9 +365,11 @@ mod tests {
         }
     }
 
+    type Distortion = fn(&Cell, &mut Fit);
+
     #[test]
     fn every_check_can_fail() {
-        let cases: [(&str, fn(&Cell, &mut Fit)); 8] = [
+        let cases: [(&str, Distortion); 8] = [
             ("risk", |_, f| f.bias *= 1.2),
             ("variance", |_, f| f.variance *= 1.2),
             ("training-error", |_, f| f.training_error *= 0.9),

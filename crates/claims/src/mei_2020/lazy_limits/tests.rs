@@ -60,9 +60,11 @@ fn the_two_spectra_have_one_trace_and_one_norm() {
     }
 }
 
+type Distortion = fn(&Cell) -> f64;
+
 #[test]
 fn every_check_can_fail() {
-    let cases: [(&str, fn(&Cell) -> f64); 4] = [
+    let cases: [(&str, Distortion); 4] = [
         (
             "classes-trained",
             |c| if (c.task, c.model) == (Task::Classes, Model::Trained) { 0.04 } else { 0.0 },

@@ -87,13 +87,16 @@ fn random_features(cell: &Cell, degrees: [usize; 3], context: &Context<'_>) -> R
 
 /// `1 - tr(U^(-1) C)`, `U` and `C` the second moments of features and of their correlations with the target, in blocks of `d`.
 ///
+/// A block of a matrix, from two weights.
+type Block<'a> = dyn Fn(&DVector<f64>, &DVector<f64>) -> DMatrix<f64> + 'a;
+
 /// With `M(a) = E exp(<a, x>)`, `U = SLOPE^2 d^2 M / da da`. The correlations of weight `v` are `lambda sqrt d grad f(v) + rho f(v) v`: the
 /// tangential and the radial part of the gradient of `v -> E f(x) s(<v, x>)`.
 fn tangent_features(cell: &Cell, degrees: [usize; 3], context: &Context<'_>) -> Result<[f64; 3], CellError> {
     let (d, n) = (cell.dimension, cell.size);
     let w = directions(cell, n, "weights", context);
     let rows: Vec<DVector<f64>> = w.row_iter().map(|row| row.transpose()).collect();
-    let blocks = |block: &dyn Fn(&DVector<f64>, &DVector<f64>) -> DMatrix<f64>| {
+    let blocks = |block: &Block<'_>| {
         let mut all = DMatrix::zeros(n * d, n * d);
         for (a, v) in rows.iter().enumerate() {
             for (b, w) in rows.iter().enumerate() {
