@@ -21,13 +21,39 @@ pub static TALK: Talk = Talk {
 #[cfg(test)]
 mod tests {
     use overparam_eval::check::Kind;
-    use overparam_eval::claim::{Plan, Scale};
+    use overparam_eval::claim::{Claim, Plan, Run, Scale};
+    use overparam_eval::decide::{Decision, Design, decide};
     use overparam_eval::inputs::Inputs;
     use overparam_eval::registry::{AnyClaim, RawGrid};
+    use overparam_eval::runs::Grid;
     use overparam_eval::seal;
     use overparam_eval::theory::Theory;
+    use overparam_tensor::random::Stream;
 
     use super::TALK;
+
+    /// A standard normal number of its own for every pair.
+    pub(super) fn noise(seed: u64, place: u64) -> f64 {
+        Stream::root(seed).indexed(place).normal_vector::<f64>(1, 1.0)[0]
+    }
+
+    /// The decision of a claim at smoke scale with eight seeds, if cells had these outcomes.
+    pub(super) fn decision<C: Claim<Cell: Clone>>(
+        claim: &C,
+        experiment: impl Fn(&C::Cell) -> C::Outcome,
+        control: impl Fn(&C::Cell) -> C::Outcome,
+        theory: &Theory,
+    ) -> Decision {
+        let plan = Plan { scale: Scale::Smoke, seeds: 8, inputs: &Inputs::none() };
+        let run = |cell: C::Cell, of: &dyn Fn(&C::Cell) -> C::Outcome| Run { outcome: of(&cell), cell };
+        let checks = |cells: Vec<C::Cell>, of: &dyn Fn(&C::Cell) -> C::Outcome| {
+            let grid = Grid::finished(cells.into_iter().map(|cell| run(cell, of)).collect());
+            claim.judge(&grid.view(), theory)
+        };
+        let experiment = checks(claim.cells(&plan), &experiment);
+        let control = checks(claim.control(&plan), &control);
+        decide(&experiment, &control, &Design::of(Scale::Smoke, 26)).decision
+    }
 
     fn bare(claim: &dyn AnyClaim, plan: &Plan<'_>, control: bool) -> RawGrid {
         let tasks = if control { claim.control_tasks(plan) } else { claim.tasks(plan) };
