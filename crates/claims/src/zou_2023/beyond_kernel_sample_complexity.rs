@@ -361,7 +361,7 @@ mod tests {
     fn grid(count: f64, kernel: f64, net: f64) -> Grid<Cell, Outcome> {
         let mut runs = Vec::new();
         let mut add = |target, learner, degree, dimension, seed, n: f64| {
-            let n = n * scattered(0.03, seed, dimension);
+            let n = n * scattered(0.03, seed, dimension + learner as usize);
             let outcome =
                 Outcome { examples: Some(n.round() as usize), interpolated: Some(n), tried: Vec::new() };
             runs.push(Run { cell: Cell { target, learner, degree, dimension, seed }, outcome });
