@@ -44,7 +44,10 @@ fn a_claim_holds_and_its_report_is_written() {
     // The second run finds everything in the store; `report` needs nothing else; `list` says so.
     let before = fs::read(out.path().join("report.json")).unwrap();
     let again = xtask().args(run).assert().code(0);
-    assert!(String::from_utf8_lossy(&again.get_output().stderr).contains("look 1 of 3: 8 draws, 0 of 1 claims decided"));
+    assert!(
+        String::from_utf8_lossy(&again.get_output().stderr)
+            .contains("look 1 of 3: 8 draws, 0 of 1 claims decided")
+    );
     xtask().args(["report", "rank-not-norm", "--scale", "smoke", "--out", path]).assert().code(0);
     assert_eq!(before, fs::read(out.path().join("report.json")).unwrap());
     let cells = claim["runs"].as_array().unwrap().len() + claim["control_runs"].as_array().unwrap().len();
@@ -64,9 +67,16 @@ fn a_report_without_runs_is_undecided() {
 #[test]
 fn explain_and_list_tell_what_there_is() {
     let text = stdout(&["explain", "low-rank-completion"]);
-    for part in
-        ["statement", "formula", "source", "predicted", "must hold", "control", "checks", "arxiv.org/abs/1905.13655"]
-    {
+    for part in [
+        "statement",
+        "formula",
+        "source",
+        "predicted",
+        "must hold",
+        "control",
+        "checks",
+        "arxiv.org/abs/1905.13655",
+    ] {
         assert!(text.contains(part), "{part} in {text}");
     }
     let list = stdout(&["list"]);

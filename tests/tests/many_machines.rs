@@ -28,13 +28,21 @@ fn shards_fill_a_store_and_the_report_is_that_of_one_process() {
     let mine = done();
     assert!((cells / 3..=cells / 3 + 1).contains(&mine), "{mine} of {cells}");
     assert!(
-        first.contains(&format!("round 1, shard 2/3: {mine} of its {mine} cells are in the store, 0 were before; 0 failed")),
+        first.contains(&format!(
+            "round 1, shard 2/3: {mine} of its {mine} cells are in the store, 0 were before; 0 failed"
+        )),
         "{first}"
     );
-    assert!(first.contains(&format!("hu-2021/rank-not-norm: {} cells of the round remain", cells - mine)), "{first}");
+    assert!(
+        first.contains(&format!("hu-2021/rank-not-norm: {} cells of the round remain", cells - mine)),
+        "{first}"
+    );
     assert!(!parts.join("report.json").exists());
     let text = run("status", &parts, &[], 1);
-    assert!(text.contains(&format!("{mine} of {cells} cells of the present looks are in the store")), "{text}");
+    assert!(
+        text.contains(&format!("{mine} of {cells} cells of the present looks are in the store")),
+        "{text}"
+    );
     // The second round follows from the first, which is not complete.
     let early = run("reproduce", &parts, &["--shard", "1/3", "--round", "2"], 3);
     assert_eq!(early, "");
@@ -70,7 +78,10 @@ fn a_dry_run_prints_what_would_be_submitted_and_writes_nothing() {
 
     run("reproduce", &out, &["--shard", "2/3"], 0);
     let left = run("reproduce", &out, &launch, 0);
-    assert!(left.contains("\n#SBATCH --array=1,3\n") && left.contains("\n#SBATCH --array=1-3\n"), "what has cells left: {left}");
+    assert!(
+        left.contains("\n#SBATCH --array=1,3\n") && left.contains("\n#SBATCH --array=1-3\n"),
+        "what has cells left: {left}"
+    );
     run("reproduce", &out, &[], 0);
     let done = run("reproduce", &out, &launch, 0);
     assert!(

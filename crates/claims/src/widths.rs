@@ -27,8 +27,7 @@ fn of<C: Formed, O, V: Into<Option<f64>>>(
     f: impl Fn(&O) -> V,
 ) -> Vec<AtWidth> {
     let chosen = runs.iter().filter(|r| r.cell.form().depth == depth);
-    let point =
-        |r: &Run<C, O>| Some(AtWidth { width: r.cell.form().width, value: f(&r.outcome).into()? });
+    let point = |r: &Run<C, O>| Some(AtWidth { width: r.cell.form().width, value: f(&r.outcome).into()? });
     chosen.filter_map(point).collect()
 }
 
@@ -121,8 +120,9 @@ mod tests {
 
     #[test]
     fn a_power_law_has_its_exponent_in_every_seed_and_a_missing_width_leaves_none() {
-        let run = |seed: u64, width: usize, outcome| {
-            Run { cell: Cell { form: Form { depth: 2, width, scaling: Scaling::Ntk }, seed }, outcome }
+        let run = |seed: u64, width: usize, outcome| Run {
+            cell: Cell { form: Form { depth: 2, width, scaling: Scaling::Ntk }, seed },
+            outcome,
         };
         let law = |seed: u64, width: usize| Some((1.0 + 2.0 * seed as f64) / (width as f64).sqrt());
         let mut runs: Vec<Run<Cell, Option<f64>>> =

@@ -127,9 +127,8 @@ impl Rule for Conv {
         let weight = &params.weights[0];
         let scales = pass.scales(self.w_std, weight, self.b_std);
         let x = image(x);
-        let y = scaled_product(weight, scales.weight, true, |w| {
-            vector(x.conv2d(w, self.strides, self.padding))
-        });
+        let y =
+            scaled_product(weight, scales.weight, true, |w| vector(x.conv2d(w, self.strides, self.padding)));
         pass.affine(&x, y, params.bias.as_ref(), scales)
     }
 }

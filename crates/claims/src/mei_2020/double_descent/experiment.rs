@@ -6,10 +6,10 @@ use overparam_linearized::Error;
 use overparam_linearized::activation::Standard;
 use overparam_linearized::asymptotics::{Energies, optimal_lambda_bar};
 use overparam_linearized::data::sphere;
-use overparam_tensor::sphere::gegenbauer;
 use overparam_linearized::hermite::Profile;
 use overparam_linearized::models::RandomFeatures;
 use overparam_tensor::linalg::{matmul, symmetric_eigen, transposed};
+use overparam_tensor::sphere::gegenbauer;
 use serde::{Deserialize, Serialize};
 
 use super::{Cell, ENERGIES, LAMBDAS};

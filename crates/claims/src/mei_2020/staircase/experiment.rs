@@ -5,9 +5,9 @@
 use nalgebra::{DMatrix, DVector};
 use overparam_eval::claim::{CellError, Context};
 use overparam_linearized::data::sphere;
-use overparam_tensor::sphere::gegenbauer;
 use overparam_linearized::spectrum::funk_hecke;
 use overparam_tensor::linalg::{Cholesky, matmul, transposed};
+use overparam_tensor::sphere::gegenbauer;
 
 use super::{Cell, GAIN, Model, RIDGE, SLOPE};
 
