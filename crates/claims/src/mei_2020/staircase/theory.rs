@@ -90,10 +90,10 @@ pub(super) fn random_left(dimension: usize, features: usize, theory: &Theory) ->
 /// What tangent features of `N` neurons leave of degrees 1 to 3; the same if every parameter beyond the first `d` took up a dimension.
 pub(super) fn tangent_left(dimension: usize, neurons: usize, theory: &Theory) -> ([f64; 3], [f64; 3]) {
     let dimensions = theory.constant("dimensions of a degree (of their number)", 1.0);
-    let shared = theory.constant("neurons lost to differences", 1.0);
     let (d, n) = (dimension as f64, neurons as f64);
     let (second, third) = (multiplicity(dimension, 2) * dimensions, multiplicity(dimension, 3) * dimensions);
-    let untouched = (d - n + shared).max(0.0);
+    // Differences between neurons are one fewer than neurons.
+    let untouched = (d - n + 1.0).max(0.0);
     let left = ((untouched * (untouched + 1.0) / 2.0 - 1.0) / second).clamp(0.0, 1.0);
     let rest = n * d - d;
     let of_third =
