@@ -159,7 +159,7 @@ fn grid(plan: &Plan<'_>, permuted: bool) -> Vec<Cell> {
         };
         let (examples, tests): (&[usize], usize) = match shape {
             experiment::Shape::Small => {
-                plan.by_scale([(&[14, 28][..], 40), (&[12, 24, 48], 96), (&[50, 100, 200, 400], 597)])
+                plan.by_scale([(&[14][..], 24), (&[12, 24, 48], 96), (&[50, 100, 200, 400], 597)])
             }
             experiment::Shape::Halved => {
                 plan.by_scale([(&[14, 28][..], 36), (&[12, 24, 48], 96), (&[50, 100, 200, 400], 500)])

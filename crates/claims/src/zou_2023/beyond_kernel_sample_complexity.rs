@@ -170,7 +170,12 @@ impl Claim for BeyondKernelSampleComplexity {
                 Ok(errors[1])
             }
         };
-        search(cell.dimension, error)
+        let d = cell.dimension as f64;
+        let dimensions = match cell.learner {
+            Learner::Flat => products(cell.degree, d),
+            Learner::Kernel | Learner::Net => products_of_two(false, d),
+        };
+        search(cell.dimension, dimensions, error)
     }
 
     fn judge(&self, runs: &Runs<'_, Cell, Outcome>, theory: &Theory) -> Vec<Check> {

@@ -16,14 +16,14 @@ pub(super) const GOAL: f64 = 0.1;
 const VALIDATION: usize = 200;
 const TEST: usize = 1000;
 
-/// Bisection for the least `n` on the grid with an error of at most [`GOAL`].
+/// Bisection for the least `n` on the grid with an error of at most [`GOAL`], up to twice the dimensions of the space that is learned.
 pub(super) fn search(
     d: usize,
+    dimensions: f64,
     error: impl Fn(usize) -> Result<f64, CellError>,
 ) -> Result<Outcome, CellError> {
     let at = |j: i32| (d as f64 * 2f64.powf(f64::from(j) / 4.0)).round() as usize;
-    // at(last) is at least twice d (d + 1) / 2.
-    let (mut enough, last) = (None, (4.0 * (d as f64 + 1.0).log2()).ceil() as i32);
+    let (mut enough, last) = (None, (4.0 * (2.0 * dimensions / d as f64).log2()).ceil() as i32);
     let mut tried = Vec::new();
     let (mut low, mut high) = (0, last + 1);
     while low < high {
@@ -119,11 +119,11 @@ mod tests {
     #[test]
     fn the_search_finds_the_least_position_that_is_enough() {
         for least in [8, 13, 40, 60] {
-            let outcome = search(8, |n| Ok(if n >= least { 0.05 } else { 0.5 })).unwrap();
+            let outcome = search(8, 36.0, |n| Ok(if n >= least { 0.05 } else { 0.5 })).unwrap();
             let found = outcome.examples.unwrap();
             assert!(found >= least && (found as f64) < 1.25 * least as f64, "{least}: {found}");
             assert!(outcome.tried.is_sorted() && outcome.tried.len() <= 5);
         }
-        assert_eq!(search(8, |_| Ok(1.0)).unwrap().examples, None);
+        assert_eq!(search(8, 36.0, |_| Ok(1.0)).unwrap().examples, None);
     }
 }
