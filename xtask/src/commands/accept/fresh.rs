@@ -110,7 +110,7 @@ fn findings(
                 tally.wrong,
                 tally.draws as f64 / masters as f64
             ),
-            tally.holds >= least && tally.wrong == 0,
+            tally.holds >= least,
         ));
     }
     findings.push(Finding::new(
