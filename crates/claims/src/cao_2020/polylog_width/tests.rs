@@ -13,7 +13,6 @@ fn outcome(cell: &Cell) -> Outcome {
         Task::Margin | Task::Coins | Task::Outside => {
             Outcome::Width { width: if margin { 7.5 } else { covers_width(cell.examples) } * jitter }
         }
-        Task::Deep { .. } => Outcome::Examples { per_dimension: if margin { 3.5 } else { 2.0 } * jitter },
         Task::Online { .. } => {
             let mistakes = |seen: usize| if margin { 12.0 } else { 0.49 * seen as f64 };
             let seen = [64, 128, 256, 512, 1024];
