@@ -6,10 +6,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use overparam_eval::changes::Changes;
-use overparam_eval::claim::Scale;
+use overparam_eval::claim::{Doubling, Scale};
 use overparam_eval::inputs::Inputs;
-use overparam_eval::report::Command;
-use overparam_eval::runner::{Request, Shard};
+use overparam_eval::report::{Command, Terms};
+use overparam_eval::runner::{Chosen, Request, Shard};
+use overparam_eval::seal::{Lock, Seal};
 use overparam_eval::store::Store;
 
 use crate::select;
@@ -30,15 +31,15 @@ pub(crate) struct RunOptions {
     /// Size of the experiments: seconds, minutes, or the papers' own
     #[arg(long, value_enum, default_value_t = ScaleOption::Standard)]
     pub(crate) scale: ScaleOption,
-    /// Seeds a setting, instead of each claim's own number (more seeds, narrower intervals)
+    /// One look at N draws, instead of looks at 8, 16 and 32 (the result is exploratory)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub(crate) seeds: Option<u64>,
-    /// Worker threads; the results do not depend on it [default: one a core]
+    /// Worker threads; the results do not depend on it [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
-    /// Master seed, from which every random number is derived
-    #[arg(long, value_name = "S", default_value_t = 0)]
-    pub(crate) seed: u64,
+    /// Master seed, instead of the one that follows from each claim's seal (the result is exploratory)
+    #[arg(long, value_name = "S")]
+    pub(crate) seed: Option<u64>,
     /// Folder for the report and the store of finished cells
     #[arg(long, value_name = "DIR", default_value = "out")]
     pub(crate) out: PathBuf,
@@ -48,10 +49,10 @@ pub(crate) struct RunOptions {
     /// A data set of your own: movielens-100k, mnist, fashion-mnist or cifar10, and its folder
     #[arg(long, value_name = "NAME=PATH")]
     pub(crate) data: Vec<String>,
-    /// Print nothing but warnings; the exit status says whether all claims are reproduced
+    /// Print nothing but warnings; the exit status says whether all claims hold
     #[arg(long, conflicts_with = "json")]
     quiet: bool,
-    /// Print a JSON object a line on standard output instead: progress, verdicts, where the report is
+    /// Print one JSON object per line on standard output instead: progress, decisions, where the report is
     #[arg(long)]
     json: bool,
 }
@@ -59,9 +60,14 @@ pub(crate) struct RunOptions {
 /// Where the cells are computed.
 #[derive(Args)]
 pub(crate) struct LaunchOptions {
-    /// Compute only the K-th of N parts, and no report: for any scheduler. `report` writes the report
+    /// Compute only the K-th of N parts of a round, and no report: for any scheduler. `report` writes the report
     #[arg(long, value_name = "K/N", conflicts_with = "launcher", help_heading = "Many machines")]
     pub(crate) shard: Option<Shard>,
+    /// The round of --shard, from 1: a round follows from the results of those before it, and without them ends with status 3
+    /// [default: the first that the store does not have in full]
+    #[arg(long, value_name = "R", requires = "shard", help_heading = "Many machines",
+        value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub(crate) round: Option<u8>,
     /// Submit the cells as an array of jobs, and the report as the job that follows; --out is shared by the nodes
     #[arg(long, value_enum, help_heading = "Many machines")]
     pub(crate) launcher: Option<Launcher>,
@@ -130,6 +136,24 @@ pub(crate) enum Voice {
     Quiet,
 }
 
+/// [`Doubling`] on the command line.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum DoublingOption {
+    /// Widths, examples, dimensions
+    Size,
+    /// Steps or time
+    Horizon,
+}
+
+impl From<DoublingOption> for Doubling {
+    fn from(what: DoublingOption) -> Self {
+        match what {
+            DoublingOption::Size => Doubling::Size,
+            DoublingOption::Horizon => Doubling::Horizon,
+        }
+    }
+}
+
 /// [`Scale`] on the command line.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum ScaleOption {
@@ -154,25 +178,52 @@ impl From<ScaleOption> for Scale {
 impl RunOptions {
     /// Checks every argument and reads the data sets.
     pub(crate) fn request(&self, fresh: bool) -> Result<Request> {
+        let lock = Lock::parse(overparam_claims::LOCK).context("claims.lock")?;
+        let chosen = |(claim, fingerprint)| -> Result<Chosen> {
+            let master_seed = match self.seed {
+                Some(seed) => seed,
+                None => Seal::of(claim, &lock)?.master_seed(),
+            };
+            Ok(Chosen { claim, fingerprint, master_seed })
+        };
+        let claims: Result<Vec<Chosen>> =
+            select::claims(&self.selection.names)?.into_iter().map(chosen).collect();
         let request = Request {
-            claims: select::claims(&self.selection.names)?,
+            claims: claims?,
+            repository: select::count(),
             scale: self.scale.into(),
             seeds: self.seeds,
-            master_seed: self.seed,
             threads: self.threads.map_or_else(available_threads, usize::from),
             fresh,
             inputs: Arc::new(Inputs::load(&self.data).with_context(|| self.data_hint())?),
             changes: Changes::parse(&self.set)?,
+            double: None,
         };
         // Against the claims' own cells: a field that none of them has would change nothing.
         let own = Request { changes: Changes::none(), ..request.clone() };
-        let cells = |claim| own.tasks(claim).into_iter().flatten().map(|task| task.cell).collect();
+        let cells = |claim| own.tasks(claim, 1).into_iter().flatten().map(|task| task.cell).collect();
         let claims: Vec<_> =
-            own.claims.iter().enumerate().map(|(i, (claim, _))| (claim.about().id, cells(i))).collect();
+            own.claims.iter().enumerate().map(|(i, chosen)| (chosen.claim.about().id, cells(i))).collect();
         for line in request.changes.check(&claims)? {
             eprintln!("warning: {line}");
         }
         Ok(request)
+    }
+
+    /// On what terms the claims of a request are judged.
+    pub(crate) fn terms(&self, request: &Request) -> Terms {
+        let reasons = [
+            (self.seed.is_some(), "the master seed was chosen by the user"),
+            (self.seeds.is_some(), "the number of draws was chosen by the user"),
+            (!self.set.is_empty(), "fields of the cells were changed"),
+            (!self.data.is_empty(), "the data are the user's"),
+        ];
+        let reasons: Vec<&str> = reasons.iter().filter(|(holds, _)| *holds).map(|(_, why)| *why).collect();
+        Terms {
+            scale: request.scale,
+            design: request.design(),
+            exploratory: (!reasons.is_empty()).then(|| reasons.join("; ")),
+        }
     }
 
     /// How to talk.
@@ -189,12 +240,24 @@ impl RunOptions {
         Store::at(self.out.join("store"))
     }
 
+    /// Another command with the same arguments, as one line.
+    pub(crate) fn command_of(&self, name: &str) -> String {
+        let command = self.command();
+        let words = command.names.into_iter().chain(command.options);
+        std::iter::once(format!("cargo xtask {name}")).chain(words).collect::<Vec<_>>().join(" ")
+    }
+
     /// The command that repeats the run: what determines the results, nothing else.
     pub(crate) fn command(&self) -> Command {
-        let mut options = ["--scale", Scale::from(self.scale).name(), "--seed"].map(str::to_owned).to_vec();
-        options.push(self.seed.to_string());
-        let seeds = self.seeds.map(|n| n.to_string());
-        for (name, values) in [("--seeds", seeds.as_slice()), ("--set", &self.set), ("--data", &self.data)] {
+        let mut options = ["--scale", Scale::from(self.scale).name()].map(str::to_owned).to_vec();
+        let (seed, seeds) = (self.seed.map(|n| n.to_string()), self.seeds.map(|n| n.to_string()));
+        let chosen = [
+            ("--seed", seed.as_slice()),
+            ("--seeds", seeds.as_slice()),
+            ("--set", &self.set),
+            ("--data", &self.data),
+        ];
+        for (name, values) in chosen {
             options.extend(values.iter().flat_map(|value| [name.to_owned(), value.clone()]));
         }
         Command { program: "cargo xtask reproduce".to_owned(), names: self.selection.names.clone(), options }

@@ -8,7 +8,7 @@ mod pace;
 use std::path::Path;
 
 use overparam_eval::claim::{About, CellError};
-use overparam_eval::runner::Observer;
+use overparam_eval::runner::{Observer, Round};
 
 pub(crate) use events::event;
 
@@ -55,7 +55,8 @@ fn rejection(path: &Path, reason: &str) -> String {
     format!("warning: {}: {reason}; computing that cell again", path.display())
 }
 
-/// What all of them count, a claim each.
+/// What all of them count, one per claim. A claim's cells grow from look to look.
+#[derive(Default)]
 struct Count {
     id: &'static str,
     cells: usize,
@@ -63,7 +64,15 @@ struct Count {
 }
 
 impl Count {
-    fn of(about: &About, cells: usize, cached: usize) -> Self {
-        Self { id: about.id, cells, done: cached }
+    fn add(&mut self, about: &About, cells: usize, cached: usize) {
+        self.id = about.id;
+        self.cells += cells;
+        self.done += cached;
     }
+}
+
+/// `look 2 of 3: 16 draws, 9 of 26 claims decided`.
+fn standing(round: &Round) -> String {
+    let Round { look, looks, draws, decided, claims } = round;
+    format!("look {look} of {looks}: {draws} draws, {decided} of {claims} claims decided")
 }

@@ -8,6 +8,11 @@ use overparam_eval::registry::AnyClaim;
 /// A claim with the fingerprint of its code.
 pub(crate) type Entry = (&'static dyn AnyClaim, &'static str);
 
+/// How many claims there are.
+pub(crate) fn count() -> usize {
+    entries().count()
+}
+
 /// The claims that the names select, each once, in the talks' order; all claims if there is no name.
 pub(crate) fn claims(names: &[String]) -> Result<Vec<Entry>> {
     for name in names {

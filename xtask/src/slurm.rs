@@ -13,26 +13,24 @@ pub(crate) struct Submission {
     pub(crate) words: Vec<String>,
     /// `reproduce --fresh`.
     pub(crate) fresh: bool,
-    /// Into how many shards the cells are cut.
+    /// Into how many shards the cells of a round are cut.
     pub(crate) shards: u32,
-    /// The shards to be computed, in order.
-    pub(crate) tasks: Vec<u32>,
-    /// Threads and cores a task; if none is said, a core, or what the site or the user's arguments give.
+    /// Threads and cores per task; if none is said, one core, or what the site or the user's arguments give.
     pub(crate) threads: Option<u16>,
     /// Further arguments of `sbatch`, each one word; they override what stands before them.
     pub(crate) arguments: Vec<String>,
 }
 
 impl Submission {
-    /// The script of the job array: task K computes shard K.
+    /// The script of the job array of a round: task K computes shard K of these.
     ///
     /// # Errors
     /// If a word cannot stand in a script.
-    pub(crate) fn array(&self) -> Result<String> {
+    pub(crate) fn array(&self, round: usize, tasks: &[u32]) -> Result<String> {
         let mut directives: Vec<String> = vec![
-            "--job-name=overparam".into(),
-            format!("--array={}", ranges(&self.tasks)),
-            "--output=array-%A_%a.log".into(),
+            format!("--job-name=overparam-{round}"),
+            format!("--array={}", ranges(tasks)),
+            format!("--output=round-{round}-%A_%a.log"),
             // A task that is queued again goes on in the same log, and in the same store.
             "--open-mode=append".into(),
             "--requeue".into(),
@@ -42,11 +40,11 @@ impl Submission {
         let threads = self.threads.map_or("\"${SLURM_CPUS_PER_TASK:-1}\"".to_owned(), |n| n.to_string());
         let fresh = if self.fresh { " --fresh" } else { "" };
         let run = format!(
-            "exec {}{fresh} --threads {threads} --shard \"${{SLURM_ARRAY_TASK_ID:?}}/{}\"\n",
+            "exec {}{fresh} --threads {threads} --round {round} --shard \"${{SLURM_ARRAY_TASK_ID:?}}/{}\"\n",
             self.command("reproduce")?,
             self.shards
         );
-        self.script("Computes one shard of the cells.", &directives, &run)
+        self.script(&format!("Computes one shard of round {round}."), &directives, &run)
     }
 
     /// The script of the report: says what is missing, then judges what is there.
@@ -142,7 +140,6 @@ mod tests {
                 .to_vec(),
             fresh: false,
             shards: 8,
-            tasks: (1..=8).collect(),
             threads: None,
             arguments: vec!["--partition=short".into(), "--comment=a \"b\" # c".into()],
         }
@@ -151,24 +148,27 @@ mod tests {
     #[test]
     fn the_array_computes_shards() {
         let golden = r#"#!/bin/sh
-# Computes one shard of the cells. Made by `cargo xtask reproduce --launcher slurm`.
-#SBATCH --job-name=overparam
+# Computes one shard of round 1. Made by `cargo xtask reproduce --launcher slurm`.
+#SBATCH --job-name=overparam-1
 #SBATCH --array=1-8
-#SBATCH --output=array-%A_%a.log
+#SBATCH --output=round-1-%A_%a.log
 #SBATCH --open-mode=append
 #SBATCH --requeue
 #SBATCH --ntasks=1
 #SBATCH --partition=short
 #SBATCH "--comment=a \"b\" # c"
 cd '/home/me/over param' || exit 2
-exec '/shared/it'\''s/xtask-1' reproduce rank-not-norm --set 'rule=$(reboot)' --out '/shared/my "out"' --threads "${SLURM_CPUS_PER_TASK:-1}" --shard "${SLURM_ARRAY_TASK_ID:?}/8"
+exec '/shared/it'\''s/xtask-1' reproduce rank-not-norm --set 'rule=$(reboot)' --out '/shared/my "out"' --threads "${SLURM_CPUS_PER_TASK:-1}" --round 1 --shard "${SLURM_ARRAY_TASK_ID:?}/8"
 "#;
-        assert_eq!(submission().array().unwrap(), golden);
-        let again = Submission { tasks: vec![2, 3, 7], threads: Some(4), fresh: true, ..submission() }
-            .array()
-            .unwrap();
+        let all: Vec<u32> = (1..=8).collect();
+        assert_eq!(submission().array(1, &all).unwrap(), golden);
+        let again =
+            Submission { threads: Some(4), fresh: true, ..submission() }.array(2, &[2, 3, 7]).unwrap();
         assert!(again.contains("#SBATCH --array=2-3,7\n") && again.contains("#SBATCH --cpus-per-task=4\n"));
-        assert!(again.ends_with("--fresh --threads 4 --shard \"${SLURM_ARRAY_TASK_ID:?}/8\"\n"), "{again}");
+        assert!(
+            again.ends_with("--fresh --threads 4 --round 2 --shard \"${SLURM_ARRAY_TASK_ID:?}/8\"\n"),
+            "{again}"
+        );
     }
 
     #[test]
@@ -203,7 +203,7 @@ exec '/shared/it'\''s/xtask-1' report rank-not-norm --set 'rule=$(reboot)' --out
     fn what_cannot_stand_in_a_script_is_refused() {
         let with = |argument: &str| {
             let arguments = vec![argument.to_owned()];
-            Submission { arguments, ..submission() }.array().unwrap_err().to_string()
+            Submission { arguments, ..submission() }.array(1, &[1]).unwrap_err().to_string()
         };
         assert!(with("gpu").contains("expected an argument of sbatch"));
         assert!(with("--comment=a\nrm").contains("control character"));

@@ -2,7 +2,8 @@
 
 use std::io::IsTerminal;
 
-use overparam_eval::check::{Holds, Verdict};
+use overparam_eval::decide::Decision;
+use overparam_eval::report::{ClaimReport, State};
 
 /// Whether standard output takes colours: a terminal, and `NO_COLOR` not set.
 fn colours() -> bool {
@@ -33,22 +34,22 @@ pub(crate) fn doubtful(text: &str) -> String {
     paint("33", text)
 }
 
-/// A verdict in its colour, padded to the widest.
-pub(crate) fn verdict(verdict: Verdict) -> String {
-    let colour = match verdict {
-        Verdict::Reproduced => good,
-        Verdict::NotReproduced => bad,
-        Verdict::Inconclusive => doubtful,
+/// A decision in its colour, padded to a width.
+pub(crate) fn decision(claim: &ClaimReport, width: usize) -> String {
+    let colour = match claim.decision {
+        Decision::Holds => good,
+        Decision::Fails | Decision::NotDiscriminating => bad,
+        Decision::Undecided => doubtful,
     };
-    colour(&format!("{:<14}", verdict.words()))
+    colour(&format!("{:<width$}", claim.words))
 }
 
-/// Whether a check holds, in its colour.
-pub(crate) fn holds(holds: Holds) -> String {
-    match holds {
-        Holds::Yes => good("holds  "),
-        Holds::No => bad("fails  "),
-        Holds::Unclear => doubtful("unclear"),
+/// What is known of a check, in its colour.
+pub(crate) fn state(state: State) -> String {
+    match state {
+        State::Holds => good("holds    "),
+        State::Fails => bad("fails    "),
+        State::Undecided => doubtful("undecided"),
     }
 }
 

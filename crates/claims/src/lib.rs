@@ -16,3 +16,6 @@ use overparam_eval::claim::Talk;
 
 /// Every talk with its claims, in the order of the talks.
 pub static TALKS: &[Talk] = &[hu_2021::TALK, cao_2020::TALK, mei_2020::TALK, zou_2023::TALK, fang_2022::TALK];
+
+/// The seals of all claims: what each declares, and since when. `cargo xtask seal` writes it.
+pub static LOCK: &str = include_str!("../claims.lock");

@@ -3,7 +3,11 @@
 //! A judge says *what* is compared (bound, kind, rivals) and hands over one value per seed. Whether that is enough to say
 //! that the check holds is not its business: [`decide`](crate::decide) alone makes p values, intervals and decisions.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
+
+use crate::table::number;
 
 /// Where a measured quantity must lie. Fixed by the theory or the source before anything ran.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -64,6 +68,21 @@ impl Bound {
     }
 }
 
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Bound::AtLeast(x) => write!(f, "at least {}", number(x)),
+            Bound::AtMost(x) => write!(f, "at most {}", number(x)),
+            Bound::Within { target, tolerance } => {
+                write!(f, "{} \u{b1} {}", number(target), number(tolerance))
+            }
+            Bound::Factor { target, factor } => {
+                write!(f, "{} up to a factor {}", number(target), number(factor))
+            }
+        }
+    }
+}
+
 /// Which mean over draws is compared with the bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -96,6 +115,19 @@ pub enum Kind {
     },
     /// A stopping rule or sanity value that cannot be evidence, but must hold in every draw.
     Guard,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Kind::Exact => f.write_str("in every draw"),
+            Kind::Guard => f.write_str("in every draw, a guard and no evidence"),
+            Kind::Share { at_least: 0.5 } => f.write_str("a typical draw"),
+            Kind::Share { at_least } => write!(f, "at least {} % of all draws", number(100.0 * at_least)),
+            Kind::Mean { average: Average::Arithmetic, .. } => f.write_str("the mean over draws"),
+            Kind::Mean { average: Average::Geometric, .. } => f.write_str("the geometric mean over draws"),
+        }
+    }
 }
 
 /// A value that a competing theory predicts, which the bound therefore excludes.

@@ -1,4 +1,4 @@
-//! `reproduce --launcher slurm`: the cells as a job array, the report as the job that follows it.
+//! `reproduce --launcher slurm`: each round of cells as a job array that follows the one before, the report as the last job.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -17,7 +17,7 @@ use crate::slurm::Submission;
 pub(crate) fn launch(options: &RunOptions, fresh: bool, launch: &LaunchOptions) -> Result<ExitCode> {
     let request = options.request(fresh)?;
     let shards = launch.array();
-    let tasks = runner::unfinished_shards(&request, shards, &options.store());
+    let (first, tasks) = runner::unfinished_shards(&request, shards, &options.store());
     let out = std::path::absolute(&options.out).context("--out")?;
     let folder = out.join("slurm");
     let program = std::env::current_exe().context("cannot tell where this program is")?;
@@ -32,39 +32,49 @@ pub(crate) fn launch(options: &RunOptions, fresh: bool, launch: &LaunchOptions) 
         words,
         fresh,
         shards,
-        tasks,
         threads: options.threads,
         arguments: launch.arguments(),
     };
-    let array = (!submission.tasks.is_empty()).then(|| submission.array()).transpose()?;
-    let report = submission.report()?;
-    let places = [folder.join("array.sh"), folder.join("report.sh")];
+    // What the rounds after the first will have to do follows from its results: all their tasks are submitted, and one
+    // without work ends at once.
+    let every: Vec<u32> = (1..=shards).collect();
+    let rounds = if tasks.is_empty() { 0..0 } else { first..request.design().looks.len() + 1 };
+    let arrays = rounds.map(|round| {
+        let script = submission.array(round, if round == first { &tasks } else { &every })?;
+        Ok((folder.join(format!("round-{round}.sh")), script))
+    });
+    let arrays = arrays.collect::<Result<Vec<_>>>()?;
+    let report = (folder.join("report.sh"), submission.report()?);
     if launch.dry_run {
-        if let Some(array) = &array {
-            print!("# sbatch {}\n{array}\n", places[0].display());
+        let mut after = "";
+        for (place, script) in &arrays {
+            print!("# sbatch{after} {}\n{script}\n", place.display());
+            after = " --dependency=afterany:<the job before>";
         }
-        let after = array.map_or("", |_| " --dependency=afterany:<the array's job>");
-        print!("# sbatch{after} {}\n{report}", places[1].display());
+        print!("# sbatch{after} {}\n{}", report.0.display(), report.1);
         return Ok(ExitCode::SUCCESS);
     }
 
     provide(&program, &copy)?;
-    let array_job = match &array {
-        Some(array) => Some(submit(&places[0], array, None)?),
-        None => None,
-    };
-    let report_job = submit(&places[1], &report, array_job.as_deref())?;
-    let left = submission.tasks.len();
+    let mut jobs: Vec<String> = Vec::new();
+    for (place, script) in &arrays {
+        jobs.push(submit(place, script, jobs.last().map(String::as_str))?);
+    }
+    let report_job = submit(&report.0, &report.1, jobs.last().map(String::as_str))?;
+    let left = tasks.len();
     match options.voice() {
         Voice::Quiet => {}
         Voice::Json => event(&json!({
-            "event": "submitted", "array_job": array_job, "tasks": left, "shards": shards, "report_job": report_job
+            "event": "submitted", "array_jobs": jobs, "round": first, "tasks": left, "shards": shards,
+            "report_job": report_job
         })),
         Voice::Person => {
-            if let Some(job) = array_job {
-                println!("job {job}: {left} tasks, for the shards of {shards} that have cells left");
-            } else {
-                println!("every cell is in the store");
+            if jobs.is_empty() {
+                println!("every claim is decided, or has all of its draws");
+            }
+            for (round, job) in (first..).zip(&jobs) {
+                let tasks = if round == first { left } else { every.len() };
+                println!("job {job}: round {round}, {tasks} tasks for the shards of {shards}");
             }
             println!("job {report_job}: writes {}", out.join("report.html").display());
             println!("scripts and logs: {}", folder.display());

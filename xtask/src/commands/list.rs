@@ -14,19 +14,22 @@ pub(crate) fn list(options: &RunOptions) -> Result<ExitCode> {
     let request = options.request(false)?;
     let store = options.store();
     let mut talk = "";
-    for (index, (claim, _)) in request.claims.iter().enumerate() {
-        let about = claim.about();
+    let standing = runner::status(&request, &store);
+    for (chosen, status) in request.claims.iter().zip(&standing) {
+        let about = chosen.claim.about();
         if about.talk() != talk {
             talk = about.talk();
             let title = TALKS.iter().find(|t| t.id == talk).map_or("", |t| t.title);
             println!("{}  {title}", bold(talk));
         }
-        let (cached, cells) = runner::cached(&request, index, &store);
         let [smoke, standard, paper] = about.cpu_seconds.map(duration);
         println!("  {}", bold(about.id));
         println!("    {}", wrap(about.statement, 4, 100));
         println!("    CPU time: smoke {smoke}, standard {standard}, paper {paper}");
-        println!("    in the store at scale {}: {cached} of {cells} cells", request.scale);
+        println!(
+            "    in the store at scale {}: {} of {} cells of look {}",
+            request.scale, status.done, status.cells, status.look
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,26 +7,36 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use overparam_claims::TALKS;
-use overparam_eval::check::{Check, Holds, Verdict};
-use overparam_eval::report::{ClaimFacts, ClaimReport, Report, RunFacts};
+use overparam_eval::claim::Doubling;
+use overparam_eval::decide::Decision;
+use overparam_eval::report::{CheckReport, ClaimFacts, ClaimReport, Report, RunFacts, State};
 use overparam_eval::runner::{self, ClaimRuns, Request, RunError};
+use overparam_eval::seal::{Lock, Seal};
 use overparam_eval::table::number;
 use serde_json::json;
 
-use super::{launch, shard};
+use super::{double, launch, shard};
 use crate::machine;
 use crate::options::{LaunchOptions, RunOptions, Voice};
 use crate::progress::{event, watch};
-use crate::terminal::{bold, duration, holds, verdict};
+use crate::terminal::{bold, decision, duration, state, wrap};
 
 /// Runs the selected claims: here, a shard of them here, or all of them elsewhere.
-pub(crate) fn reproduce(options: &RunOptions, fresh: bool, elsewhere: &LaunchOptions) -> Result<ExitCode> {
+pub(crate) fn reproduce(
+    options: &RunOptions,
+    fresh: bool,
+    doubling: Option<Doubling>,
+    elsewhere: &LaunchOptions,
+) -> Result<ExitCode> {
     if elsewhere.launcher.is_some() {
         return launch(options, fresh, elsewhere);
     }
     let request = options.request(fresh)?;
     if let Some(part) = elsewhere.shard {
-        return shard(options, &request, part);
+        return shard(options, &request, part, elsewhere.round);
+    }
+    if let Some(what) = doubling {
+        return double(options, &request, what);
     }
     let stop = watch_for_stop()?;
     let start = Instant::now();
@@ -49,6 +59,10 @@ pub(super) fn watch_for_stop() -> Result<Arc<AtomicBool>> {
 
 /// Says how far a stopped run got; any other error is passed on.
 pub(super) fn stopped(options: &RunOptions, error: RunError) -> Result<ExitCode> {
+    if matches!(error, RunError::Incomplete { .. }) {
+        eprintln!("{error}");
+        return Ok(ExitCode::from(3));
+    }
     let RunError::Interrupted { finished, total } = error else { return Err(error.into()) };
     if options.voice() == Voice::Json {
         event(&json!({"event": "stopped", "finished": finished, "cells": total}));
@@ -68,9 +82,14 @@ pub(crate) fn report(options: &RunOptions) -> Result<ExitCode> {
 }
 
 fn conclude(options: &RunOptions, request: &Request, runs: &[ClaimRuns], start: Instant) -> Result<ExitCode> {
-    let claims: Vec<ClaimReport> =
-        request.claims.iter().zip(runs).map(|((claim, _), runs)| ClaimReport::of(*claim, runs)).collect();
-    let report = Report::new(request.scale, request.master_seed, &options.command(), TALKS, claims);
+    let lock = Lock::parse(overparam_claims::LOCK).context("claims.lock")?;
+    let terms = options.terms(request);
+    let judged = request.claims.iter().zip(runs).map(|(chosen, runs)| -> Result<ClaimReport> {
+        let seal = Seal::of(chosen.claim, &lock)?;
+        Ok(ClaimReport::of(chosen.claim, runs, Some(seal), &terms))
+    });
+    let claims = judged.collect::<Result<Vec<_>>>()?;
+    let report = Report::new(request.scale, &options.command(), TALKS, claims);
     let facts = RunFacts {
         wall_seconds: start.elapsed().as_secs_f64(),
         threads: request.threads,
@@ -87,81 +106,101 @@ fn conclude(options: &RunOptions, request: &Request, runs: &[ClaimRuns], start: 
         Voice::Person => {
             report.claims.iter().for_each(print_claim);
             print_summary(&report, &facts);
+            println!("\n{}", wrap(&report.headline, 0, 100));
             let page = options.out.join("report.html");
-            println!("\nreport: {}  ({})", page.display(), duration(facts.wall_seconds));
+            println!("report: {}  ({})", page.display(), duration(facts.wall_seconds));
         }
     }
-    let all = report.claims.iter().all(|c| c.verdict == Verdict::Reproduced);
-    Ok(ExitCode::from(u8::from(!all)))
+    Ok(status(&report))
+}
+
+/// 0: all hold; 1: something is contradicted, or its control holds too; 4: something is undecided, nothing contradicted.
+fn status(report: &Report) -> ExitCode {
+    let any = |wanted: &[Decision]| report.claims.iter().any(|claim| wanted.contains(&claim.decision));
+    ExitCode::from(if any(&[Decision::Fails, Decision::NotDiscriminating]) {
+        1
+    } else if any(&[Decision::Undecided]) {
+        4
+    } else {
+        0
+    })
 }
 
 fn tell_events(options: &RunOptions, report: &Report, facts: &RunFacts) {
     for claim in &report.claims {
         event(&json!({
-            "event": "verdict", "claim": claim.about.id, "verdict": claim.verdict, "reason": claim.reason,
-            "checks": claim.checks, "control": claim.control
+            "event": "verdict", "claim": claim.about.id, "decision": claim.decision, "words": claim.words,
+            "reason": claim.reason, "look": claim.stopped_at.look, "draws": claim.stopped_at.draws,
+            "p_claim": claim.p_claim, "checks": claim.checks, "control": claim.control
         }));
     }
     event(&json!({
-        "event": "report", "path": options.out.join("report.json"), "seconds": facts.wall_seconds
+        "event": "report", "path": options.out.join("report.json"), "headline": report.headline,
+        "seconds": facts.wall_seconds
     }));
 }
 
 fn print_claim(claim: &ClaimReport) {
-    println!("{} {}", verdict(claim.verdict), bold(claim.about.id));
-    println!("               {}", claim.reason);
+    println!("{}  {}", bold(claim.about.id), decision(claim, 0));
+    let stopped = claim.stopped_at;
+    let exploratory = if claim.exploratory.is_some() { ", exploratory" } else { "" };
+    println!(
+        "  {}; {} draws, scale {}, master seed {}{exploratory}",
+        claim.reason, stopped.draws, claim.scale, claim.seed.value
+    );
     for check in &claim.checks {
-        let control = claim.control.iter().find(|c| c.quantity == check.quantity);
-        println!(
-            "               {} {}: {}{}",
-            holds(check.holds),
-            check.quantity,
-            measured(check),
-            on_control(control)
-        );
+        let control = claim.control.iter().find(|c| c.id == check.id);
+        println!("  {} {}: {}{}", state(check.state), check.quantity, measured(check), on_control(control));
     }
 }
 
-/// A line a claim, where there is more than one.
+/// One line per claim, where there is more than one.
 fn print_summary(report: &Report, facts: &RunFacts) {
     if report.claims.len() < 2 {
         return;
     }
     let width = report.claims.iter().map(|c| c.about.id.len()).max().unwrap_or(0);
+    let words = report.claims.iter().map(|c| c.words.len()).max().unwrap_or(0);
     let head = format!(
-        "{:width$}  {:14} {:>7}  {:>13}  {:>6}  {:>8}",
-        "claim", "verdict", "checks", "control fails", "cells", "CPU time"
+        "{:width$}  {:words$} {:>7}  {:>13}  {:>5}  {:>7}  {:>6}  {:>8}",
+        "claim", "decision", "checks", "control fails", "draws", "p", "cells", "CPU time"
     );
     println!("\n{}", bold(&head));
     for (claim, facts) in report.claims.iter().zip(&facts.claims) {
-        let count = |checks: &[Check], h: Holds| checks.iter().filter(|c| c.holds == h).count();
+        let held = claim.checks.iter().filter(|c| c.state == State::Holds).count();
+        let must = &claim.control_must;
         println!(
-            "{:width$}  {} {:>7}  {:>13}  {:>6}  {:>8}",
+            "{:width$}  {} {:>7}  {:>13}  {:>5}  {:>7}  {:>6}  {:>8}",
             claim.about.id,
-            verdict(claim.verdict),
-            format!("{}/{}", count(&claim.checks, Holds::Yes), claim.checks.len()),
-            format!("{}/{}", count(&claim.control, Holds::No), claim.control.len()),
+            decision(claim, words),
+            format!("{held}/{}", claim.checks.len()),
+            format!("{}/{}", must.failed.len(), must.must_fail.len()),
+            claim.stopped_at.draws,
+            number(claim.p_claim),
             facts.cells,
             duration(facts.cell_seconds)
         );
     }
-    let reproduced = report.claims.iter().filter(|c| c.verdict == Verdict::Reproduced).count();
-    println!("{reproduced} of {} claims reproduced", report.claims.len());
 }
 
-fn measured(check: &Check) -> String {
-    check.measured.as_ref().map_or_else(
-        || "not measured".to_owned(),
-        |m| format!("{} [{}, {}]", number(m.value), number(m.interval.low), number(m.interval.high)),
-    )
+fn measured(check: &CheckReport) -> String {
+    let e = &check.evidence;
+    let mut text = e.estimate.map_or_else(|| "not measured".to_owned(), number);
+    if let Some(interval) = e.interval {
+        text += &format!(" [{}, {}]", number(interval.low), number(interval.high));
+    }
+    if !e.at.is_empty() {
+        text += &format!(" at {}", e.at);
+    }
+    format!("{text}, {} of {} inside", e.inside, e.n)
 }
 
-fn on_control(control: Option<&Check>) -> String {
+fn on_control(control: Option<&CheckReport>) -> String {
     control.map_or_else(String::new, |c| {
-        let word = match c.holds {
-            Holds::Yes => "holds",
-            Holds::No => "fails",
-            Holds::Unclear => "unclear",
+        let word = match c.state {
+            State::Holds => "holds",
+            State::Fails => "fails",
+            State::Undecided => "undecided",
         };
         format!("  (control: {}, {word})", measured(c))
     })

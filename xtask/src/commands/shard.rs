@@ -11,10 +11,16 @@ use crate::options::{RunOptions, Voice};
 use crate::progress::{event, watch};
 
 /// Computes the shard's cells that the store does not have, and says what the run still lacks.
-pub(crate) fn shard(options: &RunOptions, request: &Request, shard: Shard) -> Result<ExitCode> {
+pub(crate) fn shard(
+    options: &RunOptions,
+    request: &Request,
+    shard: Shard,
+    round: Option<u8>,
+) -> Result<ExitCode> {
     let stop = watch_for_stop()?;
     let progress = watch(options.voice(), request.threads);
-    let done = runner::run_shard(request, shard, &options.store(), &*progress, &stop);
+    let round = round.map(usize::from);
+    let done = runner::run_shard(request, shard, round, &options.store(), &*progress, &stop);
     progress.clear();
     match done {
         Ok(done) => Ok(tell(options.voice(), shard, &done)),
@@ -31,14 +37,22 @@ fn tell(voice: Voice, shard: Shard, done: &ShardRuns) -> ExitCode {
         Voice::Json => {
             let claims = remaining().map(|(about, cells)| (about.id.to_owned(), json!(cells)));
             event(&json!({
-                "event": "shard", "shard": shard.index(), "shards": shard.count(), "cells": done.cells,
+                "event": "shard", "round": done.round, "open": done.open, "shard": shard.index(), "shards": shard.count(), "cells": done.cells,
                 "cached": done.cached, "failed": failed, "remaining": left,
                 "remaining_by_claim": serde_json::Value::Object(claims.collect())
             }));
         }
         Voice::Person => {
+            if done.open == 0 {
+                println!(
+                    "round {}: every claim is decided; `cargo xtask report` with the same arguments reports",
+                    done.round
+                );
+                return ExitCode::SUCCESS;
+            }
             println!(
-                "shard {}/{}: {} of its {} cells are in the store, {} were before; {failed} failed",
+                "round {}, shard {}/{}: {} of its {} cells are in the store, {} were before; {failed} failed",
+                done.round,
                 shard.index(),
                 shard.count(),
                 done.cells - failed,
@@ -46,11 +60,12 @@ fn tell(voice: Voice, shard: Shard, done: &ShardRuns) -> ExitCode {
                 done.cached
             );
             for (about, cells) in remaining() {
-                println!("  {}: {cells} cells of the run remain", about.id);
+                println!("  {}: {cells} cells of the round remain", about.id);
             }
             if left == 0 {
                 println!(
-                    "every cell of the run is in the store; `cargo xtask report` with the same arguments reports"
+                    "every cell of the round is in the store; the same command goes on with the next round, and \
+                     `cargo xtask report` with the same arguments reports"
                 );
             }
         }

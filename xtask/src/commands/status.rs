@@ -11,7 +11,7 @@ use crate::options::{RunOptions, Voice};
 use crate::progress::event;
 use crate::terminal::{bold, duration, utc};
 
-/// Prints a line a claim, and what went wrong where.
+/// Prints one line per claim, and what went wrong where.
 pub(crate) fn status(options: &RunOptions) -> Result<ExitCode> {
     let request = options.request(false)?;
     let claims = runner::status(&request, &options.store());
@@ -20,7 +20,7 @@ pub(crate) fn status(options: &RunOptions) -> Result<ExitCode> {
         Voice::Json => claims.iter().for_each(|claim| event(&describe(claim))),
         Voice::Person => print(&claims),
     }
-    let all = claims.iter().all(|claim| claim.done == claim.cells);
+    let all = claims.iter().all(|claim| claim.decided);
     Ok(ExitCode::from(u8::from(!all)))
 }
 
@@ -33,7 +33,8 @@ fn describe(claim: &ClaimStatus) -> Value {
         })
     });
     json!({
-        "event": "status", "claim": claim.about.id, "done": claim.done, "cells": claim.cells,
+        "event": "status", "claim": claim.about.id, "look": claim.look, "looks": claim.looks,
+        "decided": claim.decided, "done": claim.done, "cells": claim.cells,
         "rejected": claim.rejected, "failed": failed.collect::<Vec<_>>(), "in_progress": held.collect::<Vec<_>>(),
         "last_write": claim.last_write.map(seconds)
     })
@@ -43,14 +44,15 @@ fn print(claims: &[ClaimStatus]) {
     let width = claims.iter().map(|claim| claim.about.id.len()).max().unwrap_or(0);
     println!(
         "{}",
-        bold(&format!("{:width$}   done  total  failed  in progress  last result (UTC)", "claim"))
+        bold(&format!("{:width$}  look   done  total  failed  in progress  last result (UTC)", "claim"))
     );
     for claim in claims {
         let working = claim.in_progress.iter().filter(|held| !held.lost).count();
         let last = claim.last_write.map_or_else(|| "none".to_owned(), |time| utc(seconds(time)));
         println!(
-            "{:width$}  {:>5}  {:>5}  {:>6}  {working:>11}  {last}",
+            "{:width$}  {:>4}  {:>5}  {:>5}  {:>6}  {working:>11}  {last}",
             claim.about.id,
+            format!("{}/{}", claim.look, claim.looks),
             claim.done,
             claim.cells,
             claim.failed.len()
@@ -72,7 +74,11 @@ fn print(claims: &[ClaimStatus]) {
         }
     }
     let sum = |count: fn(&ClaimStatus) -> usize| claims.iter().map(count).sum::<usize>();
-    println!("{} of {} cells are in the store", sum(|claim| claim.done), sum(|claim| claim.cells));
+    println!(
+        "{} of {} cells of the present looks are in the store",
+        sum(|claim| claim.done),
+        sum(|claim| claim.cells)
+    );
 }
 
 /// Since 1970; before it, 0.

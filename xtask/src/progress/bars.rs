@@ -1,14 +1,15 @@
-//! A bar a claim with its time left, and one for all with speed and time left.
+//! One bar per claim with its time left, and one for all with speed and time left.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use overparam_eval::claim::{About, CellError};
-use overparam_eval::runner::Observer;
+use overparam_eval::runner::{Observer, Round};
 
 use super::pace::Pace;
-use super::{Count, Watch, rejection};
+use super::{Count, Watch, rejection, standing};
 use crate::terminal::duration;
 
 pub(super) struct Bars {
@@ -19,14 +20,14 @@ pub(super) struct Bars {
 struct State {
     pace: Pace,
     all: ProgressBar,
-    claims: Vec<(Count, ProgressBar)>,
+    claims: BTreeMap<usize, (Count, ProgressBar)>,
 }
 
 impl Bars {
     pub(super) fn new(threads: usize) -> Self {
         let screen = MultiProgress::new();
         let all = screen.add(bar("all claims"));
-        Self { screen, state: RefCell::new(State { pace: Pace::new(threads), all, claims: Vec::new() }) }
+        Self { screen, state: RefCell::new(State { pace: Pace::new(threads), all, claims: BTreeMap::new() }) }
     }
 
     fn say(&self, text: &str) {
@@ -45,15 +46,20 @@ fn bar(name: &'static str) -> ProgressBar {
 }
 
 impl Observer for Bars {
-    fn planned(&self, _claim: usize, about: &About, cells: usize, cached: usize, cost_left: f64) {
-        let state = &mut *self.state.borrow_mut();
-        let line = self.screen.insert_before(&state.all, bar(about.id));
-        line.set_length(cells as u64);
-        line.set_position(cached as u64);
-        state.all.inc_length(cells as u64);
-        state.all.inc(cached as u64);
-        state.pace.planned(cost_left);
-        state.claims.push((Count::of(about, cells, cached), line));
+    fn round(&self, round: &Round) {
+        self.say(&standing(round));
+    }
+
+    fn planned(&self, claim: usize, about: &About, cells: usize, cached: usize, cost_left: f64) {
+        let State { pace, all, claims } = &mut *self.state.borrow_mut();
+        let new = || (Count::default(), self.screen.insert_before(all, bar(about.id)));
+        let (count, line) = claims.entry(claim).or_insert_with(new);
+        count.add(about, cells, cached);
+        line.set_length(count.cells as u64);
+        line.set_position(count.done as u64);
+        all.inc_length(cells as u64);
+        all.inc(cached as u64);
+        pace.planned(claim, cost_left);
     }
 
     fn rejected(&self, path: &Path, reason: &str) {
@@ -67,7 +73,7 @@ impl Observer for Bars {
     fn finished(&self, claim: usize, cost_left: f64, _seconds: f64, error: Option<&CellError>) {
         let State { pace, all, claims } = &mut *self.state.borrow_mut();
         pace.finished(claim, cost_left);
-        let (count, line) = &mut claims[claim];
+        let Some((count, line)) = claims.get_mut(&claim) else { return };
         count.done += 1;
         if let Some(error) = error {
             self.say(&format!("warning: {}: a cell has no outcome: {error}", count.id));

@@ -1,34 +1,41 @@
-//! A line a claim at the start and at every quarter, for logs.
+//! One line per claim at the start and at every quarter, for logs.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use overparam_eval::claim::{About, CellError};
-use overparam_eval::runner::Observer;
+use overparam_eval::runner::{Observer, Round};
 
 use super::pace::Pace;
-use super::{Count, Watch, rejection};
+use super::{Count, Watch, rejection, standing};
 use crate::terminal::duration;
 
 pub(super) struct Lines(RefCell<State>);
 
 struct State {
     pace: Pace,
-    claims: Vec<(Count, usize)>,
+    claims: BTreeMap<usize, (Count, usize)>,
 }
 
 impl Lines {
     pub(super) fn new(threads: usize) -> Self {
-        Self(RefCell::new(State { pace: Pace::new(threads), claims: Vec::new() }))
+        Self(RefCell::new(State { pace: Pace::new(threads), claims: BTreeMap::new() }))
     }
 }
 
 impl Observer for Lines {
-    fn planned(&self, _claim: usize, about: &About, cells: usize, cached: usize, cost_left: f64) {
+    fn round(&self, round: &Round) {
+        eprintln!("{}", standing(round));
+    }
+
+    fn planned(&self, claim: usize, about: &About, cells: usize, cached: usize, cost_left: f64) {
         eprintln!("{}: {cells} cells, {cached} in the store", about.id);
         let mut state = self.0.borrow_mut();
-        state.pace.planned(cost_left);
-        state.claims.push((Count::of(about, cells, cached), 0));
+        state.pace.planned(claim, cost_left);
+        let (count, told) = state.claims.entry(claim).or_default();
+        count.add(about, cells, cached);
+        *told = 4 * count.done / count.cells.max(1);
     }
 
     fn rejected(&self, path: &Path, reason: &str) {
@@ -42,7 +49,7 @@ impl Observer for Lines {
     fn finished(&self, claim: usize, cost_left: f64, _seconds: f64, error: Option<&CellError>) {
         let State { pace, claims } = &mut *self.0.borrow_mut();
         pace.finished(claim, cost_left);
-        let (count, told) = &mut claims[claim];
+        let (count, told) = claims.entry(claim).or_default();
         count.done += 1;
         if let Some(error) = error {
             eprintln!("warning: {}: a cell has no outcome: {error}", count.id);

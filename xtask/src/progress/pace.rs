@@ -22,9 +22,12 @@ impl Pace {
         }
     }
 
-    /// A claim is going to be run.
-    pub(super) fn planned(&mut self, cost: f64) {
-        self.cost_left.push(cost);
+    /// A look of a claim is going to be run.
+    pub(super) fn planned(&mut self, claim: usize, cost: f64) {
+        if self.cost_left.len() <= claim {
+            self.cost_left.resize(claim + 1, 0.0);
+        }
+        self.cost_left[claim] = cost;
     }
 
     /// A claim's cell is finished.

@@ -4,7 +4,6 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{CheckReport, ClaimReport, Report, RunFacts, State, tidy};
-use crate::check::{Average, Bound, Kind};
 use crate::decide::Decision;
 use crate::figure::{Figure, style_sheet};
 use crate::table::{Table, number};
@@ -141,7 +140,7 @@ fn checks(claim: &ClaimReport) -> Markup {
                                 @if rival.excluded { " (excluded)" } @else { " (not excluded)" } }
                         }
                     }
-                    td.number data-name="must be" { (bound(check.bound)) div.small { (kind(check.kind)) } }
+                    td.number data-name="must be" { (check.bound) div.small { (check.kind) } }
                     (measured(Some(check), "measured"))
                     // A claim may check more on the experiment (real data, say) than on its control.
                     (measured(claim.control.iter().find(|c| c.id == check.id), "on the control"))
@@ -182,26 +181,6 @@ fn estimate(check: &CheckReport) -> String {
         text += &format!(", {} without a value", e.missing);
     }
     text
-}
-
-fn bound(bound: Bound) -> String {
-    match bound {
-        Bound::AtLeast(x) => format!("at least {}", number(x)),
-        Bound::AtMost(x) => format!("at most {}", number(x)),
-        Bound::Within { target, tolerance } => format!("{} \u{b1} {}", number(target), number(tolerance)),
-        Bound::Factor { target, factor } => format!("{} up to a factor {}", number(target), number(factor)),
-    }
-}
-
-fn kind(kind: Kind) -> String {
-    match kind {
-        Kind::Exact => "in every draw".to_owned(),
-        Kind::Guard => "in every draw (a guard, no evidence)".to_owned(),
-        Kind::Share { at_least } if at_least == 0.5 => "a typical draw".to_owned(),
-        Kind::Share { at_least } => format!("at least {} % of all draws", number(100.0 * at_least)),
-        Kind::Mean { average: Average::Arithmetic, .. } => "the mean over draws".to_owned(),
-        Kind::Mean { average: Average::Geometric, .. } => "the geometric mean over draws".to_owned(),
-    }
 }
 
 fn draw_figure(figure: &Figure, claim: &str) -> Markup {

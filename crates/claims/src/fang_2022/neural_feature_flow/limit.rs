@@ -83,6 +83,7 @@ pub(super) struct Limit {
     /// `f` at every step from 0.
     pub(super) outputs: Vec<DVector<f64>>,
     /// Root mean square displacement of the features over layers, units and examples, at the end.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the sealed constant is checked against it"))]
     pub(super) moved: f64,
 }
 

@@ -1,0 +1,114 @@
+//! What is compared with what: least widths with and without a margin, mistakes.
+
+use overparam_eval::check::{Bound, Check};
+use overparam_eval::claim::Run;
+use overparam_eval::runs::Runs;
+use overparam_eval::stats::binomial;
+use overparam_ntk::theory::sphere::spectrum;
+
+use super::{CUT, Cell, DIMENSION, Outcome};
+use crate::summary::exponent;
+
+/// Around Cover's numbers.
+pub(super) const COVER: Bound = Bound::Within { target: 1.0, tolerance: 0.08 };
+
+pub(super) fn without_margin(check: Check) -> Check {
+    check
+        .predicted("1")
+        .because("Cover's law has no free constant; half the distance to the nearest rival is 0.083")
+        .rival("as many examples as dimensions", 2.0)
+        .rival("four examples per dimension", 0.5)
+        .control_fails()
+        .mean()
+}
+
+pub(super) fn margin_checks(here: &Runs<'_, Cell, Outcome>) -> Vec<Check> {
+    let points = |runs: &[&Run<Cell, Outcome>]| {
+        let point = |r: &&Run<Cell, Outcome>| Some((r.cell.examples as f64, r.outcome.width()?));
+        runs.iter().map(point).collect::<Option<Vec<_>>>()
+    };
+    let share = |runs: &[&Run<Cell, Outcome>]| {
+        let (n, width) = points(runs)?.into_iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
+        Some(width / covers_width(n as usize))
+    };
+    vec![
+        Check::new("margin-exponent", "with a margin: exponent of the least width in n", Bound::AtMost(0.15))
+            .predicted("0, but for logarithms")
+            .because("ln n itself has exponent 0.17 on this range")
+            .rival("Cover's law", 1.0)
+            .control_fails()
+            .draws(here.draws(|runs| exponent(&points(runs)?))),
+        Check::new(
+            "margin-width",
+            "with a margin: least width at the largest n, over Cover's",
+            Bound::AtMost(0.1),
+        )
+        .predicted("tends to 0")
+        .because("eight neurons or so, whatever n")
+        .rival("Cover's law", 1.0)
+        .control_fails()
+        .draws(here.draws(share)),
+    ]
+}
+
+/// A number of one run of online descent, from its mistakes and its error.
+type OfOnline<'a> = dyn Fn(&[(usize, f64)], f64) -> Option<f64> + 'a;
+
+pub(super) fn online_checks(here: &Runs<'_, Cell, Outcome>) -> Vec<Check> {
+    let of = |f: &OfOnline<'_>| {
+        here.draws(|runs| match &runs.first()?.outcome {
+            Outcome::Online { mistakes, error } => f(mistakes, *error),
+            _ => None,
+        })
+    };
+    let growth = |mistakes: &[(usize, f64)], _: f64| {
+        let [.., early, _, last] = mistakes else { return None };
+        Some((last.1 / early.1).ln() / (last.0 as f64 / early.0 as f64).ln())
+    };
+    vec![
+        Check::new("online-error", "stochastic descent with a margin: test error after one pass", Bound::AtMost(0.02))
+            .predicted("tends to 0")
+            .because("at most 1 / (gamma^2 n) on the average of the pass, which is 0.022 here")
+            .rival("guessing", 0.5)
+            .control_fails()
+            .draws(of(&|_, error| Some(error))),
+        Check::new(
+            "mistakes",
+            "stochastic descent with a margin: mistakes on the way",
+            Bound::AtMost(teacher_norm_squared()),
+        )
+        .predicted("at most 1 / gamma^2 = 22.9")
+        .because("the theorems' order with constant one")
+        .rival("guessing, at n = 1024", 512.0)
+        .control_fails()
+        .draws(of(&|mistakes, _| Some(mistakes.last()?.1))),
+        Check::new(
+            "mistakes-growth",
+            "stochastic descent with a margin: exponent of the mistakes in the examples seen, from a quarter to all",
+            Bound::AtMost(0.25),
+        )
+        .predicted("0")
+        .because("a number that does not depend on n; half the distance to the rival")
+        .rival("the square root of the examples, as without a margin in the best case", 0.5)
+        .rival("a fixed share of the examples", 1.0)
+        .control_fails()
+        .draws(of(&growth)),
+    ]
+}
+
+/// `E m*` of coins in features of `d` dimensions per neuron.
+pub(super) fn covers_width(n: usize) -> f64 {
+    (0..=n.div_ceil(DIMENSION)).map(|m| binomial::upper_tail(n - 1, m * DIMENSION, 0.5)).sum()
+}
+
+/// `1 / gamma^2`: `E f*^2 / mu_2` over the square of the least `|f*|`, for `f* = d x_1 x_2` on the unit sphere.
+pub(super) fn teacher_norm_squared() -> f64 {
+    let kernel = |t: f64| {
+        let angle = t.clamp(-1.0, 1.0).acos();
+        (2.0 * t * (std::f64::consts::PI - angle) + angle.sin()) / std::f64::consts::PI
+    };
+    let d = DIMENSION as f64;
+    // Degree and dimension are within what the quadrature resolves.
+    let eigenvalue = spectrum(kernel, DIMENSION, 2).map_or(f64::NAN, |harmonics| harmonics[2].eigenvalue);
+    d / (d + 2.0) / eigenvalue / (CUT * CUT)
+}

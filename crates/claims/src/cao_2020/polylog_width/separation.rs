@@ -1,0 +1,197 @@
+//! Whether a linear function of given features has the right sign on every example.
+//!
+//! By Gordan's theorem either some `u` has `y_i phi_i . u > 0` for all `i`, or a convex combination of the `y_i phi_i` is 0. Both
+//! are one non-negative least-squares problem, `min |(sum_i l_i y_i phi_i, sum_i l_i - 1)|^2` over `l >= 0`: at its minimum the
+//! residual's last entry is the residual's square, and its first entries, negated, are a `u` with `y_i phi_i . u` at least that.
+//! Solved with an active set (Lawson, Hanson 1974, chapter 23), whose normal equations are kept as a Cholesky factor. A
+//! positive answer is a certificate: the separator was evaluated on all examples.
+
+use nalgebra::DMatrix;
+
+/// Numbers below this are zero, for vectors of length one.
+const NEGLIGIBLE: f64 = 1e-10;
+
+/// Whether the signs `labels` of the columns of `features` (one column per example) are those of a linear function.
+pub(crate) fn separable(features: &DMatrix<f64>, labels: &[f64]) -> bool {
+    let Some(rows) = signed(features, labels) else { return false };
+    let (size, n) = rows.shape();
+    let mut active = ActiveSet { rows: &rows, members: Vec::new(), weights: Vec::new(), factor: Vec::new() };
+    // Every round adds an example; some remove one. A thousand rounds per example are never needed.
+    for _ in 0..20 * n {
+        let residual = active.residual();
+        let slack = residual[size - 1];
+        let gains: Vec<f64> = rows.column_iter().map(|row| dot(row.as_slice(), &residual)).collect();
+        let outside = |i: &usize| !active.members.contains(i);
+        let best = (0..n).filter(outside).max_by(|&i, &j| gains[i].total_cmp(&gains[j]));
+        let worst = gains.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if slack - worst > NEGLIGIBLE {
+            return true;
+        }
+        if dot(&residual, &residual) < NEGLIGIBLE {
+            return false;
+        }
+        match best {
+            Some(i) if gains[i] > NEGLIGIBLE && active.add(i) => active.solve(),
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// `(y_i phi_i / |phi_i|, 1)` as columns; `None` if an example has no features, so that no function of them has a sign.
+fn signed(features: &DMatrix<f64>, labels: &[f64]) -> Option<DMatrix<f64>> {
+    let mut rows = DMatrix::from_element(features.nrows() + 1, labels.len(), 1.0);
+    for (i, label) in labels.iter().enumerate() {
+        let column = features.column(i);
+        let length = column.norm();
+        if length == 0.0 {
+            return None;
+        }
+        rows.view_mut((0, i), (features.nrows(), 1)).copy_from(&(column * (label / length)));
+    }
+    Some(rows)
+}
+
+/// The examples with a positive weight, and the Cholesky factor of their Gram matrix.
+struct ActiveSet<'a> {
+    rows: &'a DMatrix<f64>,
+    members: Vec<usize>,
+    weights: Vec<f64>,
+    /// Row by row, below and on the diagonal.
+    factor: Vec<Vec<f64>>,
+}
+
+impl ActiveSet<'_> {
+    fn column(&self, i: usize) -> &[f64] {
+        let size = self.rows.nrows();
+        &self.rows.as_slice()[i * size..(i + 1) * size]
+    }
+
+    /// `(0, ..., 0, 1) - sum_i l_i (y_i phi_i, 1)`.
+    fn residual(&self) -> Vec<f64> {
+        let mut residual = vec![0.0; self.rows.nrows()];
+        if let Some(last) = residual.last_mut() {
+            *last = 1.0;
+        }
+        for (&i, weight) in self.members.iter().zip(&self.weights) {
+            residual.iter_mut().zip(self.column(i)).for_each(|(r, x)| *r -= weight * x);
+        }
+        residual
+    }
+
+    /// Adds an example with weight 0; `false` if it depends on the members linearly, up to rounding.
+    fn add(&mut self, i: usize) -> bool {
+        let mut row: Vec<f64> = self.members.iter().map(|&j| dot(self.column(i), self.column(j))).collect();
+        for k in 0..row.len() {
+            row[k] = (row[k] - dot(&row[..k], &self.factor[k][..k])) / self.factor[k][k];
+        }
+        let rest = dot(self.column(i), self.column(i)) - dot(&row, &row);
+        if rest < NEGLIGIBLE {
+            return false;
+        }
+        row.push(rest.sqrt());
+        self.factor.push(row);
+        self.members.push(i);
+        self.weights.push(0.0);
+        true
+    }
+
+    /// Removes a member; rotations bring the factor back to triangular form.
+    fn remove(&mut self, k: usize) {
+        self.members.remove(k);
+        self.weights.remove(k);
+        self.factor.remove(k);
+        for c in k..self.factor.len() {
+            let (a, b) = (self.factor[c][c], self.factor[c][c + 1]);
+            let length = a.hypot(b);
+            for row in &mut self.factor[c..] {
+                let (x, y) = (row[c], row[c + 1]);
+                (row[c], row[c + 1]) = ((a * x + b * y) / length, (a * y - b * x) / length);
+            }
+        }
+        for (c, row) in self.factor.iter_mut().enumerate().skip(k) {
+            row.truncate(c + 1);
+        }
+    }
+
+    /// Least squares on the members, as far as weights stay non-negative; members whose weight becomes 0 leave.
+    fn solve(&mut self) {
+        while !self.members.is_empty() {
+            let wanted = self.least_squares();
+            // The share of the way on which all weights stay non-negative, and who stops it.
+            let stops = (0..wanted.len()).filter(|&k| wanted[k] <= 0.0);
+            let share = |k: usize| self.weights[k] / (self.weights[k] - wanted[k]);
+            let first = stops.min_by(|&j, &k| share(j).total_cmp(&share(k)));
+            let step = first.map_or(1.0, share);
+            let step = if step.is_finite() { step } else { 0.0 };
+            self.weights.iter_mut().zip(&wanted).for_each(|(w, z)| *w += step * (z - *w));
+            match first {
+                Some(k) => self.remove(k),
+                None => break,
+            }
+        }
+    }
+
+    /// `G z = 1` for the members' Gram matrix `G`: the last row of every column is 1.
+    fn least_squares(&self) -> Vec<f64> {
+        let p = self.members.len();
+        let mut z = vec![1.0; p];
+        for k in 0..p {
+            z[k] = (z[k] - dot(&z[..k], &self.factor[k][..k])) / self.factor[k][k];
+        }
+        for k in (0..p).rev() {
+            z[k] /= self.factor[k][k];
+            let value = z[k];
+            z[..k].iter_mut().zip(&self.factor[k]).for_each(|(z, l)| *z -= value * l);
+        }
+        z
+    }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    // Four sums, so that the additions do not wait for each other.
+    let (mut sums, tail) = ([0.0; 4], a.len() - a.len() % 4);
+    for (x, y) in a[..tail].chunks_exact(4).zip(b[..tail].chunks_exact(4)) {
+        for (sum, (x, y)) in sums.iter_mut().zip(x.iter().zip(y)) {
+            *sum += x * y;
+        }
+    }
+    let rest: f64 = a[tail..].iter().zip(&b[tail..]).map(|(x, y)| x * y).sum();
+    sums.iter().sum::<f64>() + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use nalgebra::DMatrix;
+    use overparam_tensor::random::Stream;
+
+    use super::separable;
+    use crate::wide::coins;
+
+    #[test]
+    fn a_teacher_is_separable_and_both_labels_of_one_point_are_not() {
+        let x: DMatrix<f64> = Stream::root(1).normal_matrix(5, 80, 1.0);
+        let labels: Vec<f64> = x.column_iter().map(|c| (c[0] - 0.3 * c[4]).signum()).collect();
+        assert!(separable(&x, &labels));
+        let twice = x.clone().insert_column(80, 0.0);
+        let mut twice = twice;
+        twice.set_column(80, &x.column(7));
+        let mut both = labels.clone();
+        both.push(-labels[7]);
+        assert!(!separable(&twice, &both));
+    }
+
+    /// Below as many dimensions as examples all signs are possible; Wendel 1962: `n` coins in `D` dimensions are separable with
+    /// probability `P(Bin(n - 1, 1/2) < D)`, here 0.5 for `n = 2 D`.
+    #[test]
+    fn coins_are_separable_as_often_as_cover_says() {
+        let trial = |k: u64, d: usize, n: usize| {
+            let stream = Stream::root(k);
+            separable(&stream.named("x").normal_matrix(d, n, 1.0), &coins(n, &stream.named("y")))
+        };
+        assert!((0..20).all(|k| trial(k, 12, 12)));
+        let count = (0..200).filter(|&k| trial(k, 10, 20)).count();
+        assert!((75..=125).contains(&count), "{count} of 200");
+        assert!((0..20).all(|k| !trial(k, 10, 50)));
+    }
+}
