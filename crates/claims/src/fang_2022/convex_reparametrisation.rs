@@ -93,7 +93,7 @@ impl Claim for ConvexReparametrisation {
             must_hold: "depth 2 to 5: no negative eigenvalue beyond rounding, and none of the chords along the lowest one's direction has \
                         its middle above the mean of its ends",
             control: "weight decay in place of the l_{1,2} cost, at depth 3 and more",
-            cpu_seconds: [1.0, 10.0, 100.0],
+            cpu_seconds: [2.0, 10.0, 100.0],
             size_ratio: [1.0, 1.0, 1.0],
         }
     }

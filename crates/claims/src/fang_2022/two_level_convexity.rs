@@ -116,7 +116,7 @@ impl Claim for TwoLevelConvexity {
             prediction: "the gap to the convex optimum is C / m, with C known from the optimum",
             must_hold: "measured over predicted excess 1 within a factor 1.25, at m of 256 and above",
             control: "descent without noise",
-            cpu_seconds: [20.0, 200.0, 2000.0],
+            cpu_seconds: [30.0, 200.0, 2000.0],
             size_ratio: [0.1, 0.3, 1.0],
         }
     }
