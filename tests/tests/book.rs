@@ -48,7 +48,10 @@ fn affordable(line: &str) -> String {
         Some(("reproduce", rest)) if rest.contains("--launcher") => {
             format!("reproduce {} --dry-run", rest.replace("--dry-run", ""))
         }
-        Some(("reproduce" | "report", rest)) if !quick => format!("list {}", rest.replace("--fresh", "")),
+        Some(("reproduce" | "report", rest)) if !quick => {
+            let own = ["--fresh", "--double size", "--double horizon"];
+            format!("list {}", own.iter().fold(rest.to_owned(), |rest, option| rest.replace(option, "")))
+        }
         None if arguments == "reproduce" => "list".to_owned(),
         Some(("kernel" | "predict", _)) => format!("{arguments} --help"),
         Some(("bench", rest)) if !rest.contains("--list") => format!("{arguments} --list"),

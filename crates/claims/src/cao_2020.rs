@@ -52,7 +52,9 @@ mod tests {
         };
         let experiment = checks(claim.cells(&plan), &experiment);
         let control = checks(claim.control(&plan), &control);
-        decide(&experiment, &control, &Design::of(Scale::Smoke, 26)).decision
+        let verdict = decide(&experiment, &control, &Design::of(Scale::Smoke, 26));
+        eprintln!("{}", verdict.reason);
+        verdict.decision
     }
 
     fn bare(claim: &dyn AnyClaim, plan: &Plan<'_>, control: bool) -> RawGrid {

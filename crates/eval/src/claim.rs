@@ -8,6 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::check::Check;
 use crate::figure::Figure;
 use crate::inputs::Inputs;
+pub use crate::runs::Run;
 use crate::runs::Runs;
 use crate::table::Table;
 use crate::theory::Theory;
@@ -170,15 +171,6 @@ impl CellError {
     pub fn new(error: impl fmt::Display) -> Self {
         Self(error.to_string())
     }
-}
-
-/// A cell and what came out of it.
-#[derive(Debug, Clone)]
-pub struct Run<C, O> {
-    /// The parameters.
-    pub cell: C,
-    /// The result.
-    pub outcome: O,
 }
 
 /// A statement from the literature as an experiment that can fail. One file per claim.

@@ -5,7 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::check::Draw;
-use crate::claim::Run;
+
+/// A cell and what came out of it.
+#[derive(Debug, Clone)]
+pub struct Run<C, O> {
+    /// The parameters.
+    pub cell: C,
+    /// The result.
+    pub outcome: O,
+}
 
 /// A grid's cells and the runs that have an outcome, each with its seed.
 #[derive(Debug, Clone)]
@@ -111,8 +119,7 @@ impl<'a, C, O> Runs<'a, C, O> {
 mod tests {
     use serde::Serialize;
 
-    use super::Grid;
-    use crate::claim::Run;
+    use super::{Grid, Run};
 
     #[derive(Debug, Clone, Serialize)]
     struct Cell {

@@ -7,7 +7,7 @@
 //! a function as simple, but odd of degree 3: odd functions of a two-layer ReLU net without biases are linear.
 //!
 //! *Least width.* `m*` is the least number of neurons whose tangent features separate the labels, decided exactly
-//! ([`separation`]): no steps and no budget. The features `x 1[w . x > 0]` of `m` neurons span `m d` dimensions. In general position `n`
+//! (`separation`): no steps and no budget. The features `x 1[w . x > 0]` of `m` neurons span `m d` dimensions. In general position `n`
 //! coins are separable in `D` dimensions with probability `P(Bin(n - 1, 1/2) < D)` (Cover 1965; Wendel 1962), so that
 //! `E m* = sum over m >= 0 of P(Bin(n - 1, 1/2) >= m d)`, half a neuron above `n / (2 d)`. The odd teacher's labels are coins to
 //! even functions, and linear functions do not know them: the same number. With a margin `m*` stays where it is.

@@ -4,7 +4,7 @@
 //! examples, with random weights `w_0`, random masses `p`, and a top layer `u~` that is the best one for its masses up to 10 %. At each
 //! of them the Hessian of the objective (squared loss, ridge on the top layer, `l_{1,2}` cost of every layer of features) in all
 //! masses and `u~` together, on the directions that keep the mean of each layer's masses. Second derivatives are exact: the objective is
-//! evaluated on numbers that carry them ([`curvature`]), knowing nothing of its structure.
+//! evaluated on numbers that carry them (`curvature`), knowing nothing of its structure.
 //!
 //! *Predicted.* The objective is jointly convex: a loss that is convex in something linear, plus squares of linear functions over
 //! positive ones. So no eigenvalue is negative, and along the chord in the direction of the lowest one, where convexity is at its

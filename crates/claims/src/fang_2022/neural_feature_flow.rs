@@ -6,7 +6,7 @@
 //! scaling ([`overparam_feature_flow::flow`]), 40 steps of rate 0.2. Everything but the nets' starts is fixed, so that the limit is one
 //! computation. A draw is 32 nets of each width.
 //!
-//! *Predicted*, without any wide net, by [`limit`]. Hidden weights that start at zero are what descent has written, so that a unit sees the
+//! *Predicted*, without any wide net, by `limit`. Hidden weights that start at zero are what descent has written, so that a unit sees the
 //! others only through kernels between times and examples; with the masses of a quadrature over the Gaussian start the recursion is the
 //! limit itself. By the central limit theorem the output of `m` independent starts then has covariance `1/m` times that of the influence of one
 //! unit, the derivative of the output by that unit's mass: `sqrt m` times the root mean square distance from the limit is

@@ -216,6 +216,6 @@ mod tests {
 
     #[test]
     fn wrong_theories_and_the_control_do_not_hold() {
-        Trial::run(&LabelComplexity, 4, 8).assert_sharp();
+        Trial::run(&LabelComplexity, 4, 16).assert_sharp();
     }
 }

@@ -69,7 +69,7 @@ pub struct Cell {
     pub seed: u64,
 }
 
-/// All singular values, in descending order, at [`MOMENTS`] + 1 equidistant times from 0 to the end.
+/// All singular values, in descending order, at `MOMENTS` + 1 equidistant times from 0 to the end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// Of descent at `eta`.

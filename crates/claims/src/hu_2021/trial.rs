@@ -127,34 +127,3 @@ impl Trial {
         text
     }
 }
-
-/// `CLAIM=few-shot MASTER=7 SEEDS=8 cargo test -p overparam-claims calibrate -- --ignored --nocapture`.
-#[test]
-#[ignore = "prints, asserts nothing"]
-fn calibrate() {
-    let set = |name: &str| std::env::var(name).ok();
-    let number = |name: &str, otherwise: u64| set(name).and_then(|n| n.parse().ok()).unwrap_or(otherwise);
-    for claim in super::TALK.claims {
-        if set("CLAIM").is_some_and(|name| name != claim.about().name()) {
-            continue;
-        }
-        let scale = if set("SCALE").is_some() { Scale::Standard } else { Scale::Smoke };
-        let clock = std::time::Instant::now();
-        let trial = Trial::at(scale, *claim, number("MASTER", 7), number("SEEDS", 8));
-        println!("{}: {:.1} s{}", claim.about().id, clock.elapsed().as_secs_f64(), trial.table());
-        let stated = Theory::as_stated();
-        let verdict = trial.verdict(&stated);
-        println!(
-            "{:?} after {}: {}; exchanged {:?}",
-            verdict.decision,
-            verdict.draws,
-            verdict.reason,
-            trial.exchanged()
-        );
-        for name in stated.constants().into_keys() {
-            for factor in [0.5, 0.7, 0.8, 0.9, 1.1, 1.2, 1.3, 1.5] {
-                println!("{name} x {factor}: {:?}", trial.verdict(&Theory::with(&name, factor)).decision);
-            }
-        }
-    }
-}
