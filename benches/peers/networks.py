@@ -28,7 +28,7 @@ def training(net, x, outputs, steps):
     def run():
         for _ in range(steps):
             optimizer.zero_grad(set_to_none=True)
-            (0.5 * (net(x) - y) ** 2).sum(1).mean().backward()
+            (0.5 * (net(x) - y) ** 2).mean().backward()
             optimizer.step()
 
     def summary(_):

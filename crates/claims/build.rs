@@ -1,23 +1,28 @@
 //! Fingerprints the code behind each talk's results, so that the store never mixes results of different code.
 //!
-//! A talk's fingerprint covers the numerical crates, the parts of `eval` that decide a cell's inputs, the talk's own
-//! files, the lock file, the compiler, the target and the optimisation level. Figures and reports are not part of it.
+//! A talk's fingerprint covers the numerical crates, the parts of `eval` that `run` can reach, the talk's own files,
+//!  the lock file, the compiler, the target and the optimisation level. Figures and reports are not part of it.
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const SHARED: [&str; 10] = [
+const SHARED: [&str; 15] = [
     "../tensor/src",
     "../deep-linear/src",
     "../ntk/src",
     "../linearized/src",
     "../feature-flow/src",
     "../eval/src/data",
+    "../eval/src/data.rs",
+    "../eval/src/stats",
+    "../eval/src/stats.rs",
+    "../eval/src/inputs.rs",
     "../eval/src/claim.rs",
     "../eval/src/registry.rs",
     "src/wide.rs",
+    "src/summary.rs",
     "../../Cargo.lock",
 ];
 

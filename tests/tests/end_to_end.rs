@@ -13,24 +13,25 @@ fn stdout(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn a_claim_is_reproduced_and_its_report_written() {
+fn a_claim_holds_and_its_report_is_written() {
     let out = tempfile::tempdir().unwrap();
     let path = out.path().to_str().unwrap();
     let run = ["reproduce", "rank-not-norm", "--scale", "smoke", "--out", path];
     let first = xtask().args(run).assert().code(0);
     let text = String::from_utf8_lossy(&first.get_output().stdout).into_owned();
-    assert!(text.starts_with("reproduced"), "{text}");
-    assert!(text.contains("hu-2021/rank-not-norm"), "{text}");
+    assert!(text.starts_with("hu-2021/rank-not-norm"), "{text}");
+    assert!(text.contains("8 draws, scale smoke") && text.contains("Levels: 1 % per claim"), "{text}");
 
     let report: Value = serde_json::from_slice(&fs::read(out.path().join("report.json")).unwrap()).unwrap();
-    assert_eq!(report["format"], "overparam-report 2");
+    assert_eq!(report["format"], "overparam-report 3");
     let claim = &report["claims"][0];
-    assert_eq!(claim["verdict"], "reproduced");
-    assert!(claim["checks"].as_array().unwrap().iter().all(|c| c["holds"] == "yes"));
-    assert!(claim["control"].as_array().unwrap().iter().any(|c| c["holds"] == "no"));
+    assert_eq!((&claim["decision"], &claim["stopped_at"]["draws"]), (&"holds".into(), &8.into()));
+    assert_eq!((&claim["seal"]["matches"], &claim["seed"]["from_seal"]), (&true.into(), &true.into()));
+    assert!(claim["checks"].as_array().unwrap().iter().all(|c| c["state"] == "holds"));
+    assert!(claim["control"].as_array().unwrap().iter().any(|c| c["state"] == "fails"));
 
     let html = fs::read_to_string(out.path().join("report.html")).unwrap();
-    assert!(html.contains("<svg") && html.contains("reproduced"));
+    assert!(html.contains("<svg") && html.contains("Stopped at look 1 of 3 with 8 draws"));
     assert!(
         !html.contains("http://")
             || html.matches("http://").count() == html.matches("http://www.w3.org").count()
@@ -43,27 +44,39 @@ fn a_claim_is_reproduced_and_its_report_written() {
     // The second run finds everything in the store; `report` needs nothing else; `list` says so.
     let before = fs::read(out.path().join("report.json")).unwrap();
     let again = xtask().args(run).assert().code(0);
-    assert!(String::from_utf8_lossy(&again.get_output().stderr).contains("12 cells, 12 in the store"));
+    assert!(
+        String::from_utf8_lossy(&again.get_output().stderr)
+            .contains("look 1 of 3: 8 draws, 0 of 1 claims decided")
+    );
     xtask().args(["report", "rank-not-norm", "--scale", "smoke", "--out", path]).assert().code(0);
     assert_eq!(before, fs::read(out.path().join("report.json")).unwrap());
-    assert!(stdout(&["list", "rank-not-norm", "--scale", "smoke", "--out", path]).contains("12 of 12 cells"));
+    let cells = claim["runs"].as_array().unwrap().len() + claim["control_runs"].as_array().unwrap().len();
+    let list = stdout(&["list", "rank-not-norm", "--scale", "smoke", "--out", path]);
+    assert!(list.contains(&format!("{cells} of {cells} cells of look 1")), "{list}");
 }
 
 #[test]
-fn a_report_without_runs_is_inconclusive() {
+fn a_report_without_runs_is_undecided() {
     let out = tempfile::tempdir().unwrap();
     let run = ["report", "rank-not-norm", "--scale", "smoke", "--out", out.path().to_str().unwrap()];
-    let output = xtask().args(run).assert().code(1);
+    let output = xtask().args(run).assert().code(4);
     let text = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
-    assert!(text.starts_with("inconclusive") && text.contains("not in the store yet"), "{text}");
+    assert!(text.contains("undecided") && text.contains("not in the store yet"), "{text}");
 }
 
 #[test]
 fn explain_and_list_tell_what_there_is() {
     let text = stdout(&["explain", "low-rank-completion"]);
-    for part in
-        ["statement", "formula", "source", "predicted", "must hold", "control", "arxiv.org/abs/1905.13655"]
-    {
+    for part in [
+        "statement",
+        "formula",
+        "source",
+        "predicted",
+        "must hold",
+        "control",
+        "checks",
+        "arxiv.org/abs/1905.13655",
+    ] {
         assert!(text.contains(part), "{part} in {text}");
     }
     let list = stdout(&["list"]);

@@ -88,3 +88,68 @@ fn nothing_is_unfinished() {
         }
     }
 }
+
+/// Modules of `eval` that judges, figures and tables use, but no `run`: what changes there changes no stored cell.
+const JUDGING: [&str; 7] = ["check", "decide", "double", "figure", "runs", "table", "theory"];
+/// The same among the claims' own shared modules.
+const DRAWING: [&str; 1] = ["widths"];
+
+/// The modules of a crate that a text imports: `use overparam_eval::data::digits` names `data`.
+fn imported(text: &str, prefix: &str) -> Vec<String> {
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let after = code.split(prefix).skip(1);
+    let name = |rest: &str| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().map(str::to_owned);
+    // `use crate::{a, b::c}`.
+    let names = after.flat_map(|rest| match rest.strip_prefix('{') {
+        Some(list) => {
+            list.split('}').next().unwrap_or_default().split(',').filter_map(|p| name(p.trim())).collect()
+        }
+        None => name(rest).into_iter().collect::<Vec<_>>(),
+    });
+    names.filter(|name| name.starts_with(char::is_lowercase)).collect()
+}
+
+/// The store must not take a cell for one that other code computed: whatever `run` can reach is fingerprinted.
+#[test]
+fn the_fingerprint_of_a_cell_covers_all_that_its_run_can_reach() {
+    let build =
+        fs::read_to_string(root().join("crates/claims/build.rs")).expect("the claims have a build script");
+    let covered = |place: &str| build.contains(&format!("\"{place}\","));
+    let eval = root().join("crates/eval/src");
+    let mut reached: std::collections::BTreeSet<String> = ["claim", "registry"].map(str::to_owned).into();
+    for file in sources(&root().join("crates/claims/src")) {
+        let text = fs::read_to_string(&file).expect("sources are readable");
+        reached.extend(imported(&text, "overparam_eval::"));
+        for module in imported(&text, "use crate::") {
+            let talk = root().join("crates/claims/src").join(&module).is_dir();
+            if !talk && !DRAWING.contains(&module.as_str()) {
+                assert!(covered(&format!("src/{module}.rs")), "{} reaches {module}.rs", file.display());
+            }
+        }
+    }
+    // What those modules reach in turn.
+    let mut waiting: Vec<String> = reached.iter().cloned().collect();
+    while let Some(module) = waiting.pop() {
+        if JUDGING.contains(&module.as_str()) {
+            continue;
+        }
+        let file = eval.join(format!("{module}.rs"));
+        assert!(covered(&format!("../eval/src/{module}.rs")), "a run reaches eval's {module}.rs");
+        let folder = eval.join(&module);
+        assert!(
+            !folder.is_dir() || covered(&format!("../eval/src/{module}")),
+            "a run reaches eval's {module}/"
+        );
+        for file in sources(&folder).into_iter().chain([file]).filter(|f| !f.ends_with("tests.rs")) {
+            let text = fs::read_to_string(&file).expect("sources are readable");
+            for next in imported(&text, "use crate::") {
+                if reached.insert(next.clone()) {
+                    waiting.push(next);
+                }
+            }
+        }
+    }
+    for manifest in ["tensor", "deep-linear", "ntk", "linearized", "feature-flow"] {
+        assert!(covered(&format!("../{manifest}/src")), "a run reaches {manifest}");
+    }
+}

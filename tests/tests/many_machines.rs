@@ -21,21 +21,38 @@ fn shards_fill_a_store_and_the_report_is_that_of_one_process() {
     let folder = tempfile::tempdir().unwrap();
     let (one, parts) = (folder.path().join("one"), folder.path().join("parts"));
     run("reproduce", &one, &[], 0);
-    assert!(run("status", &parts, &[], 1).contains("0 of 12 cells are in the store"));
+    let state = || -> Value { serde_json::from_str(run("status", &parts, &["--json"], 1).trim()).unwrap() };
+    let (cells, done) = (state()["cells"].as_u64().unwrap(), || state()["done"].as_u64().unwrap());
+    assert_eq!((&state()["event"], done(), &state()["look"]), (&"status".into(), 0, &1.into()));
     let first = run("reproduce", &parts, &["--shard", "2/3"], 0);
+    let mine = done();
+    assert!((cells / 3..=cells / 3 + 1).contains(&mine), "{mine} of {cells}");
     assert!(
-        first.contains("shard 2/3: 4 of its 4 cells are in the store, 0 were before; 0 failed"),
+        first.contains(&format!(
+            "round 1, shard 2/3: {mine} of its {mine} cells are in the store, 0 were before; 0 failed"
+        )),
         "{first}"
     );
-    assert!(first.contains("hu-2021/rank-not-norm: 8 cells of the run remain"), "{first}");
+    assert!(
+        first.contains(&format!("hu-2021/rank-not-norm: {} cells of the round remain", cells - mine)),
+        "{first}"
+    );
     assert!(!parts.join("report.json").exists());
-    assert!(run("status", &parts, &[], 1).contains("4 of 12 cells are in the store"));
-    let event: Value = serde_json::from_str(run("status", &parts, &["--json"], 1).trim()).unwrap();
-    assert_eq!((&event["event"], &event["done"], &event["cells"]), (&"status".into(), &4.into(), &12.into()));
+    let text = run("status", &parts, &[], 1);
+    assert!(
+        text.contains(&format!("{mine} of {cells} cells of the present looks are in the store")),
+        "{text}"
+    );
+    // The second round follows from the first, which is not complete.
+    let early = run("reproduce", &parts, &["--shard", "1/3", "--round", "2"], 3);
+    assert_eq!(early, "");
 
     run("reproduce", &parts, &["--shard", "3/3"], 0);
     let last = run("reproduce", &parts, &["--shard", "1/3"], 0);
-    assert!(last.contains("every cell of the run is in the store"), "{last}");
+    assert!(last.contains("every cell of the round is in the store"), "{last}");
+    // The claim is decided by its first round: the second has nothing to do.
+    let next = run("reproduce", &parts, &["--shard", "1/3"], 0);
+    assert!(next.contains("round 2: every claim is decided"), "{next}");
     run("status", &parts, &["--quiet"], 0);
     run("report", &parts, &[], 0);
     assert_eq!(fs::read(one.join("report.json")).unwrap(), fs::read(parts.join("report.json")).unwrap());
@@ -56,11 +73,15 @@ fn a_dry_run_prints_what_would_be_submitted_and_writes_nothing() {
         assert!(text.contains(&format!("\n#SBATCH {directive}\n")), "{directive} in {text}");
     }
     assert!(text.contains("--dependency=afterany:") && text.contains("an out'\\''s folder'"), "{text}");
-    assert!(text.contains("--shard \"${SLURM_ARRAY_TASK_ID:?}/3\""), "{text}");
+    assert!(text.contains("--round 3 --shard \"${SLURM_ARRAY_TASK_ID:?}/3\""), "{text}");
     assert!(!out.exists());
 
     run("reproduce", &out, &["--shard", "2/3"], 0);
-    assert!(run("reproduce", &out, &launch, 0).contains("\n#SBATCH --array=1,3\n"), "what has cells left");
+    let left = run("reproduce", &out, &launch, 0);
+    assert!(
+        left.contains("\n#SBATCH --array=1,3\n") && left.contains("\n#SBATCH --array=1-3\n"),
+        "what has cells left: {left}"
+    );
     run("reproduce", &out, &[], 0);
     let done = run("reproduce", &out, &launch, 0);
     assert!(
@@ -83,6 +104,7 @@ fn what_makes_no_sense_is_refused() {
     refused(&["--shard", "4/3"], &path, "\"4/3\" is not K/N with 1 <= K <= N");
     refused(&["--shard", "1/2", "--launcher", "slurm"], &path, "cannot be used with");
     refused(&["--dry-run"], &path, "--launcher");
+    refused(&["--round", "1"], &path, "--shard");
     refused(
         &["--launcher", "slurm", "--dry-run", "--sbatch-arg", "gpu"],
         &path,

@@ -134,7 +134,7 @@ print(arrays)
 fn programs_read_back_what_was_written() {
     let folder = tempfile::tempdir().unwrap();
     let text = reproduce(folder.path(), &[]);
-    assert!(text.contains("3 of 3 claims reproduced"), "{text}");
+    assert!(text.contains("of 3 claims, ") && text.contains("0 contradicted"), "{text}");
 
     let report = json(&folder.path().join("report.json"));
     let schema = json(&root().join("docs/report.schema.json"));
@@ -168,7 +168,9 @@ fn events_are_json_and_quiet_is_quiet() {
     let text = reproduce(folder.path(), &["--json"]);
     let events: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let named = |name: &str| events.iter().filter(|e| e["event"] == name).count();
-    assert_eq!((named("planned"), named("verdict"), named("report")), (3, 3, 1));
+    assert_eq!((named("verdict"), named("report")), (3, 1));
+    let looks = named("round");
+    assert!((1..=3).contains(&looks) && (3..=3 * looks).contains(&named("planned")));
     let cells: u64 =
         events.iter().filter(|e| e["event"] == "planned").filter_map(|e| e["cells"].as_u64()).sum();
     assert_eq!(named("cell") as u64, cells);
@@ -226,9 +228,9 @@ fn one_assumption_is_changed_from_the_command_line() {
     let told = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
     assert!(told.contains("warning: --set width changes nothing in hu-2021/rank-not-norm"), "{told}");
     // A value of the wrong type is a cell without an outcome, not a crash.
-    let wrong = run("width=wide").code(1);
+    let wrong = run("width=wide").code(4);
     let text = String::from_utf8_lossy(&wrong.get_output().stdout).into_owned();
-    assert!(text.contains("inconclusive") && text.contains("invalid type"), "{text}");
+    assert!(text.contains("undecided") && text.contains("invalid type"), "{text}");
 }
 
 #[test]

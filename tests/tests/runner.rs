@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use overparam_eval::changes::Changes;
-use overparam_eval::check::{Bound, Check, Verdict};
+use overparam_eval::check::{Bound, Check};
 use overparam_eval::claim::{About, CellError, Claim, Context, Plan, Run, Scale, Source};
+use overparam_eval::decide::Decision;
 use overparam_eval::figure::Figure;
 use overparam_eval::inputs::Inputs;
 use overparam_eval::registry::AnyClaim;
-use overparam_eval::report::ClaimReport;
-use overparam_eval::runner::{self, Observer, Request, RunError, Silent};
-use overparam_eval::stats;
+use overparam_eval::report::{ClaimReport, Terms};
+use overparam_eval::runner::{self, Chosen, ClaimRuns, Observer, Request, RunError, Silent};
+use overparam_eval::runs::Runs;
 use overparam_eval::store::Store;
+use overparam_eval::theory::Theory;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -49,16 +51,17 @@ impl Claim for Shifted {
             must_hold: "within 1",
             control: "mean 3",
             cpu_seconds: [0.0; 3],
+            size_ratio: [0.1, 0.5, 1.0],
         }
     }
 
     fn cells(&self, plan: &Plan<'_>) -> Vec<Cell> {
         let behaviour = |seed| if seed == 0 { self.0 } else { Behaviour::Draw };
-        plan.seeds([20; 3]).map(|seed| Cell { behaviour: behaviour(seed), shift: 0.0, seed }).collect()
+        plan.seeds().map(|seed| Cell { behaviour: behaviour(seed), shift: 0.0, seed }).collect()
     }
 
     fn control(&self, plan: &Plan<'_>) -> Vec<Cell> {
-        let shifted = plan.seeds([20; 3]).map(|seed| Cell { behaviour: Behaviour::Draw, shift: 3.0, seed });
+        let shifted = plan.seeds().map(|seed| Cell { behaviour: Behaviour::Draw, shift: 3.0, seed });
         // One cell that the experiment has too: it is computed once.
         shifted.chain([Cell { behaviour: Behaviour::Draw, shift: 0.0, seed: 1 }]).collect()
     }
@@ -75,10 +78,10 @@ impl Claim for Shifted {
         }
     }
 
-    fn judge(&self, runs: &[Run<Cell, f64>]) -> Vec<Check> {
-        let values: Vec<f64> = runs.iter().map(|r| r.outcome).collect();
+    fn judge(&self, runs: &Runs<'_, Cell, f64>, _: &Theory) -> Vec<Check> {
         let bound = Bound::Within { target: 0.0, tolerance: 1.0 };
-        vec![Check::new("mean", "0", stats::mean(&values, 0.95).ok(), bound, "two standard errors are 0.45")]
+        let first = runs.draws(|runs| Some(runs[0].outcome));
+        vec![Check::new("mean", "mean", bound).mean().control_fails().draws(first)]
     }
 
     fn figures(&self, _: &[Run<Cell, f64>], _: &[Run<Cell, f64>]) -> Vec<Figure> {
@@ -88,15 +91,27 @@ impl Claim for Shifted {
 
 fn request(claim: &'static dyn AnyClaim, threads: usize) -> Request {
     Request {
-        claims: vec![(claim, "code")],
+        claims: vec![Chosen { claim, fingerprint: "code", master_seed: 7 }],
+        repository: 26,
         scale: Scale::Smoke,
-        seeds: None,
-        master_seed: 7,
+        seeds: Some(20),
         threads,
         fresh: false,
         inputs: Arc::new(Inputs::none()),
         changes: Changes::none(),
+        double: None,
     }
+}
+
+fn judged(claim: &'static Shifted, runs: &ClaimRuns) -> ClaimReport {
+    let terms = Terms { scale: Scale::Smoke, design: request(claim, 1).design(), exploratory: None };
+    ClaimReport::of(claim, runs, None, &terms)
+}
+
+/// Done and all cells of the present look.
+fn cached(request: &Request, store: &Store) -> (usize, usize) {
+    let status = runner::status(request, store).remove(0);
+    (status.done, status.cells)
 }
 
 fn never() -> Arc<AtomicBool> {
@@ -115,11 +130,11 @@ fn a_claim_runs_once_and_gives_the_same_on_any_number_of_threads() {
     });
     assert!(COMPUTED.load(Ordering::Relaxed) >= before + 4 * 40);
     for other in &runs[1..] {
-        assert_eq!(runs[0].runs, other.runs);
+        assert_eq!(runs[0].experiment, other.experiment);
         assert_eq!(runs[0].control, other.control);
     }
-    assert_eq!((runs[0].runs.len(), runs[0].control.len(), runs[0].cells), (20, 21, 40));
-    assert_eq!(ClaimReport::of(&Shifted(Behaviour::Draw), &runs[0]).verdict, Verdict::Reproduced);
+    assert_eq!((runs[0].experiment.runs.len(), runs[0].control.runs.len(), runs[0].cells), (20, 21, 40));
+    assert_eq!(judged(&Shifted(Behaviour::Draw), &runs[0]).decision, Decision::Holds);
 
     let again = runner::run(
         &request(&Shifted(Behaviour::Draw), 2),
@@ -129,7 +144,7 @@ fn a_claim_runs_once_and_gives_the_same_on_any_number_of_threads() {
     );
     let again = again.unwrap().remove(0);
     assert_eq!((again.cached, again.cells), (40, 40));
-    assert_eq!(again.runs, runs[0].runs);
+    assert_eq!(again.experiment, runs[0].experiment);
 }
 
 /// A cell without an outcome never costs another cell its own, and leaves the claim undecided.
@@ -141,13 +156,13 @@ fn a_cell_that_fails_panics_or_has_no_finite_outcome_is_a_failure_of_its_claim()
         let folder = tempfile::tempdir().unwrap();
         let store = Store::at(folder.path());
         let runs = runner::run(&request(claim, 2), &store, &Silent, &never()).unwrap().remove(0);
-        assert_eq!((runs.runs.len(), runs.failures.len()), (19, 1));
+        assert_eq!((runs.experiment.runs.len(), runs.failures.len()), (19, 1));
         assert!(runs.failures[0].1.to_string().contains(words), "{}", runs.failures[0].1);
-        let report = ClaimReport::of(claim, &runs);
-        assert_eq!(report.verdict, Verdict::Inconclusive);
+        let report = judged(claim, &runs);
+        assert_eq!(report.decision, Decision::Undecided);
         assert!(report.reason.contains(words), "{}", report.reason);
         // The failure is not stored: the next run tries again.
-        assert_eq!(runner::cached(&request(claim, 2), 0, &store), (39, 40));
+        assert_eq!(cached(&request(claim, 2), &store), (39, 40));
     }
 }
 
@@ -178,12 +193,12 @@ fn an_interrupted_run_keeps_what_it_finished_and_goes_on_from_there() {
         Ok(runs) => assert_eq!(runs[0].cells, 40),
         Err(error) => panic!("{error}"),
     }
-    let (cached, cells) = runner::cached(&request, 0, &store);
+    let (cached, cells) = cached(&request, &store);
     assert!(cached >= 5 && cells == 40, "{cached} of {cells}");
     let collected = runner::collect(&request, &store, &Silent).remove(0);
     assert_eq!(collected.failures.len(), 40 - cached);
     let resumed = runner::run(&request, &store, &Silent, &never()).unwrap().remove(0);
-    assert_eq!((resumed.cached, resumed.runs.len()), (cached, 20));
+    assert_eq!((resumed.cached, resumed.experiment.runs.len()), (cached, 20));
 }
 
 #[test]
@@ -192,10 +207,11 @@ fn another_seed_or_fingerprint_is_another_result() {
     let store = Store::at(folder.path());
     let first = request(&Shifted(Behaviour::Draw), 2);
     let runs = runner::run(&first, &store, &Silent, &never()).unwrap().remove(0);
-    let other_seed = Request { master_seed: 8, ..first.clone() };
-    let other_code = Request { claims: vec![(&Shifted(Behaviour::Draw), "newer code")], ..first };
-    assert_eq!(runner::cached(&other_seed, 0, &store).0, 0);
-    assert_eq!(runner::cached(&other_code, 0, &store).0, 0);
+    let chosen = first.claims[0];
+    let other_seed = Request { claims: vec![Chosen { master_seed: 8, ..chosen }], ..first.clone() };
+    let other_code = Request { claims: vec![Chosen { fingerprint: "newer code", ..chosen }], ..first };
+    assert_eq!(cached(&other_seed, &store).0, 0);
+    assert_eq!(cached(&other_code, &store).0, 0);
     let reseeded = runner::run(&other_seed, &store, &Silent, &never()).unwrap().remove(0);
-    assert_ne!(runs.runs, reseeded.runs);
+    assert_ne!(runs.experiment, reseeded.experiment);
 }

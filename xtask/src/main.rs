@@ -1,6 +1,7 @@
 //! The command line of overparam. Data goes to standard output, progress and messages to standard error.
 //!
-//! Exit status: 0 all asked claims reproduced (or the kernel or prediction written), 1 some not reproduced or inconclusive, 2 bad usage or input,
+//! Exit status: 0 all asked claims hold (or the kernel or prediction written), 1 something is contradicted or not
+//! discriminating, 4 something is undecided and nothing contradicted, 2 bad usage or input, 3 a round before is not complete,
 //! 130 stopped by Ctrl-C.
 
 mod bench;
@@ -20,8 +21,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use commands::{BenchOptions, CompletionOptions, KernelOptions, PredictOptions};
-use options::{LaunchOptions, RunOptions, Selection};
+use commands::{AcceptOptions, BenchOptions, CompletionOptions, KernelOptions, PredictOptions, SealOptions};
+use options::{DoublingOption, LaunchOptions, RunOptions, Selection};
 
 /// Run the claims of five talks on over-parameterised networks, and see with numbers and pictures which hold; compute
 /// neural tangent kernels and what they predict.
@@ -34,7 +35,7 @@ struct Cli {
 
 const AFTER_HELP: &str = "\
 Examples:
-  cargo xtask reproduce                                  every claim, about a quarter of an hour
+  cargo xtask reproduce                                  every claim, about 20 minutes
   cargo xtask reproduce --scale smoke                    every claim, seconds each
   cargo xtask reproduce hu-2021/low-rank-completion      one claim
   cargo xtask reproduce resnet-global-minimum --set width=256    the same with another width
@@ -44,7 +45,8 @@ Examples:
   cargo xtask predict --help                             what such a network learns, in closed form
   cargo xtask theory random-features --help              formulas, as a calculator
 
-Exit status: 0 all reproduced, 1 some not reproduced or inconclusive, 2 bad usage or input, 130 stopped.";
+Exit status: 0 all hold, 1 something is contradicted or its control holds too, 4 something is undecided, 2 bad usage or
+input, 3 a round before is not complete, 130 stopped.";
 
 const KERNEL_HELP: &str = "\
 Examples:
@@ -104,6 +106,9 @@ enum Command {
         /// Compute every cell anew, whatever the store has
         #[arg(long)]
         fresh: bool,
+        /// Compare eight draws with the same eight at twice the size or horizon, instead of judging
+        #[arg(long, value_enum, conflicts_with_all = ["shard", "launcher"])]
+        double: Option<DoublingOption>,
         #[command(flatten)]
         elsewhere: LaunchOptions,
     },
@@ -119,18 +124,30 @@ enum Command {
     },
     /// Write the report from the store alone, computing nothing
     ///
-    /// Takes the arguments of the `reproduce` that filled the store. Claims with missing cells are inconclusive.
+    /// Takes the arguments of the `reproduce` that filled the store. Claims with missing cells are undecided.
     Report {
         #[command(flatten)]
         options: RunOptions,
     },
     /// Say how far a run is, claim by claim, from the store alone
     ///
-    /// Takes the arguments of the `reproduce` that fills the store. Exit status 0 if every cell is there, 1 if not.
+    /// Takes the arguments of the `reproduce` that fills the store. Exit status 0 if every claim is decided or has all of its draws, 1 if not.
     Status {
         #[command(flatten)]
         options: RunOptions,
     },
+    /// Judge stored cells under wrong theories: constants changed by 10 to 50 %, rivals, the control in the experiment's place
+    ///
+    /// Takes the arguments of the `reproduce` that filled the store; nothing is run. Exit status 1 if a claim holds under a
+    /// rival theory or on its control.
+    Mutate {
+        #[command(flatten)]
+        options: RunOptions,
+    },
+    /// Commit what the claims declare to claims.lock, from which their master seeds follow
+    Seal(SealOptions),
+    /// Test the verdicts themselves: fresh master seeds, false claims, exchanged controls, determinism
+    Accept(AcceptOptions),
     /// Compute the infinite-width kernels (NNGP, NTK) of an architecture between inputs
     ///
     /// Exact, in closed form, layer by layer: docs/architectures.md has the layers, docs/from-neural-tangents.md the
@@ -164,11 +181,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
-        Command::Reproduce { options, fresh, elsewhere } => commands::reproduce(options, *fresh, elsewhere),
+        Command::Reproduce { options, fresh, double, elsewhere } => {
+            commands::reproduce(options, *fresh, double.map(Into::into), elsewhere)
+        }
         Command::List { options } => commands::list(options),
         Command::Explain { selection } => commands::explain(selection),
         Command::Report { options } => commands::report(options),
         Command::Status { options } => commands::status(options),
+        Command::Mutate { options } => commands::mutations(options),
+        Command::Seal(options) => commands::seal(options),
+        Command::Accept(options) => commands::accept(options),
         Command::Kernel(options) => commands::kernel(options),
         Command::Predict(options) => commands::predict(options),
         Command::Theory(theory) => commands::theory(theory),

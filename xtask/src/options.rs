@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use overparam_eval::changes::Changes;
-use overparam_eval::claim::Scale;
+use overparam_eval::claim::{Doubling, Scale};
 use overparam_eval::inputs::Inputs;
 use overparam_eval::report::{Command, Terms};
 use overparam_eval::runner::{Chosen, Request, Shard};
@@ -136,6 +136,24 @@ pub(crate) enum Voice {
     Quiet,
 }
 
+/// [`Doubling`] on the command line.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum DoublingOption {
+    /// Widths, examples, dimensions
+    Size,
+    /// Steps or time
+    Horizon,
+}
+
+impl From<DoublingOption> for Doubling {
+    fn from(what: DoublingOption) -> Self {
+        match what {
+            DoublingOption::Size => Doubling::Size,
+            DoublingOption::Horizon => Doubling::Horizon,
+        }
+    }
+}
+
 /// [`Scale`] on the command line.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum ScaleOption {
@@ -168,7 +186,8 @@ impl RunOptions {
             };
             Ok(Chosen { claim, fingerprint, master_seed })
         };
-        let claims: Result<Vec<Chosen>> = select::claims(&self.selection.names)?.into_iter().map(chosen).collect();
+        let claims: Result<Vec<Chosen>> =
+            select::claims(&self.selection.names)?.into_iter().map(chosen).collect();
         let request = Request {
             claims: claims?,
             repository: select::count(),
@@ -178,6 +197,7 @@ impl RunOptions {
             fresh,
             inputs: Arc::new(Inputs::load(&self.data).with_context(|| self.data_hint())?),
             changes: Changes::parse(&self.set)?,
+            double: None,
         };
         // Against the claims' own cells: a field that none of them has would change nothing.
         let own = Request { changes: Changes::none(), ..request.clone() };
@@ -218,6 +238,13 @@ impl RunOptions {
     /// The store of this output folder.
     pub(crate) fn store(&self) -> Store {
         Store::at(self.out.join("store"))
+    }
+
+    /// Another command with the same arguments, as one line.
+    pub(crate) fn command_of(&self, name: &str) -> String {
+        let command = self.command();
+        let words = command.names.into_iter().chain(command.options);
+        std::iter::once(format!("cargo xtask {name}")).chain(words).collect::<Vec<_>>().join(" ")
     }
 
     /// The command that repeats the run: what determines the results, nothing else.

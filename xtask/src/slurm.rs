@@ -162,9 +162,13 @@ exec '/shared/it'\''s/xtask-1' reproduce rank-not-norm --set 'rule=$(reboot)' --
 "#;
         let all: Vec<u32> = (1..=8).collect();
         assert_eq!(submission().array(1, &all).unwrap(), golden);
-        let again = Submission { threads: Some(4), fresh: true, ..submission() }.array(2, &[2, 3, 7]).unwrap();
+        let again =
+            Submission { threads: Some(4), fresh: true, ..submission() }.array(2, &[2, 3, 7]).unwrap();
         assert!(again.contains("#SBATCH --array=2-3,7\n") && again.contains("#SBATCH --cpus-per-task=4\n"));
-        assert!(again.ends_with("--fresh --threads 4 --round 2 --shard \"${SLURM_ARRAY_TASK_ID:?}/8\"\n"), "{again}");
+        assert!(
+            again.ends_with("--fresh --threads 4 --round 2 --shard \"${SLURM_ARRAY_TASK_ID:?}/8\"\n"),
+            "{again}"
+        );
     }
 
     #[test]

@@ -4,6 +4,8 @@ pub mod convex_reparametrisation;
 pub mod neural_feature_flow;
 pub mod nfr_learns_features;
 pub mod resnet_global_minimum;
+#[cfg(test)]
+mod testing;
 pub mod two_level_convexity;
 
 use overparam_eval::claim::{Source, Talk};

@@ -7,9 +7,13 @@ pub mod loss_dynamics;
 pub mod low_rank_completion;
 pub mod noisy_labels;
 pub mod pooling_helps;
+pub mod pooling_is_augmentation;
 pub mod rank_not_norm;
 pub mod singular_value_dynamics;
+#[cfg(test)]
+mod trial;
 mod two_layer;
+mod zonal;
 
 use overparam_eval::claim::{Source, Talk};
 
@@ -27,6 +31,7 @@ pub static TALK: Talk = Talk {
         &pooling_helps::PoolingHelps,
         &noisy_labels::NoisyLabels,
         &few_shot::FewShot,
+        &pooling_is_augmentation::PoolingIsAugmentation,
     ],
 };
 

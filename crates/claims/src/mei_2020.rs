@@ -1,10 +1,11 @@
 //! Song Mei, "Generalization of linearized neural networks: staircase decay and double descent", 2020.
 
-pub(crate) mod agreement;
 pub mod double_descent;
 pub mod lazy_limits;
 pub mod linearization;
 pub mod staircase;
+#[cfg(test)]
+mod testing;
 
 use overparam_eval::claim::Talk;
 

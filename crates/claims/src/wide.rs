@@ -16,7 +16,7 @@ use overparam_ntk::architecture::shape::Shape;
 use overparam_ntk::architecture::{Architecture, Layer, dense, relu};
 use overparam_ntk::empirical::EmpiricalNtk;
 use overparam_ntk::network::Batch;
-use overparam_ntk::predict::{Regularizer, Schedule, squared::Training};
+use overparam_ntk::predict::{Regularizer, Schedule, squared::SquaredLossDynamics};
 use overparam_ntk::{Inputs, Kernel, Network, NtkError, Params};
 use overparam_tensor::linalg::{matmul, symmetric_eigen, transposed};
 use overparam_tensor::optim::Optimizer;
@@ -201,7 +201,7 @@ impl Net {
 
 /// Descent on the squared loss with a kernel that stays as it is, from residual `-y`: what theory predicts.
 pub(crate) struct LinearDynamics {
-    training: Training,
+    training: SquaredLossDynamics,
     targets: DMatrix<f64>,
     rate: f64,
 }
@@ -211,7 +211,8 @@ impl LinearDynamics {
     /// If the kernel is not finite or not of the targets' size.
     pub(crate) fn new(kernel: &DMatrix<f64>, targets: &[f64], rate: f64) -> Result<Self, CellError> {
         let targets = DMatrix::from_column_slice(targets.len(), 1, targets);
-        let training = Training::new(kernel, &targets, Regularizer::NONE).map_err(CellError::new)?;
+        let training =
+            SquaredLossDynamics::new(kernel, &targets, Regularizer::NONE).map_err(CellError::new)?;
         Ok(Self { training, targets, rate })
     }
 
@@ -221,7 +222,7 @@ impl LinearDynamics {
     /// If the rate is not positive.
     pub(crate) fn left(&self, steps: usize) -> Result<f64, CellError> {
         let schedule = Schedule::Descent { rate: self.rate, steps: steps as u64 };
-        let fitted = self.training.train(schedule, &(&self.targets * 0.0)).map_err(CellError::new)?;
+        let fitted = self.training.predict_train(schedule, &(&self.targets * 0.0)).map_err(CellError::new)?;
         Ok((fitted - &self.targets).norm_squared() / self.targets.norm_squared())
     }
 
@@ -256,7 +257,7 @@ impl LinearDynamics {
         let start = (&self.targets * 0.0, DMatrix::zeros(to_test.nrows(), 1));
         let at = |steps| {
             let schedule = Schedule::Descent { rate: self.rate, steps };
-            self.training.test(schedule, (&start.0, &start.1), to_test).map_err(CellError::new)
+            self.training.predict_test(schedule, (&start.0, &start.1), to_test).map_err(CellError::new)
         };
         (0..=steps as u64).map(at).collect()
     }

@@ -27,8 +27,7 @@ fn of<C: Formed, O, V: Into<Option<f64>>>(
     f: impl Fn(&O) -> V,
 ) -> Vec<AtWidth> {
     let chosen = runs.iter().filter(|r| r.cell.form().depth == depth);
-    let point =
-        |r: &Run<C, O>| Some(AtWidth { width: r.cell.form().width, value: f(&r.outcome).into()? });
+    let point = |r: &Run<C, O>| Some(AtWidth { width: r.cell.form().width, value: f(&r.outcome).into()? });
     chosen.filter_map(point).collect()
 }
 
@@ -82,6 +81,17 @@ pub(crate) fn by_depth<C: Formed, O, V: Into<Option<f64>>>(
     all
 }
 
+/// What theory says at the widths of one depth: a line through its medians over seeds.
+pub(crate) fn line<C: Formed, O, V: Into<Option<f64>>>(
+    runs: &[Run<C, O>],
+    depth: usize,
+    label: &str,
+    f: impl Fn(&O) -> V,
+) -> Series {
+    let points = medians(&of(runs, depth, &f)).into_iter().map(|p| Point::new(p.x, p.y)).collect();
+    Series::new(label, Role::Theory, 0, points)
+}
+
 /// A panel against width, both axes logarithmic.
 pub(crate) fn panel(title: &str, label: &str, series: Vec<Series>) -> Panel {
     Panel { title: title.into(), x: Axis::log("width m"), y: Axis::log(label), series }
@@ -110,8 +120,9 @@ mod tests {
 
     #[test]
     fn a_power_law_has_its_exponent_in_every_seed_and_a_missing_width_leaves_none() {
-        let run = |seed: u64, width: usize, outcome| {
-            Run { cell: Cell { form: Form { depth: 2, width, scaling: Scaling::Ntk }, seed }, outcome }
+        let run = |seed: u64, width: usize, outcome| Run {
+            cell: Cell { form: Form { depth: 2, width, scaling: Scaling::Ntk }, seed },
+            outcome,
         };
         let law = |seed: u64, width: usize| Some((1.0 + 2.0 * seed as f64) / (width as f64).sqrt());
         let mut runs: Vec<Run<Cell, Option<f64>>> =

@@ -1,6 +1,7 @@
 //! What can go wrong, in words that say what was given, what was expected and where.
 
 use overparam_tensor::linalg::LinalgError;
+use overparam_tensor::ode::OdeError;
 
 /// Every error of this crate.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -105,32 +106,9 @@ pub enum DeepLinearError {
         /// The loss there.
         loss: f64,
     },
-    /// An ordinary differential equation that became too stiff, or singular, for the integrator.
-    #[error(
-        "integration stalled at time {time}: the step size fell to {step}, below what the time can resolve"
-    )]
-    StepUnderflow {
-        /// Time reached.
-        time: f64,
-        /// Last step size tried.
-        step: f64,
-    },
-    /// An ordinary differential equation that left the finite numbers.
-    #[error("integration left the finite numbers at time {time}")]
-    FlowNotFinite {
-        /// Time reached.
-        time: f64,
-    },
-    /// An ordinary differential equation that used up its steps.
-    #[error("integration used up its {steps} steps at time {time}, before time {target}")]
-    TooManySteps {
-        /// Steps allowed, accepted and rejected together.
-        steps: u64,
-        /// Time reached.
-        time: f64,
-        /// Time asked for.
-        target: f64,
-    },
+    /// An integration that stalled, left the finite numbers or used up its steps.
+    #[error(transparent)]
+    Integration(#[from] OdeError),
     /// A prediction of the singular-value equation that reaches infinity in finite time.
     #[error("predicted singular value {index} (from 0) reaches infinity between times {start} and {end}")]
     SingularValueBlowUp {

@@ -10,11 +10,11 @@
 
 use nalgebra::DMatrix;
 use overparam_tensor::linalg::{gemm, matmul, svd, transposed};
+use overparam_tensor::ode::{Integrator, Tolerance};
 
 use crate::error::require;
 use crate::gradient::check_objective;
 use crate::objective::Objective;
-use crate::ode::{Integrator, Tolerance};
 use crate::{DeepLinearError, DeepLinearNetwork, Workspace};
 
 /// The derivative of the state of an [`Integrator`], as a closure of unnamed type on the heap.
@@ -24,7 +24,7 @@ type Derivative<'a> = Box<dyn FnMut(f64, &[f64], &mut [f64]) + 'a>;
 ///
 /// ```
 /// use nalgebra::DMatrix;
-/// use overparam_deep_linear::ode::Tolerance;
+/// use overparam_tensor::ode::Tolerance;
 /// use overparam_deep_linear::{Convention, DeepLinearNetwork, Entry, GradientFlow, MatrixCompletion};
 ///
 /// let network = DeepLinearNetwork::from_weights(vec![DMatrix::from_element(1, 1, 0.1_f64); 2])?;
@@ -46,7 +46,7 @@ impl<'a, O: Objective<f64> + ?Sized> GradientFlow<'a, O> {
     /// The flow from `network` at time 0.
     ///
     /// # Errors
-    /// [`DeepLinearError::Shape`] if the objective does not fit; those of [`Integrator::new`].
+    /// [`DeepLinearError::Shape`] if the objective does not fit; [`DeepLinearError::Integration`].
     pub fn new(
         network: &DeepLinearNetwork<f64>,
         objective: &'a O,
@@ -85,9 +85,9 @@ impl<'a, O: Objective<f64> + ?Sized> GradientFlow<'a, O> {
     /// Flows exactly to `time`.
     ///
     /// # Errors
-    /// Those of [`Integrator::advance_to`].
+    /// [`DeepLinearError::Integration`]: those of [`Integrator::advance_to`].
     pub fn advance_to(&mut self, time: f64) -> Result<(), DeepLinearError> {
-        self.integrator.advance_to(time)
+        Ok(self.integrator.advance_to(time)?)
     }
 }
 
@@ -154,9 +154,9 @@ impl<'a, O: Objective<f64> + ?Sized> EndToEndFlow<'a, O> {
     /// Flows exactly to `time`.
     ///
     /// # Errors
-    /// Those of [`Integrator::advance_to`].
+    /// [`DeepLinearError::Integration`]: those of [`Integrator::advance_to`].
     pub fn advance_to(&mut self, time: f64) -> Result<(), DeepLinearError> {
-        self.integrator.advance_to(time)
+        Ok(self.integrator.advance_to(time)?)
     }
 }
 
@@ -210,11 +210,11 @@ pub fn end_to_end_velocity(
 mod properties {
     use nalgebra::DMatrix;
     use overparam_tensor::linalg::symmetric_eigen;
+    use overparam_tensor::ode::Tolerance;
     use overparam_tensor::random::Stream;
     use proptest::prelude::*;
 
     use super::{EndToEndFlow, GradientFlow, end_to_end_velocity};
-    use crate::ode::Tolerance;
     use crate::{
         Convention, DeepLinearNetwork, Entry, Initialization, MatrixCompletion, Optimizer, Training,
     };

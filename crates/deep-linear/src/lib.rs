@@ -73,8 +73,8 @@
 //! | [`gradient`] | exact gradients of all layers in `3 (N - 1)` products, without allocation |
 //! | [`optimizer`] | gradient descent, momentum, Adam, RMS-normalised descent |
 //! | [`training`] | the loop: stop conditions, observer, divergence as an error |
-//! | [`ode`] | Dormand-Prince 5(4) with step-size control |
 //! | [`flow`] | gradient flow of the layers and of the end matrix |
+//! | [`balanced`] | two layers from lambda-balanced starts in closed form: from lazy to rich |
 //! | [`singular_values`] | the singular-value equation, beside what a run does |
 //! | [`rank_not_norm`] | the 2 x 2 completion task and its bounds, derived |
 //! | [`measures`] | effective rank, stable rank, Schatten norms |
@@ -89,6 +89,7 @@
 //! turn subnormal (slow) below 1e-38: squares are therefore accumulated in `f64`, and a start whose end-to-end scale is
 //! below about 1e-30 belongs in `f64`. Flows, the singular-value equation and the convex baseline are `f64` throughout.
 
+pub mod balanced;
 pub mod error;
 pub mod flow;
 pub mod gradient;
@@ -97,7 +98,6 @@ pub mod measures;
 pub mod network;
 pub mod nuclear_norm;
 pub mod objective;
-pub mod ode;
 pub mod optimizer;
 pub mod rank_not_norm;
 pub mod shared_representation;

@@ -1,7 +1,9 @@
-//! Descent rules, each one formula: plain, momentum, Adam, and RMS-normalised with one global second moment.
+//! Descent of a deep linear network by the rules of [`overparam_tensor::optim::rule`]: plain, momentum, Adam, and RMS-normalised
+//! with one global second moment.
 
 use nalgebra::DMatrix;
 use overparam_tensor::linalg::Real;
+use overparam_tensor::optim::rule;
 use serde::{Deserialize, Serialize};
 
 use crate::error::require;
@@ -112,9 +114,9 @@ pub struct Stepper<T: Real> {
     steps: u64,
     /// `v` of [`Optimizer::RmsNormalized`].
     global: f64,
-    /// `m`, one matrix a layer, where the rule has it.
+    /// `m`, one matrix per layer, where the rule has it.
     first: Vec<DMatrix<T>>,
-    /// `v` of Adam, one matrix a layer.
+    /// `v` of Adam, one matrix per layer.
     second: Vec<DMatrix<T>>,
 }
 
@@ -135,62 +137,33 @@ impl<T: Real> Stepper<T> {
             assert!(a == b, "layer {} is {} x {}, its gradient {} x {}", layer + 1, a.0, a.1, b.0, b.1);
         }
         self.steps += 1;
-        let t = i32::try_from(self.steps).unwrap_or(i32::MAX);
+        let t = self.steps;
+        let layers = network.weights_mut().iter_mut().zip(gradients);
+        let layers = layers.map(|(w, g)| (w.as_mut_slice(), g.as_slice()));
         match self.optimizer {
-            Optimizer::GradientDescent { learning_rate } => descend(network, gradients, learning_rate),
+            Optimizer::GradientDescent { learning_rate } => {
+                layers.for_each(|(w, g)| rule::descend(learning_rate, w, g));
+            }
             Optimizer::Momentum { learning_rate, momentum } => {
-                let beta = T::of(momentum);
-                for (m, g) in self.first.iter_mut().zip(gradients) {
-                    m.as_mut_slice().iter_mut().zip(g.as_slice()).for_each(|(m, &g)| *m = beta * *m + g);
+                let rule = rule::Momentum { momentum, nesterov: false };
+                for ((w, g), m) in layers.zip(&mut self.first) {
+                    rule.step(learning_rate, w, g, m.as_mut_slice());
                 }
-                descend(network, &self.first, learning_rate);
             }
             Optimizer::Adam { learning_rate, beta1, beta2, epsilon } => {
-                let rate = T::of(learning_rate / (1.0 - beta1.powi(t)));
-                let bias = T::of(1.0 / (1.0 - beta2.powi(t)));
-                let (b1, c1, b2, c2, eps) =
-                    (T::of(beta1), T::of(1.0 - beta1), T::of(beta2), T::of(1.0 - beta2), T::of(epsilon));
-                let moments = self.first.iter_mut().zip(&mut self.second);
-                for ((w, g), (m, v)) in network.weights_mut().iter_mut().zip(gradients).zip(moments) {
-                    let weights = w.as_mut_slice().iter_mut().zip(g.as_slice());
-                    let moments = m.as_mut_slice().iter_mut().zip(v.as_mut_slice());
-                    for ((w, &g), (m, v)) in weights.zip(moments) {
-                        *m = b1 * *m + c1 * g;
-                        *v = b2 * *v + c2 * g * g;
-                        *w -= rate * *m / (num_traits::Float::sqrt(*v * bias) + eps);
-                    }
+                let rule = rule::Adam { beta1, beta2, epsilon };
+                for ((w, g), (m, v)) in layers.zip(self.first.iter_mut().zip(&mut self.second)) {
+                    rule.step(t, learning_rate, w, g, m.as_mut_slice(), v.as_mut_slice());
                 }
             }
             Optimizer::RmsNormalized { learning_rate, decay, epsilon } => {
-                let square: f64 = gradients.iter().map(|g| sum_of_squares(g.as_slice())).sum();
-                self.global = decay * self.global + (1.0 - decay) * square;
-                let root = (self.global / (1.0 - decay.powi(t))).sqrt();
-                descend(network, gradients, learning_rate / (root + epsilon));
+                let square = gradients.iter().map(|g| rule::sum_of_squares(g.as_slice())).sum();
+                let rule = rule::RmsNormalized { decay, epsilon };
+                let rate = rule.rate(t, learning_rate, square, &mut self.global);
+                layers.for_each(|(w, g)| rule::descend(rate, w, g));
             }
         }
     }
-}
-
-/// `w <- w - rate direction`.
-fn descend<T: Real>(network: &mut DeepLinearNetwork<T>, direction: &[DMatrix<T>], rate: f64) {
-    let rate = T::of(rate);
-    for (w, d) in network.weights_mut().iter_mut().zip(direction) {
-        w.as_mut_slice().iter_mut().zip(d.as_slice()).for_each(|(w, &d)| *w -= rate * d);
-    }
-}
-
-/// `sum x^2` in `f64`: squares of `f32` gradients below `1e-19` would vanish or turn subnormal, and slow, in `f32`.
-/// Eight interleaved sums, combined in a fixed order, let the compiler vectorise without changing bits between runs.
-fn sum_of_squares<T: Real>(x: &[T]) -> f64 {
-    let mut lanes = [0.0; 8];
-    let chunks = x.chunks_exact(8);
-    let rest: f64 = chunks.remainder().iter().map(|x| x.f64() * x.f64()).sum();
-    for chunk in chunks {
-        for (lane, x) in lanes.iter_mut().zip(chunk) {
-            *lane += x.f64() * x.f64();
-        }
-    }
-    lanes.iter().sum::<f64>() + rest
 }
 
 #[cfg(test)]
@@ -199,7 +172,7 @@ mod properties {
     use overparam_tensor::random::Stream;
     use proptest::prelude::*;
 
-    use super::{Optimizer, sum_of_squares};
+    use super::Optimizer;
     use crate::{DeepLinearNetwork, Initialization};
 
     /// Each rule written again, over a flat list of weights and with its state as plain lists.
@@ -271,18 +244,6 @@ mod properties {
                 }
             }
         }
-
-        #[test]
-        fn squares_are_summed(x in prop::collection::vec(-1e3f64..1e3, 0..50)) {
-            let expected: f64 = x.iter().map(|x| x * x).sum();
-            prop_assert!((sum_of_squares(&x) - expected).abs() <= 1e-13 * expected);
-        }
-    }
-
-    /// Gradients whose squares are below the smallest positive `f32` still drive a normalised step.
-    #[test]
-    fn tiny_f32_gradients_do_not_vanish() {
-        assert!(sum_of_squares(&[1e-30f32; 4]) > 3.9e-60);
     }
 
     #[test]

@@ -104,13 +104,13 @@ pub fn rank_one_distance_upper_bound(loss: f64) -> f64 {
 #[cfg(test)]
 mod properties {
     use nalgebra::DMatrix;
+    use overparam_tensor::ode::Tolerance;
     use overparam_tensor::random::Stream;
     use proptest::prelude::*;
 
     use super::*;
     use crate::measures::Spectrum;
     use crate::objective::Objective;
-    use crate::ode::Tolerance;
     use crate::{DeepLinearNetwork, GradientFlow, Initialization};
 
     fn assert_bounds(w: &DMatrix<f64>, loss: f64) {

@@ -281,7 +281,7 @@ impl SingularValueTrajectory {
         &self.times
     }
 
-    /// Measured singular values at each snapshot, one entry a path: in descending order at the first snapshot.
+    /// Measured singular values at each snapshot, one entry per path: in descending order at the first snapshot.
     pub fn measured(&self) -> &[DVector<f64>] {
         &self.measured
     }

@@ -73,8 +73,12 @@ impl fmt::Display for Bound {
         match *self {
             Bound::AtLeast(x) => write!(f, "at least {}", number(x)),
             Bound::AtMost(x) => write!(f, "at most {}", number(x)),
-            Bound::Within { target, tolerance } => write!(f, "{} \u{b1} {}", number(target), number(tolerance)),
-            Bound::Factor { target, factor } => write!(f, "{} up to a factor {}", number(target), number(factor)),
+            Bound::Within { target, tolerance } => {
+                write!(f, "{} \u{b1} {}", number(target), number(tolerance))
+            }
+            Bound::Factor { target, factor } => {
+                write!(f, "{} up to a factor {}", number(target), number(factor))
+            }
         }
     }
 }
@@ -118,7 +122,7 @@ impl fmt::Display for Kind {
         match *self {
             Kind::Exact => f.write_str("in every draw"),
             Kind::Guard => f.write_str("in every draw, a guard and no evidence"),
-            Kind::Share { at_least } if at_least == 0.5 => f.write_str("a typical draw"),
+            Kind::Share { at_least: 0.5 } => f.write_str("a typical draw"),
             Kind::Share { at_least } => write!(f, "at least {} % of all draws", number(100.0 * at_least)),
             Kind::Mean { average: Average::Arithmetic, .. } => f.write_str("the mean over draws"),
             Kind::Mean { average: Average::Geometric, .. } => f.write_str("the geometric mean over draws"),

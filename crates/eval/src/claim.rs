@@ -6,11 +6,11 @@ use overparam_tensor::random::Stream;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::check::Check;
-use crate::runs::Runs;
-use crate::theory::Theory;
 use crate::figure::Figure;
 use crate::inputs::Inputs;
+use crate::runs::Runs;
 use crate::table::Table;
+use crate::theory::Theory;
 
 /// How large an experiment is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]

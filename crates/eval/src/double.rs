@@ -47,7 +47,8 @@ pub struct Change {
 /// # Errors
 /// If a cell does not have the claim's type.
 pub fn doubled(claim: &dyn AnyClaim, tasks: &[Task], what: Doubling) -> Result<Option<Vec<Task>>, CellError> {
-    let tasks: Result<Vec<Option<Task>>, CellError> = tasks.iter().map(|t| claim.doubled(&t.cell, what)).collect();
+    let tasks: Result<Vec<Option<Task>>, CellError> =
+        tasks.iter().map(|t| claim.doubled(&t.cell, what)).collect();
     let tasks: Vec<Task> = tasks?.into_iter().flatten().collect();
     Ok((!tasks.is_empty()).then_some(tasks))
 }
@@ -56,16 +57,16 @@ pub fn doubled(claim: &dyn AnyClaim, tasks: &[Task], what: Doubling) -> Result<O
 pub fn changes(before: &[Check], after: &[Check]) -> Vec<Change> {
     let mut changes = Vec::new();
     for check in before {
-        let (Some(target), Some(twin)) = (check.bound.target(), after.iter().find(|c| c.id == check.id)) else {
+        let (Some(target), Some(twin)) = (check.bound.target(), after.iter().find(|c| c.id == check.id))
+        else {
             continue;
         };
         let average = match check.kind {
             Kind::Mean { average, .. } => average,
             _ => Average::Arithmetic,
         };
-        let distance = |value: Option<f64>| {
-            Some((transformed(average, value?)? - transformed(average, target)?).abs())
-        };
+        let distance =
+            |value: Option<f64>| Some((transformed(average, value?)? - transformed(average, target)?).abs());
         for (old, new) in check.places.iter().zip(&twin.places) {
             let pairs = old.draws.iter().zip(&new.draws);
             let pairs: Vec<(f64, f64)> =

@@ -1,17 +1,25 @@
 //! Claims that can fail, and the machinery that lets them: this crate knows no theory.
 //!
 //! A [`claim::Claim`] states a result, lists the cells of an experiment and of a control with the theory's hypothesis
-//! taken away, computes one cell at a time, and judges the outcomes. [`runner::run`] computes the cells in parallel and
-//! keeps every finished one in the [`store`]; [`report`] turns judgements into a page, JSON, CSV and figures.
+//! taken away, computes one cell at a time, and says what was predicted and what each seed measured. [`decide`] turns those
+//! numbers into a decision whose error rates are known; [`runner::run`] computes the cells in parallel, look by look, and keeps
+//! every finished one in the [`store`]; [`report`] makes a page, JSON, CSV and figures of it.
 //!
 //! | module | its idea |
 //! |---|---|
 //! | [`claim`] | the trait, what it may draw on, scales and sources |
-//! | [`check`] | one comparison of theory and measurement; the verdict |
+//! | [`runs`] | a grid's cells and runs as a judge sees them: one number per seed |
+//! | [`check`] | what is compared: bound, kind, rivals, draws |
+//! | [`theory`] | the constants of a prediction, each of which can be changed |
+//! | [`decide`] | p values, looks, levels; what holds, what fails, what cannot be told |
+//! | [`calibrate`] | a pool of draws: how often would the claim hold? |
+//! | [`mutate`] | wrong theories judged on the same draws |
+//! | [`double`] | twice the size or horizon: toward the prediction, or away from it? |
+//! | [`seal`] | what a claim declares, as a hash; the master seed that follows from it |
 //! | [`registry`] | claims of any type behind one object-safe trait |
 //! | [`runner`] | cells in parallel, in one process or in many that share a store; deterministic, interruptible |
-//! | [`store`] | one file a finished cell: atomic, keyed, checksummed; who computes a cell |
-//! | [`stats`] | estimates with intervals, slopes, rank correlation, paired comparison |
+//! | [`store`] | one file per finished cell: atomic, keyed, checksummed; who computes a cell |
+//! | [`stats`] | estimates with intervals, slopes, tails of distributions, rank correlation |
 //! | [`data`] | embedded digits; ratings and IDX readers |
 //! | [`changes`] | another value for a field of every cell |
 //! | [`inputs`] | data sets that the user brings |
@@ -26,8 +34,8 @@
 //! ```
 //! use std::sync::{Arc, atomic::AtomicBool};
 //! use overparam_eval::{
-//!     changes::Changes, check::{Bound, Check, Verdict}, claim::*, figure::Figure, inputs::Inputs,
-//!     report::ClaimReport, runner, stats, store::Store,
+//!     changes::Changes, check::{Bound, Check}, claim::*, decide::Decision, figure::Figure, inputs::Inputs,
+//!     report::{ClaimReport, Terms}, runner, runs::Runs, store::Store, theory::Theory,
 //! };
 //! use serde::{Deserialize, Serialize};
 //!
@@ -43,41 +51,49 @@
 //!     fn about(&self) -> About {
 //!         About {
 //!             id: "example/mean", statement: "The mean of n normals has variance 1/n.", formula: "Var = 1/n",
-//!             sources: &[], prediction: "n E mean^2 = 1", must_hold: "within 0.3", control: "one draw, repeated",
-//!             cpu_seconds: [0.0; 3],
+//!             sources: &[], prediction: "n E mean^2 = 1", must_hold: "within a factor 1.3",
+//!             control: "one draw, repeated", cpu_seconds: [0.0; 3], size_ratio: [1.0; 3],
 //!         }
 //!     }
 //!     fn cells(&self, plan: &Plan<'_>) -> Vec<Cell> {
-//!         plan.seeds([400; 3]).map(|seed| Cell { n: 50, independent: true, seed }).collect()
+//!         plan.seeds().map(|seed| Cell { n: 50, independent: true, seed }).collect()
 //!     }
 //!     fn control(&self, plan: &Plan<'_>) -> Vec<Cell> {
-//!         plan.seeds([400; 3]).map(|seed| Cell { n: 50, independent: false, seed }).collect()
+//!         plan.seeds().map(|seed| Cell { n: 50, independent: false, seed }).collect()
 //!     }
+//!     /// `n` times the mean square of 200 means.
 //!     fn run(&self, cell: &Cell, context: &Context<'_>) -> Result<f64, CellError> {
-//!         let draws = context.own("draws").normal_vector::<f64>(cell.n, 1.0);
-//!         Ok(if cell.independent { draws.mean() } else { draws[0] })
+//!         let mean_square = (0..200).map(|i| {
+//!             let draws = context.own("draws").indexed(i).normal_vector::<f64>(cell.n, 1.0);
+//!             (if cell.independent { draws.mean() } else { draws[0] }).powi(2)
+//!         });
+//!         Ok(cell.n as f64 * mean_square.sum::<f64>() / 200.0)
 //!     }
-//!     fn judge(&self, runs: &[Run<Cell, f64>]) -> Vec<Check> {
-//!         let scaled: Vec<f64> = runs.iter().map(|r| r.cell.n as f64 * r.outcome.powi(2)).collect();
-//!         let bound = Bound::Within { target: 1.0, tolerance: 0.3 };
-//!         vec![Check::new("n E mean^2", "1", stats::mean(&scaled, 0.95).ok(), bound, "two intervals' width")]
+//!     fn judge(&self, runs: &Runs<'_, Cell, f64>, theory: &Theory) -> Vec<Check> {
+//!         let bound = Bound::Factor { target: theory.constant("n Var", 1.0), factor: 1.3 };
+//!         let check = Check::new("variance", "n E mean^2", bound).predicted("1").because("less than half of the way to the rival");
+//!         let draws = runs.draws(|runs| runs.first().map(|run| run.outcome));
+//!         vec![check.rival("Bessel's correction twice", 2.0).control_fails().log_mean().draws(draws)]
 //!     }
 //!     fn figures(&self, _: &[Run<Cell, f64>], _: &[Run<Cell, f64>]) -> Vec<Figure> { Vec::new() }
 //! }
 //!
 //! let directory = std::env::temp_dir().join("overparam-eval-example");
+//! let chosen = runner::Chosen { claim: &MeanConcentrates, fingerprint: "version of the code", master_seed: 0 };
 //! let request = runner::Request {
-//!     claims: vec![(&MeanConcentrates, "version of the code")], scale: Scale::Smoke, seeds: None, master_seed: 0,
-//!     threads: 2, fresh: true, inputs: Arc::new(Inputs::none()), changes: Changes::none(),
+//!     claims: vec![chosen], repository: 1, scale: Scale::Smoke, seeds: None, threads: 2, fresh: true,
+//!     inputs: Arc::new(Inputs::none()), changes: Changes::none(), double: None,
 //! };
 //! let stop = Arc::new(AtomicBool::new(false));
 //! let runs = runner::run(&request, &Store::at(&directory), &runner::Silent, &stop)?;
-//! let report = ClaimReport::of(&MeanConcentrates, &runs[0]);
-//! assert_eq!(report.verdict, Verdict::Reproduced);
+//! let terms = Terms { scale: Scale::Smoke, design: request.design(), exploratory: None };
+//! let report = ClaimReport::of(&MeanConcentrates, &runs[0], None, &terms);
+//! assert_eq!((report.decision, report.stopped_at.draws), (Decision::Holds, 8));
 //! # std::fs::remove_dir_all(directory).unwrap();
 //! # Ok::<(), runner::RunError>(())
 //! ```
 
+pub mod calibrate;
 pub mod changes;
 pub mod check;
 pub mod claim;
@@ -86,6 +102,7 @@ pub mod decide;
 pub mod double;
 pub mod figure;
 pub mod inputs;
+pub mod mutate;
 mod notation;
 pub mod registry;
 pub mod report;

@@ -130,7 +130,8 @@ impl<C: Claim> AnyClaim for C {
     }
 
     fn illustrate(&self, experiment: &RawGrid, control: &RawGrid) -> Result<Illustration, CellError> {
-        let (runs, control) = (typed_grid::<C>(experiment)?.into_runs(), typed_grid::<C>(control)?.into_runs());
+        let (runs, control) =
+            (typed_grid::<C>(experiment)?.into_runs(), typed_grid::<C>(control)?.into_runs());
         catch_unwind(AssertUnwindSafe(|| Illustration {
             figures: self.figures(&runs, &control),
             tables: self.tables(&runs),

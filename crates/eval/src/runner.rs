@@ -20,8 +20,9 @@ use std::sync::atomic::AtomicBool;
 use serde_json::Value;
 
 use crate::changes::Changes;
-use crate::claim::{About, CellError, Plan, Scale};
+use crate::claim::{About, CellError, Doubling, Plan, Scale};
 use crate::decide::Design;
+use crate::double::doubled;
 use crate::inputs::Inputs;
 use crate::registry::{AnyClaim, RawGrid, Task};
 use crate::store::{Key, Lookup, Store, StoreError};
@@ -61,6 +62,8 @@ pub struct Request {
     pub inputs: Arc<Inputs>,
     /// Other values for fields of the cells than the claims' own.
     pub changes: Changes,
+    /// Double the size or horizon of every cell; claims that have none are left without cells.
+    pub double: Option<Doubling>,
 }
 
 impl Request {
@@ -83,6 +86,10 @@ impl Request {
         let any = self.claims[claim].claim;
         let plan = self.plan(draws);
         [any.tasks(&plan), any.control_tasks(&plan)].map(|mut tasks| {
+            if let Some(what) = self.double {
+                // A cell of the claim's own always has the claim's type.
+                tasks = doubled(any, &tasks, what).ok().flatten().unwrap_or_default();
+            }
             if !self.changes.is_empty() {
                 let mut seen = BTreeSet::new();
                 tasks.iter_mut().for_each(|task| self.changes.apply(&mut task.cell));

@@ -122,15 +122,16 @@ mod tests {
 
     fn grid(outcomes: &[(usize, u64, Option<f64>)]) -> Grid<Cell, f64> {
         let cells = outcomes.iter().map(|&(width, seed, _)| Cell { width, seed }).collect();
-        let runs = outcomes
-            .iter()
-            .filter_map(|&(width, seed, outcome)| Some(Run { cell: Cell { width, seed }, outcome: outcome? }));
+        let runs = outcomes.iter().filter_map(|&(width, seed, outcome)| {
+            Some(Run { cell: Cell { width, seed }, outcome: outcome? })
+        });
         Grid::new(cells, runs.collect())
     }
 
     #[test]
     fn a_draw_is_made_of_its_seeds_runs_alone() {
-        let grid = grid(&[(1, 0, Some(1.0)), (2, 0, Some(2.0)), (1, 1, None), (2, 1, None), (1, 2, Some(f64::NAN))]);
+        let grid =
+            grid(&[(1, 0, Some(1.0)), (2, 0, Some(2.0)), (1, 1, None), (2, 1, None), (1, 2, Some(f64::NAN))]);
         let runs = grid.view();
         let sum = |runs: &[&Run<Cell, f64>]| Some(runs.iter().map(|r| r.outcome).sum());
         let values: Vec<_> = runs.draws(sum).into_iter().map(|d| (d.seed, d.value)).collect();

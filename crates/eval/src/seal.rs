@@ -144,7 +144,9 @@ fn declared(check: &Check) -> Value {
     let bound = match check.bound {
         Bound::AtLeast(low) => json!({"at_least": rounded(low)}),
         Bound::AtMost(high) => json!({"at_most": rounded(high)}),
-        Bound::Within { target, tolerance } => json!({"target": rounded(target), "tolerance": rounded(tolerance)}),
+        Bound::Within { target, tolerance } => {
+            json!({"target": rounded(target), "tolerance": rounded(tolerance)})
+        }
         Bound::Factor { target, factor } => json!({"target": rounded(target), "factor": rounded(factor)}),
     };
     let kind = match check.kind {

@@ -11,8 +11,9 @@ use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
 use common::{CELLS, Counter, TROUBLE, Tiny, process, report, request, run, undisturbed};
-use overparam_eval::check::Verdict;
-use overparam_eval::report::ClaimReport;
+use overparam_eval::claim::Scale;
+use overparam_eval::decide::Decision;
+use overparam_eval::report::{ClaimReport, Terms};
 use overparam_eval::runner::{self, RunError, Silent, status};
 use overparam_eval::store::{Patience, Store};
 use overparam_tensor::random::Stream;
@@ -191,6 +192,7 @@ fn a_store_that_cannot_be_written_is_a_clear_error_before_anything_is_computed()
     let part = runner::run_shard(
         &request(Tiny::new(), 2),
         "1/2".parse().unwrap(),
+        Some(1),
         &store,
         &Silent,
         &common::never(),
@@ -221,7 +223,8 @@ fn a_clock_that_was_set_back_or_ahead_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::at(folder.path());
         let half = "1/2".parse().unwrap();
-        runner::run_shard(&request(Tiny::new(), 2), half, &store, &Silent, &common::never()).unwrap();
+        runner::run_shard(&request(Tiny::new(), 2), half, Some(1), &store, &Silent, &common::never())
+            .unwrap();
         for path in results(folder.path()) {
             fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
         }
@@ -256,8 +259,9 @@ fn a_panic_in_a_cell_is_that_cells_failure_and_the_store_remembers_why() {
     assert_eq!((state.done, state.failed.len(), state.in_progress.len()), (CELLS - 1, 1, 0));
     assert_eq!(state.failed[0].1, "panicked: at seed 3");
     let runs = runner::collect(&request(claim, 1), &store, &Silent).remove(0);
-    let report = ClaimReport::of(claim, &runs);
-    assert_eq!(report.verdict, Verdict::Inconclusive);
+    let terms = Terms { scale: Scale::Smoke, design: request(claim, 1).design(), exploratory: None };
+    let report = ClaimReport::of(claim, &runs, None, &terms);
+    assert_eq!(report.decision, Decision::Undecided);
     assert!(report.reason.contains("panicked: at seed 3"), "{}", report.reason);
 
     assert_eq!(recover(folder.path()), (undisturbed(), 0));

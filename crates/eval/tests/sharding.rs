@@ -14,7 +14,7 @@ fn shard(k: usize, n: usize) -> Shard {
 }
 
 fn run_shard(claim: &'static Tiny, store: &Store, k: usize, n: usize) -> ShardRuns {
-    runner::run_shard(&request(claim, 2), shard(k, n), store, &Silent, &never()).unwrap()
+    runner::run_shard(&request(claim, 2), shard(k, n), Some(1), store, &Silent, &never()).unwrap()
 }
 
 /// From the store alone.
@@ -86,13 +86,13 @@ fn a_shard_is_the_same_whatever_the_store_has() {
     for k in [1, 2, 4, 5, 6, 7] {
         run_shard(claim, &store, k, 7);
     }
-    assert_eq!(runner::unfinished_shards(&request(claim, 1), 7, &store), [3]);
+    assert_eq!(runner::unfinished_shards(&request(claim, 1), 7, &store), (1, vec![3]));
     let others = names(full.path());
     let last = run_shard(claim, &store, 3, 7);
     assert_eq!((last.cells, last.remaining[0].1), (alone.cells, 0));
     let mine: Vec<String> = names(full.path()).into_iter().filter(|name| !others.contains(name)).collect();
     assert_eq!(mine, names(empty.path()));
-    assert!(runner::unfinished_shards(&request(claim, 1), 7, &store).is_empty());
+    assert!(runner::unfinished_shards(&request(claim, 1), 7, &store).1.is_empty());
 
     let again = run_shard(claim, &store, 3, 7);
     assert_eq!((again.cells, again.cached), (alone.cells, alone.cells));

@@ -5,7 +5,10 @@ use overparam_tensor::linalg::Real;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// A pointwise nonlinearity `h`.
+/// A pointwise nonlinearity `h` whose derivative is a function of its value.
+///
+/// The networks of this crate keep `h(x)` and forget `x`, which halves their memory; that is why these two stand apart from
+/// the operations on [`overparam_tensor::Tensor`], which differentiate anything and remember what they need for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {

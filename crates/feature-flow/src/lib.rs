@@ -44,13 +44,16 @@
 //! | [`flow`] | DNNs and ResNets in mean-field and NTK scaling | Fang, Lee, Yang, Zhang 2021 |
 //! | [`patches`] | signal and noise: benign overfitting, Adam, mixup | Cao et al. 2022; Zou et al. 2021, 2023 |
 //! | [`quadratic`] | targets of degree two and a net with square responses that learns their directions | Li, Ma, Zhang 2018 |
+//! | [`rich_limit`] | two-layer nets of infinite width at any richness, and their fluctuations | Bordelon, Pehlevan 2022, 2023 |
+//! | [`staircase`] | sparse targets on the hypercube: staircases, plateaus, escapes | Abbe, Boix-Adsera, Misiakiewicz 2022, 2023 |
 //! | [`kernel_ridge`] | kernel baselines, the ridge chosen by validation | |
 //! | [`activation`] | `tanh` and ReLU, vectorised | |
 //!
 //! # Conventions
 //!
 //! Rows are examples, columns units. Losses are averaged over examples, squared losses have the factor 1/2. Sums over units are
-//! means unless a scaling says otherwise. Everything runs on the calling thread: the same call gives the same bits.
+//! means unless a scaling says otherwise. Large products and activations share rayon's threads, cut by their shapes alone: the
+//! same call gives the same bits on any number of threads.
 
 pub mod activation;
 mod adam;
@@ -60,6 +63,8 @@ pub mod kernel_ridge;
 pub mod nfr;
 pub mod patches;
 pub mod quadratic;
+pub mod rich_limit;
+pub mod staircase;
 pub mod two_level;
 
 pub use error::Error;

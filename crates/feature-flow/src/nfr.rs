@@ -34,7 +34,7 @@ use nalgebra::{DMatrix, DVector};
 pub struct Represented {
     /// `w_0`, layer by layer: from the rows' units (or inputs) to the columns'.
     pub weights: Vec<DMatrix<f64>>,
-    /// `p_l`, a mass a unit of each layer of features, of mean 1.
+    /// `p_l`, one mass per unit of each layer of features, with mean 1.
     pub masses: Vec<DVector<f64>>,
     /// `u~`, units by outputs.
     pub top: DMatrix<f64>,
@@ -76,7 +76,7 @@ impl Represented {
     /// Masses must be in proportion to the numbers of copies; function and costs are then the same.
     ///
     /// # Panics
-    /// If there is not one positive number a unit.
+    /// If there is not one positive number per unit.
     pub fn expanded(&self, copies: &[Vec<usize>]) -> Self {
         let net = self.net();
         let unit = |l: usize| -> Vec<usize> {

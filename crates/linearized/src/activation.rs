@@ -43,6 +43,9 @@ pub trait Activation {
 }
 
 /// The activations of the papers.
+///
+/// A type of its own: it is a function of one number that knows its kinks, for quadrature, and includes a step, which no
+/// network can be trained with.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Standard {
     /// `max(x, 0)`.

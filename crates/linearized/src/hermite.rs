@@ -3,9 +3,10 @@
 //! With `h_k = He_k / sqrt(k!)` orthonormal under the standard normal `G`, `s = sum_k c_k h_k`. In the limit `N, n ~ d` only
 //! three numbers survive (Mei and Montanari 2022): `c_0`, `c_1`, and the mass of everything else.
 
+use overparam_tensor::quadrature::Rule;
+
 use crate::Error;
 use crate::activation::Activation;
-use crate::quadrature::Rule;
 
 /// The Gaussian moments of an activation on which the asymptotics depend.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -74,8 +75,8 @@ impl Basis {
             .map(|k| k as f64)
             .map(|k| ((k + 1.0).sqrt().recip(), (k / (k + 1.0)).sqrt()))
             .collect();
-        let mut weighted = Vec::with_capacity(rule.nodes.len() * (degree + 1));
-        for (&x, &w) in rule.nodes.iter().zip(&rule.weights) {
+        let mut weighted = Vec::with_capacity(rule.nodes().len() * (degree + 1));
+        for (&x, &w) in rule.nodes().iter().zip(rule.weights()) {
             let (mut before, mut h) = (0.0, 1.0);
             for (rise, fall) in &steps {
                 weighted.push(w * h);
@@ -88,7 +89,7 @@ impl Basis {
     /// `c_0..=c_degree` of `s`.
     pub(crate) fn coefficients(&self, s: impl Fn(f64) -> f64) -> Vec<f64> {
         let mut c = vec![0.0; self.degree + 1];
-        for (&x, row) in self.rule.nodes.iter().zip(self.weighted.chunks(self.degree + 1)) {
+        for (&x, row) in self.rule.nodes().iter().zip(self.weighted.chunks(self.degree + 1)) {
             let value = s(x);
             for (c, h) in c.iter_mut().zip(row) {
                 *c += value * h;

@@ -57,7 +57,7 @@
 //! |---|---|
 //! | [`activation`], [`hermite`] | activations, and the Gaussian moments the theory needs of them |
 //! | [`asymptotics`] | random features in the proportional limit: exact, for every ridge, both infinite limits included |
-//! | [`harmonics`], [`spectrum`] | Gegenbauer polynomials; eigenvalues of activations and kernels on the sphere |
+//! | [`spectrum`] | eigenvalues of activations and kernels on the sphere, in the Gegenbauer polynomials of [`overparam_tensor::sphere`] |
 //! | [`equivalents`] | risk of kernel, random-features and tangent regression at finite size |
 //! | [`quadratic`] | random features, tangent and trained networks on quadratic targets and Gaussian mixtures |
 //! | [`data`] | inputs and targets of known law |
@@ -67,18 +67,17 @@
 //!
 //! Rows are examples. Inputs on the sphere have norm `sqrt d`. Regressions minimise `(1/n) ||y - f||^2 + ridge ||w||^2` over
 //! features scaled by `N^{-1/2}`; a paper's `lambda` is converted where its formula is. Energies are squared norms `E f^2`;
-//! risks leave out the noise of the test label. Everything is `f64` and runs on the calling thread.
+//! risks leave out the noise of the test label. Everything is `f64`. Large products share rayon's threads, cut by their shapes
+//! alone: bits do not depend on the number of threads.
 
 pub mod activation;
 pub mod asymptotics;
 pub mod data;
 pub mod equivalents;
 mod error;
-pub mod harmonics;
 pub mod hermite;
 pub mod models;
 pub mod quadratic;
-mod quadrature;
 pub mod spectrum;
 
 pub use error::Error;

@@ -7,12 +7,12 @@
 
 use nalgebra::DMatrix;
 use overparam_tensor::linalg::{matmul, transposed};
+use overparam_tensor::quadrature::Rule;
+use overparam_tensor::sphere::{Gegenbauer, multiplicity};
 
 use crate::Error;
 use crate::activation::Activation;
 use crate::error::{non_negative, require};
-use crate::harmonics::{Recurrence, multiplicity};
-use crate::quadrature::Rule;
 
 /// `lambda_k = E s(sqrt(d) t) Q_k(t)` for `k = 0..=degree`: the Gegenbauer coefficients of a function of `<w, x> / sqrt d`.
 ///
@@ -34,10 +34,10 @@ pub(crate) fn second_moment(f: impl Fn(f64) -> f64, kinks: &[f64], dimension: us
 }
 
 fn project(rule: &Rule, f: impl Fn(f64) -> f64, dimension: usize, degree: usize) -> Vec<f64> {
-    let recurrence = Recurrence::new(dimension, degree);
+    let polynomials = Gegenbauer::new(dimension, degree);
     let (mut q, mut total) = (vec![0.0; degree + 1], vec![0.0; degree + 1]);
-    for (&t, &w) in rule.nodes.iter().zip(&rule.weights) {
-        recurrence.fill(t, &mut q);
+    for (&t, &w) in rule.nodes().iter().zip(rule.weights()) {
+        polynomials.fill(t, &mut q);
         let value = w * f(t);
         for (total, q) in total.iter_mut().zip(&q) {
             *total += value * q;
@@ -214,10 +214,10 @@ impl Spectrum {
             y.nrows(),
             y.ncols()
         );
-        let (recurrence, mass) = self.recurrence();
+        let (polynomials, mass) = self.zonal();
         let mut kernel = matmul(x, transposed(y));
         kernel.unscale_mut(d as f64);
-        recurrence.sum_each(kernel.as_mut_slice(), &mass);
+        polynomials.sum_each(kernel.as_mut_slice(), &mass);
         kernel
     }
 
@@ -230,14 +230,14 @@ impl Spectrum {
         const BLOCK: usize = 64;
         let (n, d) = (x.nrows(), self.dimension);
         assert!(x.ncols() == d, "gram_matrix in dimension {d}: x is {n} x {}", x.ncols());
-        let (recurrence, mass) = self.recurrence();
+        let (polynomials, mass) = self.zonal();
         let mut gram = DMatrix::zeros(n, n);
         for start in (0..n).step_by(BLOCK) {
             let below = x.rows(start, n - start).into_owned();
             let block = below.rows(0, BLOCK.min(n - start)).into_owned();
             let mut entries = matmul(&below, transposed(&block));
             entries.unscale_mut(d as f64);
-            recurrence.sum_each(entries.as_mut_slice(), &mass);
+            polynomials.sum_each(entries.as_mut_slice(), &mass);
             gram.view_mut((start, start), entries.shape()).copy_from(&entries);
         }
         gram.fill_upper_triangle_with_lower_triangle();
@@ -246,9 +246,9 @@ impl Spectrum {
     }
 
     /// `sum_k e_k B(d, k) Q_k`.
-    fn recurrence(&self) -> (Recurrence, Vec<f64>) {
+    fn zonal(&self) -> (Gegenbauer, Vec<f64>) {
         let mass = self.eigenvalues.iter().zip(&self.multiplicities).map(|(e, b)| e * b).collect();
-        (Recurrence::new(self.dimension, self.eigenvalues.len().saturating_sub(1)), mass)
+        (Gegenbauer::new(self.dimension, self.eigenvalues.len().saturating_sub(1)), mass)
     }
 }
 
@@ -263,11 +263,11 @@ mod properties {
     use std::f64::consts::PI;
 
     use overparam_tensor::random::Stream;
+    use overparam_tensor::sphere::multiplicity;
 
     use super::{Spectrum, funk_hecke};
     use crate::activation::{Activation, Standard};
     use crate::data::sphere;
-    use crate::harmonics::multiplicity;
     use crate::hermite::coefficients;
 
     /// The ReLU's random features have the arc-cosine kernel of degree 1, tangent features `t` times that of degree 0.

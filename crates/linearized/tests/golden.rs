@@ -4,10 +4,10 @@ use nalgebra::{DMatrix, DVector};
 use overparam_linearized::activation::{Activation, Standard};
 use overparam_linearized::asymptotics::{Energies, FixedPoint, Regime, predict, wide_optimal_lambda_bar};
 use overparam_linearized::equivalents::{Sizes, equivalent};
-use overparam_linearized::harmonics::multiplicity;
 use overparam_linearized::hermite::Profile;
 use overparam_linearized::quadratic::{random_features_risk, tangent_risk, trained_risk};
 use overparam_linearized::spectrum::{Spectrum, funk_hecke};
+use overparam_tensor::sphere::multiplicity;
 use serde_json::Value;
 
 fn golden() -> Value {

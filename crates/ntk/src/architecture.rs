@@ -1,33 +1,22 @@
 //! Architectures as data: a tree of layers with combinators, a JSON/TOML schema and a shape calculus.
 //!
-//! One tree, several readings: the infinite-width kernel ([`crate::kernel`]) is the first of them; the finite network
-//! (`init`, `apply`) reads the same tree and the same [`shape`] calculus.
+//! One tree, two readings: the finite network ([`crate::network`]) and its infinite-width limit ([`crate::kernel`]).
 
 mod describe;
-mod document;
-mod fields;
-mod layer;
 mod schema;
-pub mod shape;
 
-pub use layer::{
-    Combine, Conv, Dense, Dropout, GlobalSelfAttention, Layer, LayerNorm, Padding, Pool, abs, avg_pool, conv,
-    dense, dropout, erf, flatten, gelu, global_avg_pool, global_sum_pool, layer_norm, parallel, relu,
-    residual, sum_pool,
+pub use crate::layer::{
+    AvgPool, Combine, Conv, Dense, Dropout, Flatten, GlobalAvgPool, GlobalSelfAttention, GlobalSumPool,
+    Layer, LayerNorm, MaxPool, Padding, Parallel, Pool, Residual, SumPool, abs, avg_pool, conv, dense,
+    dropout, erf, flatten, gelu, global_avg_pool, global_sum_pool, layer_norm, parallel, relu, residual,
+    sum_pool,
 };
+pub use crate::parameterization::Parameterization;
+pub use crate::shape;
 
-/// How weights are scaled: where the `1/sqrt(fan-in)` stands.
-///
-/// Both give the same network at initialisation; they differ in what gradient descent does, hence in the NTK.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Parameterization {
-    /// `y = w_std / sqrt(fan_in) W x + b_std b` with `W, b ~ N(0, 1)` (Jacot et al. 2018).
-    #[default]
-    Ntk,
-    /// `y = W x + b` with `W ~ N(0, w_std^2 / fan_in)`, `b ~ N(0, b_std^2)`. The NTK grows with the width, so the finite
-    /// widths of the tree enter it (Sohl-Dickstein et al. 2020, section 2, with base width 1).
-    Standard,
-}
+use crate::NtkError;
+use crate::layer::rule;
+use crate::shape::{Point, Shape};
 
 /// A network: layers in order.
 ///
@@ -57,5 +46,24 @@ impl Architecture {
     pub fn standard(mut self) -> Self {
         self.parameterization = Parameterization::Standard;
         self
+    }
+
+    /// Shapes before each layer and after the last, for inputs of shape `input`.
+    ///
+    /// # Errors
+    /// [`NtkError::Layer`] where a shape does not fit, [`NtkError::NoLimit`] where there is no infinite-width kernel.
+    pub fn shapes(&self, input: Shape) -> Result<Vec<Shape>, NtkError> {
+        let start = Point::start(input);
+        Ok(rule::walk(&self.layers, start, "")?.into_iter().map(|point| point.shape).collect())
+    }
+}
+
+/// The layers, for branches: `residual(serial![..])`.
+impl IntoIterator for Architecture {
+    type Item = Layer;
+    type IntoIter = std::vec::IntoIter<Layer>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.layers.into_iter()
     }
 }

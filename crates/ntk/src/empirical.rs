@@ -47,9 +47,11 @@
 mod contract;
 mod cost;
 mod features;
+mod method;
 mod products;
 
 pub use cost::Costs;
+pub use method::Method;
 pub use products::Operator;
 
 use nalgebra::DMatrix;
@@ -58,21 +60,7 @@ use overparam_tensor::{Array, Real};
 use crate::NtkError;
 use crate::network::{Batch, Network, Params};
 use contract::contract;
-use features::Reduction;
-
-/// How the kernel is computed; all agree up to rounding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Method {
-    /// The cheapest by [`Costs`].
-    #[default]
-    Auto,
-    /// Contraction of per-example Jacobians.
-    Jacobian,
-    /// A product with the kernel for each column.
-    Products,
-    /// Layer by layer from inputs and cotangents.
-    Structured,
-}
+use method::Reduction;
 
 /// The empirical NTK of a network at some parameters.
 #[derive(Debug, Clone, Copy)]

@@ -5,12 +5,12 @@ use num_traits::Float;
 use overparam_tensor::linalg::Real;
 
 use crate::NtkError;
-use crate::architecture::shape::Shape;
+use crate::shape::Shape;
 
 /// A batch of inputs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Inputs<T: Real> {
-    /// `n x d`, a row an example.
+    /// `n x d`, one row per example.
     Vectors(DMatrix<T>),
     /// `n` images.
     Images(Images<T>),

@@ -6,38 +6,31 @@
 //! * **Vectors** go as tiles: a product of 192 x 192 inputs, then all layers on 8 x 192 entries while they are in the
 //!   first-level cache; nothing of size n^2 but the result. Symmetric kernels compute the lower half.
 //! * **Images** go pair by pair, and up to the first pooling slab by slab: the pairs of pixels of one row distance, which no
-//!   layer mixes with others, stay in cache through all layers. Memory a thread: `O(height width^2)` where all pixels are
+//!   layer mixes with others, stay in cache through all layers. Memory per thread: `O(height width^2)` where all pixels are
 //!   pooled at once, `O(pixels^2)` for other pooling, `O(pixels)` where no later layer mixes pixels.
 //! * **Loops** are written over explicit vectors ([`overparam_tensor::simd`]): AVX-512, AVX2 or scalars with the same bits.
 //! * **Bits** depend on the two inputs alone: not on their order, their batch, their neighbours or the number of threads.
 //!   (They do depend on the kind of processor, whose instructions the matrix product picks at run time.)
 
-pub(crate) mod attention;
-pub(crate) mod combine;
-pub(crate) mod conv;
-pub(crate) mod field;
-mod flatten;
-mod fused;
+mod dot;
 mod images;
-pub(crate) mod lines;
 mod pixels;
-pub(crate) mod pointwise;
-pub(crate) mod run;
-pub(crate) mod scratch;
-pub(crate) mod segment;
-pub(crate) mod slab;
-pub(crate) mod step;
+mod plan;
+mod results;
+mod run;
+mod slabs;
 mod vectors;
-pub(crate) mod window;
 
 use nalgebra::DMatrix;
 use overparam_tensor::linalg::Real;
 
 use crate::NtkError;
-use crate::architecture::shape::Shape;
-use crate::architecture::{Architecture, Layer};
+use crate::architecture::Architecture;
 use crate::inputs::Inputs;
-use step::Plan;
+use crate::layer::{Flatten, Layer};
+use crate::shape::Shape;
+use plan::Plan;
+use results::{Results, Wanted};
 
 /// Both kernels of one evaluation, `n1 x n2`.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,20 +57,10 @@ pub struct Kernels<T: Real> {
 /// # Ok::<(), overparam_ntk::NtkError>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Kernel<T> {
+pub struct Kernel<T: Real> {
     plan: Plan<T>,
     shape: Shape,
 }
-
-/// Which results are wanted; the other stays unallocated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    pub(crate) nngp: bool,
-    pub(crate) ntk: bool,
-}
-
-/// A pair of `n1 x n2` results; a matrix nobody wanted is empty.
-pub(crate) type Results<T> = (DMatrix<T>, DMatrix<T>);
 
 impl<T: Real> Kernel<T> {
     /// Compiles `architecture` for inputs of shape `shape`.
@@ -89,7 +72,7 @@ impl<T: Real> Kernel<T> {
             return Err(NtkError::Schema { at: "architecture".into(), reason: "there are no layers".into() });
         };
         let mut plan = Plan::new(architecture, shape)?;
-        if *first == Layer::Flatten && shape.pixels() > 1 {
+        if *first == Layer::Flatten(Flatten) && shape.pixels() > 1 {
             // Images flattened at once are vectors, which have a faster path.
             let vector = Shape::vector(shape.pixels() * shape.channels);
             let rest = Architecture { layers: rest.to_vec(), ..architecture.clone() };

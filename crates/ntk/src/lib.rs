@@ -8,6 +8,24 @@
 //!
 //! This crate computes both kernels between any inputs and everything that follows from them in closed form.
 //!
+//! # Predict, train, compare
+//!
+//! What does a wide network say after training? Infinitely many of them, in closed form; then one of them, by descent:
+//!
+//! ```
+//! use overparam_ntk::prelude::*;
+//!
+//! let net = serial![dense(512).w_std(1.5).b_std(0.1), relu(), dense(1)];
+//! let train = Data::from_rows(&[[1.0, 0.0], [0.0, 1.0], [-1.0, 0.5]], &[[1.0], [0.0], [-1.0]])?;
+//! let test = Inputs::from_rows(&[[0.5, 0.5]]);
+//! let expected = net.infinite(&train)?.predict(Schedule::flow(20.0), &test)?;
+//! let mut finite = net.finite(test.shape(), &Stream::root(0))?;
+//! finite.descend(&train, 0.1, 200)?;
+//! let found = finite.outputs(&test)?;
+//! assert!((found[0] - expected.mean[0]).abs() < 4.0 * expected.covariance[0].sqrt());
+//! # Ok::<(), NtkError>(())
+//! ```
+//!
 //! # The recursion
 //!
 //! Write `k = E[f_c(x) f_c(y)]` for the covariance of a channel `c` of some layer at two inputs (or pixels) over the random
@@ -55,60 +73,83 @@
 //!
 //! The angle `acos(k/g)`, `g = sqrt(q_x q_y)`, loses half the digits for nearly parallel inputs, and depth drives all inputs
 //! there. Each pair therefore carries its margin `m = g - |k|` through every layer, formed without cancellation
-//! ([`activation::kinked`]): f64 kernels of nearly equal rows agree with a 40-digit computation to 1e-12.
-//!
-//! # The smallest example
-//!
-//! Train an infinitely wide network on three points, for ever:
-//!
-//! ```
-//! use nalgebra::DMatrix;
-//! use overparam_ntk::architecture::{Architecture, dense, relu};
-//! use overparam_ntk::predict::{Regularizer, Schedule, squared::Training};
-//! use overparam_ntk::{Inputs, Kernel};
-//!
-//! let net = Architecture::new([dense(512).w_std(1.5).b_std(0.1).into(), relu(), dense(1).into()]);
-//! let train = Inputs::from(DMatrix::from_row_slice(3, 2, &[1.0, 0.0, 0.0, 1.0, -1.0, 0.5]));
-//! let test = Inputs::from(DMatrix::from_row_slice(1, 2, &[0.5, 0.5]));
-//! let targets = DMatrix::from_row_slice(3, 1, &[1.0, 0.0, -1.0]);
-//!
-//! let kernel = Kernel::new(&net, train.shape())?;
-//! let training = Training::new(&kernel.ntk(&train, None)?, &targets, Regularizer::NONE)?;
-//! let (zero, one) = (DMatrix::zeros(3, 1), DMatrix::zeros(1, 1));
-//! let fitted = training.test(Schedule::CONVERGED, (&zero, &one), &kernel.ntk(&test, Some(&train))?)?;
-//! assert!(fitted[0] > 0.3 && fitted[0] < 0.7);
-//! # Ok::<(), overparam_ntk::NtkError>(())
-//! ```
+//! ([`dual::piecewise_linear`]): f64 kernels of nearly equal rows agree with a 40-digit computation to 1e-12.
 //!
 //! # Modules
 //!
+//! From the ground up; a module imports from those above it in this table only.
+//!
 //! | module | what it owns |
 //! |---|---|
-//! | [`architecture`] | the tree of layers, its JSON/TOML schema, shapes, descriptions |
-//! | [`activation`] | nonlinearities and their dual maps |
-//! | [`network`] | the finite network: `init`, `apply` and everything automatic differentiation makes of it |
+//! | `pair` | the moments of one pair of inputs, and maps of them |
+//! | [`dual`] | what nonlinearities make of a pair, in closed form |
+//! | [`activation`] | nonlinearities: one file each, finite half, infinite half, schema |
+//! | [`shape`] | shapes, and the law of what stands between layers |
+//! | `field`, `finite` | moments of many pairs; parameters and passes: what the two halves of layers are made of |
+//! | [`layer`] | layers: one file each, finite half, infinite half, schema |
+//! | [`architecture`] | the tree of layers, its JSON/TOML schema, descriptions |
 //! | [`kernel`] | NNGP and NTK between batches of vectors or images |
+//! | [`network`] | the finite network: `init`, `apply` and everything automatic differentiation makes of it |
 //! | [`empirical`] | the NTK of a finite network: three methods, matrix-free products, drift |
 //! | [`linearize`] | networks linear or polynomial in their parameters |
-//! | [`noisy`] | training on noisy labels: distance to initialisation, auxiliary variables, kernel ridge regression |
-//! | [`predict`] | training in closed form, ensembles, Gaussian processes, kernel ridge regression, other losses |
+//! | [`finite_width`] | moments of the kernel of finite ReLU nets, its first change under training |
+//! | [`width_scaling`] | standard, NTK and muP parameterisations: variances and rates by width, and the coordinate check |
 //! | [`theory`] | spectrum on the sphere, complexity of targets, stable learning rates, order and chaos |
+//! | [`predict`] | training in closed form, ensembles, Gaussian processes, kernel ridge regression, other losses |
+//! | [`noisy`] | training on noisy labels: distance to initialisation, auxiliary variables, kernel ridge regression |
+//! | [`infinite`], [`prelude`] | an infinitely wide network on examples; what programs import |
 
 pub mod activation;
 pub mod architecture;
+mod data;
+pub mod dual;
 pub mod empirical;
 mod error;
+mod field;
+mod finite;
+pub mod finite_width;
+pub mod infinite;
 mod inputs;
 pub mod kernel;
+pub mod layer;
 pub mod linearize;
 pub mod network;
 pub mod noisy;
+mod pair;
+mod parameterization;
 pub mod predict;
+pub mod prelude;
+mod schema;
+pub mod shape;
 pub mod theory;
+pub mod width_scaling;
 
-pub use activation::pair::Moments;
-pub use architecture::{Architecture, Parameterization};
+pub use architecture::Architecture;
+pub use data::Data;
 pub use error::NtkError;
+pub use infinite::Infinite;
 pub use inputs::{Images, Inputs};
 pub use kernel::{Kernel, Kernels};
 pub use network::{Network, Params};
+pub use pair::Moments;
+pub use parameterization::Parameterization;
+
+/// A network from its layers, first applied first.
+///
+/// ```
+/// use overparam_ntk::prelude::*;
+///
+/// let net = serial![dense(512).w_std(1.5).b_std(0.1), relu(), residual(serial![dense(64), erf(), dense(512)]), dense(1)];
+/// assert_eq!(net.layers.len(), 4);
+/// ```
+#[macro_export]
+macro_rules! serial {
+    ($($layer:expr),+ $(,)?) => {
+        $crate::Architecture::new([$($crate::layer::Layer::from($layer)),+])
+    };
+}
+
+/// The example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -38,24 +38,21 @@
 //! ```
 
 mod batch;
-mod forward;
-mod nonlinearity;
-mod params;
-mod plan;
+mod finite;
 
+pub use crate::finite::params::{LayerParams, Params};
 pub use batch::Batch;
-pub(crate) use forward::Probe;
-pub use params::{LayerParams, Params};
-pub(crate) use plan::Site;
+pub use finite::Finite;
 
 use overparam_tensor::random::Stream;
 use overparam_tensor::{Real, Tensor};
 
-use crate::architecture::shape::Shape;
+use crate::finite::params::{self, Spec};
+use crate::finite::pass::{Pass, Probe};
+use crate::finite::plan::{AffineMap, Planner};
+use crate::layer::rule;
+use crate::shape::Shape;
 use crate::{Architecture, NtkError};
-use forward::Pass;
-use params::Spec;
-use plan::Planner;
 
 /// An architecture with its widths taken seriously, for inputs of one shape.
 #[derive(Debug, Clone)]
@@ -64,7 +61,7 @@ pub struct Network {
     input: Shape,
     output: Shape,
     specs: Vec<Spec>,
-    sites: Vec<Site>,
+    maps: Vec<AffineMap>,
     masks: Vec<(Shape, f64)>,
 }
 
@@ -81,10 +78,10 @@ impl Network {
         if input.pixels() * input.channels == 0 {
             return Err(NtkError::input("input shape", format!("{input:?} holds no numbers")));
         }
-        let mut planner = Planner::new(architecture);
-        let (specs, output) = planner.walk(&architecture.layers, input, "")?;
-        let (sites, masks) = (planner.sites, planner.masks);
-        Ok(Self { architecture: architecture.clone(), input, output, specs, sites, masks })
+        let mut planner = Planner::new(architecture.parameterization);
+        let (specs, output) = rule::plan(&architecture.layers, &mut planner, input, "")?;
+        let Planner { maps, masks, .. } = planner;
+        Ok(Self { architecture: architecture.clone(), input, output, specs, maps, masks })
     }
 
     /// Shape of one input.
@@ -166,12 +163,12 @@ impl Network {
         let x = x.reshape(&shape_of(n, self.input));
         let parameterization = self.architecture.parameterization;
         let mut pass = Pass { parameterization, masks: masks.iter(), probe };
-        pass.layers(&self.architecture.layers, &params.layers, &x)
+        rule::apply(&self.architecture.layers, &mut pass, &params.layers, &x)
     }
 
     /// The affine maps in the order in which they run.
-    pub(crate) fn sites(&self) -> &[Site] {
-        &self.sites
+    pub(crate) fn affine_maps(&self) -> &[AffineMap] {
+        &self.maps
     }
 }
 

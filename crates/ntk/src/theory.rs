@@ -13,7 +13,6 @@ use nalgebra::DMatrix;
 use overparam_tensor::linalg::Cholesky;
 
 use crate::NtkError;
-use crate::predict::Regularizer;
 
 /// `sqrt(2 y^T H^-1 y / n)`, the generalisation bound of a wide two-layer network up to `O(sqrt(log(n)/n))` (Arora, Du, Hu, Li,
 /// Wang 2019, theorem 5.1); for several outputs `y^T H^-1 y` is summed over them.
@@ -27,7 +26,7 @@ pub fn complexity(kernel: &DMatrix<f64>, targets: &DMatrix<f64>) -> Result<f64, 
             format!("a kernel of {:?} does not fit targets of {:?}", kernel.shape(), targets.shape()),
         ));
     }
-    let solved = Cholesky::factor(&Regularizer::NONE.added(kernel)?)?.solve(targets);
+    let solved = Cholesky::factor(kernel)?.solve(targets);
     Ok((2.0 * targets.dot(&solved) / targets.nrows() as f64).sqrt())
 }
 

@@ -125,11 +125,11 @@ fn layers_that_do_not_fit_or_have_no_limit_say_why() {
         ),
         (
             format!(r#"{dense}, "flatten", "relu", {dense}"#),
-            "layer 3 (relu) has no infinite-width kernel: what flatten has made channels of differs in variance",
+            "layer 3 (relu) has no infinite-width kernel: after flatten, channels have different variances",
         ),
         (
             format!(r#"{dense}, "flatten", "layer_norm", {{"residual": [{dense}]}}, "erf", {dense}"#),
-            "layer 5 (erf) has no infinite-width kernel: what flatten has made channels of differs in variance",
+            "layer 5 (erf) has no infinite-width kernel: after flatten, channels have different variances",
         ),
         (
             format!(

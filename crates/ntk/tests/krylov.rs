@@ -2,7 +2,7 @@
 
 use nalgebra::DMatrix;
 use overparam_ntk::predict::krylov::Krylov;
-use overparam_ntk::predict::squared::Training;
+use overparam_ntk::predict::squared::SquaredLossDynamics;
 use overparam_ntk::predict::{Regularizer, Schedule};
 use proptest::prelude::*;
 
@@ -35,13 +35,13 @@ proptest! {
         let start = DMatrix::from_fn(n, 2, |i, c| 0.1 * (i + c) as f64);
         let test_start = DMatrix::from_element(5, 2, 0.3);
         let regularizer = Regularizer::Relative(1e-3);
-        let dense = Training::new(&dd, &y, regularizer).unwrap();
+        let dense = SquaredLossDynamics::new(&dd, &y, regularizer).unwrap();
         let mut krylov = Krylov::new(&dd, &y, &start, regularizer).unwrap();
         for schedule in schedules().into_iter().chain([Schedule::CONVERGED]) {
             let (train, test) = (krylov.train(schedule).unwrap(), krylov.test(schedule, &test_start, &td).unwrap());
-            let error = (train - dense.train(schedule, &start).unwrap()).amax();
+            let error = (train - dense.predict_train(schedule, &start).unwrap()).amax();
             prop_assert!(error < 1e-10, "{schedule:?}: training outputs differ by {error:e}");
-            let error = (test - dense.test(schedule, (&start, &test_start), &td).unwrap()).amax();
+            let error = (test - dense.predict_test(schedule, (&start, &test_start), &td).unwrap()).amax();
             prop_assert!(error < 1e-9, "{schedule:?}: test outputs differ by {error:e}");
         }
     }
@@ -52,11 +52,11 @@ proptest! {
 fn singular_kernels_and_any_order_of_times() {
     let (dd, td, y) = case(40, 3, 6, 0.5);
     let (zero, test_zero) = (DMatrix::zeros(40, 2), DMatrix::zeros(3, 2));
-    let dense = Training::new(&dd, &y, Regularizer::NONE).unwrap();
+    let dense = SquaredLossDynamics::new(&dd, &y, Regularizer::NONE).unwrap();
     let mut krylov = Krylov::new(&dd, &y, &zero, Regularizer::NONE).unwrap();
     for time in [100.0, 1.0, 1e4, 0.01] {
         let schedule = Schedule::flow(time);
-        let expected = dense.test(schedule, (&zero, &test_zero), &td).unwrap();
+        let expected = dense.predict_test(schedule, (&zero, &test_zero), &td).unwrap();
         let error = (krylov.test(schedule, &test_zero, &td).unwrap() - expected).amax();
         assert!(error < 1e-9, "time {time}: {error:e}");
     }

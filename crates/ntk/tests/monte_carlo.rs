@@ -7,13 +7,11 @@
 //! `b` of order one (of the depth), so bias over standard error is `(b/a) sqrt(NETWORKS/WIDTH)`: a quarter of `b/a` here, below
 //! the four standard errors allowed. More networks at this width would measure the bias, not the kernel.
 
-use overparam_ntk::activation::{Activation, Numerical};
+use overparam_ntk::activation::{self, Activation, Numerical};
 use overparam_ntk::architecture::shape::Shape;
-use overparam_ntk::architecture::{
-    Combine, GlobalSelfAttention, Layer, Padding, Pool, conv, dense, dropout, erf, flatten, global_avg_pool,
-    global_sum_pool, layer_norm, parallel, relu, residual,
-};
+use overparam_ntk::architecture::{Layer, Padding, conv, dense, flatten, global_avg_pool};
 use overparam_ntk::empirical::EmpiricalNtk;
+use overparam_ntk::layer;
 use overparam_ntk::network::{Batch, Network, Params};
 use overparam_ntk::{Architecture, Images, Inputs, Kernel, NtkError};
 use overparam_tensor::random::Stream;
@@ -32,43 +30,25 @@ fn filter(padding: Padding) -> Layer {
     conv(WIDTH, [2, 2]).padding(padding).w_std(1.3).b_std(0.3).into()
 }
 
-fn branches(combine: Combine) -> Layer {
-    parallel([vec![relu(), wide()], vec![erf(), filter(Padding::Same)]], combine)
+/// Whatever the table of layers has that has a kernel on images: those after which there are images, and those that end in one
+/// pixel.
+fn kinds() -> (Vec<Layer>, Vec<Layer>) {
+    let all =
+        layer::TABLE.iter().flat_map(|entry| (entry.examples)(WIDTH)).chain([Activation::relu().into()]);
+    let pixels = |layer: &Layer| {
+        let shapes = Architecture::new([filter(Padding::Same), layer.clone()]).shapes(SHAPE);
+        assert!(
+            shapes.is_ok() || layer.name() == "max_pool",
+            "{}: all but maxima have a kernel",
+            layer.name()
+        );
+        shapes.map_or(0, |shapes| shapes[2].pixels())
+    };
+    let (images, rest): (Vec<_>, Vec<_>) = all.partition(|layer| pixels(layer) > 1);
+    (images, rest.into_iter().filter(|layer| pixels(layer) == 1).collect())
 }
 
-fn attention() -> Layer {
-    GlobalSelfAttention {
-        channels: WIDTH,
-        w_query_std: 1.0,
-        w_key_std: 1.1,
-        w_value_std: 1.2,
-        w_out_std: 0.9,
-        b_std: Some(0.3),
-    }
-    .into()
-}
-
-/// One of each kind that keeps images images.
-fn kinds() -> Vec<Layer> {
-    let window = |padding| Pool { window: [2, 2], strides: [1, 1], padding };
-    vec![
-        wide(),
-        filter(Padding::Same),
-        filter(Padding::Valid),
-        filter(Padding::Circular),
-        Layer::AvgPool(window(Padding::Same)),
-        Layer::SumPool(window(Padding::Valid)),
-        relu(),
-        layer_norm(),
-        dropout(0.7),
-        residual([relu(), filter(Padding::Same)]),
-        branches(Combine::Sum),
-        branches(Combine::Concat),
-        branches(Combine::Product),
-        attention(),
-    ]
-}
-
+/// Whatever the table of activations has, and a function of a user.
 fn activations() -> Vec<Layer> {
     let root = Numerical::new(
         "cubic root",
@@ -76,28 +56,8 @@ fn activations() -> Vec<Layer> {
         |x| 2.0 * x / 3.0 * (1.0 + x * x).powf(-2.0 / 3.0),
         60,
     );
-    let mut all = vec![
-        Activation::leaky_relu(0.2),
-        Activation::abs(),
-        Activation::AbRelu { a: 0.3, b: -0.8 },
-        Activation::Erf,
-        Activation::Gelu,
-        Activation::Sin { a: 1.2, b: 0.9, c: 0.3 },
-        Activation::Cos { a: 1.2, b: 0.9, c: 0.3 },
-        Activation::Rbf { gamma: 0.5 },
-        Activation::Exp { a: 1.0, b: 0.3 },
-        Activation::Sign,
-        Activation::Monomial { degree: 2 },
-        Activation::RectifiedMonomial { degree: 0 },
-        Activation::RectifiedMonomial { degree: 2 },
-        Activation::Polynomial { coefficients: vec![0.3, 1.0, -0.2] },
-        Activation::Hermite { coefficients: vec![0.1, 0.7, 0.2] },
-        Activation::Numerical(root),
-    ];
-    all.extend(
-        ["tanh", "sigmoid", "softplus", "silu"].iter().filter_map(|name| Activation::numerical(name, None)),
-    );
-    all.into_iter().map(Layer::from).collect()
+    let table = activation::TABLE.iter().flat_map(|entry| (entry.examples)());
+    table.chain([Activation::Numerical(root)]).map(Layer::from).collect()
 }
 
 fn inputs() -> Inputs<f64> {
@@ -210,11 +170,11 @@ fn every_activation() {
 
 #[test]
 fn every_layer_under_every_head() {
-    let heads = [flatten, global_avg_pool, global_sum_pool];
-    let bodies: Vec<_> = kinds()
-        .into_iter()
-        .flat_map(|kind| heads.map(|head| vec![filter(Padding::Same), kind.clone(), head()]))
-        .collect();
+    let (kinds, heads) = kinds();
+    let under = |head: &Layer| {
+        kinds.iter().map(|kind| vec![filter(Padding::Same), kind.clone(), head.clone()]).collect()
+    };
+    let bodies: Vec<_> = heads.iter().flat_map(|head| -> Vec<_> { under(head) }).collect();
     assert_converged(&bodies, false, 21);
 }
 
@@ -222,7 +182,7 @@ fn every_layer_under_every_head() {
 #[test]
 fn every_layer_in_standard_parameterisation() {
     let bodies: Vec<_> =
-        kinds().into_iter().map(|kind| vec![filter(Padding::Same), kind, flatten()]).collect();
+        kinds().0.into_iter().map(|kind| vec![filter(Padding::Same), kind, flatten()]).collect();
     assert_converged(&bodies, true, 22);
 }
 
@@ -230,8 +190,8 @@ fn every_layer_in_standard_parameterisation() {
 #[test]
 fn every_pair_of_layers() {
     let mut bodies = Vec::new();
-    for (i, a) in kinds().into_iter().enumerate() {
-        for (j, b) in kinds().into_iter().enumerate() {
+    for (i, a) in kinds().0.into_iter().enumerate() {
+        for (j, b) in kinds().0.into_iter().enumerate() {
             let head = || if (i + j) % 2 == 0 { flatten() } else { global_avg_pool() };
             let direct = vec![filter(Padding::Same), a.clone(), b.clone(), head()];
             let exists = Kernel::<f64>::new(&Architecture::new(direct.clone()), SHAPE).is_ok();

@@ -62,7 +62,7 @@ fn golden() -> Golden {
     serde_json::from_str(include_str!("nearly_parallel.json")).unwrap()
 }
 
-/// A jump makes of an error of an angle its root.
+/// After a jump, an error in the angle becomes its square root.
 fn jumps(case: &Case) -> bool {
     let layers = case.layers.to_string();
     layers.contains("sign") || layers.contains(r#""degree":0"#)

@@ -2,11 +2,11 @@
 
 use nalgebra::DMatrix;
 use overparam_ntk::Architecture;
-use overparam_ntk::activation::{Activation, Numerical};
+use overparam_ntk::activation::{self, Activation, Monomial, Numerical};
 use overparam_ntk::architecture::shape::Shape;
 use overparam_ntk::architecture::{
-    Combine, GlobalSelfAttention, Layer, LayerNorm, Padding, Pool, conv, dense, dropout, erf, flatten, gelu,
-    global_avg_pool, global_sum_pool, parallel, relu, residual,
+    AvgPool, Combine, GlobalSelfAttention, Layer, LayerNorm, MaxPool, Padding, Pool, SumPool, conv, dense,
+    dropout, erf, flatten, gelu, global_avg_pool, global_sum_pool, parallel, relu, residual,
 };
 use overparam_ntk::empirical::{Costs, EmpiricalNtk, Method, drift};
 use overparam_ntk::linearize::taylor;
@@ -25,7 +25,7 @@ fn attention(channels: usize) -> Layer {
 }
 
 fn norm() -> Layer {
-    Layer::LayerNorm(LayerNorm { eps: 1e-3 })
+    LayerNorm { eps: 1e-3 }.into()
 }
 
 fn filter(channels: usize, padding: Padding) -> Layer {
@@ -46,11 +46,11 @@ fn zoo() -> Vec<(Architecture, Shape)> {
         (
             Architecture::new([
                 filter(3, Padding::Same),
-                Layer::MaxPool(pool(Padding::Same)),
+                MaxPool(pool(Padding::Same)).into(),
                 filter(4, Padding::Circular),
                 erf(),
                 dense(3).b_std(0.1).into(),
-                Layer::AvgPool(pool(Padding::Circular)),
+                AvgPool(pool(Padding::Circular)).into(),
                 global_sum_pool(),
                 dense(2).into(),
             ]),
@@ -65,7 +65,7 @@ fn zoo() -> Vec<(Architecture, Shape)> {
                 dropout(0.6),
                 attention(3),
                 branches(Combine::Concat),
-                Layer::SumPool(pool(Padding::Valid)),
+                SumPool(pool(Padding::Valid)).into(),
                 flatten(),
                 dense(2).b_std(0.5).into(),
             ])
@@ -77,33 +77,12 @@ fn zoo() -> Vec<(Architecture, Shape)> {
     ]
 }
 
+/// Whatever the table of activations has, and a function of a user with all its derivatives.
 fn activations() -> Vec<Activation> {
     let square =
         Numerical::new("square", |x| x * x, |x| 2.0 * x, 10).and_derivative(|_| 2.0).and_derivative(|_| 0.0);
-    let mut all = vec![
-        Activation::relu(),
-        Activation::leaky_relu(0.2),
-        Activation::abs(),
-        Activation::AbRelu { a: 0.3, b: -0.8 },
-        Activation::Erf,
-        Activation::Gelu,
-        Activation::Sin { a: 1.2, b: 0.9, c: 0.3 },
-        Activation::Cos { a: 1.2, b: 0.9, c: 0.3 },
-        Activation::Rbf { gamma: 0.5 },
-        Activation::Exp { a: 1.1, b: 0.3 },
-        Activation::Sign,
-        Activation::Monomial { degree: 0 },
-        Activation::Monomial { degree: 3 },
-        Activation::RectifiedMonomial { degree: 0 },
-        Activation::RectifiedMonomial { degree: 2 },
-        Activation::Polynomial { coefficients: vec![0.3, 1.0, -0.2] },
-        Activation::Hermite { coefficients: vec![0.1, 0.7, 0.2, 0.5] },
-        Activation::Numerical(square),
-    ];
-    all.extend(
-        ["tanh", "sigmoid", "softplus", "silu"].iter().filter_map(|name| Activation::numerical(name, None)),
-    );
-    all
+    let table = activation::TABLE.iter().flat_map(|entry| (entry.examples)());
+    table.chain([Activation::Numerical(square)]).collect()
 }
 
 fn setting(net: &Architecture, shape: Shape, n: usize) -> (Network, Params<f64>, Batch<f64>) {
@@ -252,7 +231,7 @@ fn derivatives_are_those_of_differences() {
 /// A network of one dense layer is linear in its parameters, one with a square on top quadratic.
 #[test]
 fn expansions_end_where_the_network_does() {
-    let square = Activation::Monomial { degree: 2 };
+    let square = Activation::Monomial(Monomial { degree: 2 });
     for (layers, order) in
         [(vec![dense(3).b_std(0.2).into()], 1), (vec![dense(3).b_std(0.2).into(), square.into()], 2)]
     {

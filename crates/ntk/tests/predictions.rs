@@ -7,7 +7,7 @@ use nalgebra::DMatrix;
 use overparam_ntk::Kernel;
 use overparam_ntk::predict::ensemble::{Gaussian, Prior};
 use overparam_ntk::predict::integrate::{Options, SquaredError, coefficients};
-use overparam_ntk::predict::squared::Training;
+use overparam_ntk::predict::squared::SquaredLossDynamics;
 use overparam_ntk::predict::{Regularizer, Schedule, gaussian_process};
 use serde_json::Value;
 
@@ -61,9 +61,9 @@ fn outputs_during_training() {
     for row in p["gradient_descent_mse"].as_array().unwrap() {
         let ridge = Regularizer::Relative(row["diag_reg"].as_f64().unwrap());
         let schedule = Schedule::Flow { rate: row["learning_rate"].as_f64().unwrap(), time: time(&row["t"]) };
-        let training = Training::new(&case.ntk_dd, &case.y, ridge).unwrap();
-        let train = training.train(schedule, &case.f0.0).unwrap();
-        let test = training.test(schedule, (&case.f0.0, &case.f0.1), &case.ntk_td).unwrap();
+        let training = SquaredLossDynamics::new(&case.ntk_dd, &case.y, ridge).unwrap();
+        let train = training.predict_train(schedule, &case.f0.0).unwrap();
+        let test = training.predict_test(schedule, (&case.f0.0, &case.f0.1), &case.ntk_td).unwrap();
         close(&train, &row["f_train"], 1e-10, &format!("train {schedule:?} {ridge:?}"));
         close(&test, &row["f_test"], 1e-10, &format!("test {schedule:?} {ridge:?}"));
     }
@@ -72,15 +72,15 @@ fn outputs_during_training() {
 #[test]
 fn outputs_with_momentum_and_by_integration() {
     let (p, case) = case();
-    let training = Training::new(&case.ntk_dd, &case.y, Regularizer::NONE).unwrap();
+    let training = SquaredLossDynamics::new(&case.ntk_dd, &case.y, Regularizer::NONE).unwrap();
     for row in p["gradient_descent_ode"]["cases"].as_array().unwrap() {
         let (rate, time) = (row["learning_rate"].as_f64().unwrap(), time(&row["t"]));
         let schedule = match row["momentum"].as_f64() {
             Some(momentum) => Schedule::MomentumFlow { rate, momentum, time },
             None => Schedule::Flow { rate, time },
         };
-        let train = training.train(schedule, &case.f0.0).unwrap();
-        let test = training.test(schedule, (&case.f0.0, &case.f0.1), &case.ntk_td).unwrap();
+        let train = training.predict_train(schedule, &case.f0.0).unwrap();
+        let test = training.predict_test(schedule, (&case.f0.0, &case.f0.1), &case.ntk_td).unwrap();
         close(&train, &row["f_train"], 1e-6, &format!("train {schedule:?}"));
         close(&test, &row["f_test"], 1e-6, &format!("test {schedule:?}"));
         if matches!(schedule, Schedule::Flow { .. }) {
@@ -107,7 +107,7 @@ fn ensembles_during_training() {
             "ntk" => (&case.ntk_dd, &case.ntk_td),
             _ => (&case.nngp_dd, &case.nngp_td),
         };
-        let training = Training::new(dd, &case.y, Regularizer::NONE).unwrap();
+        let training = SquaredLossDynamics::new(dd, &case.y, Regularizer::NONE).unwrap();
         let what = format!("{} {schedule:?}", row["get"]);
         agree(&training.ensemble(schedule, td, case.prior()).unwrap(), row, "_test", 1e-10, &what);
         agree(&training.ensemble_on_training(schedule, &case.nngp_dd).unwrap(), row, "_train", 1e-10, &what);
@@ -125,7 +125,7 @@ fn posteriors() {
         let ours = match row["get"].as_str().unwrap() {
             "nngp" => gaussian_process::posterior(case.prior(), &case.y, noise),
             "ntkgp" => gaussian_process::posterior(tangent, &case.y, noise),
-            _ => Training::new(&case.ntk_dd, &case.y, noise).unwrap().ensemble(
+            _ => SquaredLossDynamics::new(&case.ntk_dd, &case.y, noise).unwrap().ensemble(
                 Schedule::CONVERGED,
                 &case.ntk_td,
                 case.prior(),
@@ -138,7 +138,7 @@ fn posteriors() {
 #[test]
 fn stable_learning_rates() {
     let (p, case) = case();
-    let training = Training::new(&case.ntk_dd, &case.y, Regularizer::NONE).unwrap();
+    let training = SquaredLossDynamics::new(&case.ntk_dd, &case.y, Regularizer::NONE).unwrap();
     for (momentum, name) in [(0.0, "momentum0"), (0.9, "momentum0_9")] {
         let expected = p["max_learning_rate"][name].as_f64().unwrap();
         assert!((training.max_learning_rate(momentum) / expected - 1.0).abs() < 1e-12);

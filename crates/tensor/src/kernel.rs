@@ -17,4 +17,5 @@ pub use elementary::Elementary;
 pub(crate) use elementwise::{copy, map, zip, zip_in_place};
 pub(crate) use product::matmul;
 pub(crate) use reduce::{Reduction, maximum, reduce};
+pub(crate) use simd::{PARALLEL, PIECE, vectorized};
 pub(crate) use windows::{Windows, patches, patches_transposed};

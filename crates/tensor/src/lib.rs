@@ -46,7 +46,10 @@
 //! | [`Tensor`] and [`ops`] | the value functions are written in, its operations, one family a file |
 //! | [`autodiff`] | [`grad`], [`jvp`], [`vjp`], [`linearize`], [`jacobian`], [`per_example_jacobian`], [`hvp`], [`taylor`], [`vmap`]; [`Tree`]s of parameters |
 //! | [`loss`] | squared, logistic, hinge, cross-entropy |
-//! | [`optim`] | descent, momentum, Adam, AdamW, RMS norm; schedules, minibatches, the training loop |
+//! | [`optim`] | descent, momentum, Adam, AdamW, RMSprop; schedules, minibatches, the training loop |
+//! | [`ode`] | initial-value problems: Dormand-Prince 5(4) with step-size control |
+//! | [`quadrature`] | Gauss-Legendre, Gauss-Hermite and trapezoidal rules; panels that end at kinks |
+//! | [`sphere`] | uniform points on the sphere, Gegenbauer polynomials |
 //! | [`mod@array`] | dense strided arrays, their views and buffers, `.npy` and `.npz` files |
 //! | [`linalg`] | products, Cholesky, symmetric eigen-decomposition, SVD, least squares: [`nalgebra`] types at the surface, [`faer`] kernels inside |
 //! | [`random`] | named, splittable, reproducible random streams |
@@ -57,13 +60,13 @@
 //! * **Layout.** Arrays are row-major. Rows are examples, `[n, d]`; images are `[n, height, width, channels]`, filters
 //!   `[height, width, channels in, channels out]`, dense weights `[inputs, outputs]`.
 //! * **Broadcasting** is NumPy's: shapes are aligned at their last axes, an axis of length 1 stretches.
-//! * **Losses** are summed over an example's outputs and averaged over examples; squared loss has the factor 1/2.
+//! * **Losses** are means over examples. The squared loss is `1/(2 n c) ||f - y||^2` of `n` examples with `c` outputs.
 //! * **Kinks.** `relu'(0) = 0`, `|.|'(0) = 0`; equal maxima along an axis share the derivative evenly, the two-argument
 //!   maximum gives it to the first.
 //! * **Derivatives** of a leaf of shape `s` of a function with outputs of shape `o` have shape `[o..., s...]`.
 //! * **Determinism.** A result depends on its inputs and on the kind of processor (product kernels are chosen at run time),
-//!   never on the number of threads: large tensor operations are cut into pieces by shape alone. The routines of [`linalg`]
-//!   run on the calling thread.
+//!   never on the number of threads: large tensor operations are cut into pieces by shape alone. Products of
+//!   [`linalg`] are cut in the same way; its decompositions run on the calling thread.
 //! * **Shapes.** Mismatched shapes are a programmer's error and panic with the operation's name and both shapes. Numerical
 //!   failure is an error: [`linalg::LinalgError`], [`optim::Diverged`].
 //! * **NaN** in an input is NaN in whatever depends on it.
@@ -74,10 +77,13 @@ pub mod autodiff;
 mod kernel;
 pub mod linalg;
 pub mod loss;
+pub mod ode;
 pub mod ops;
 pub mod optim;
+pub mod quadrature;
 pub mod random;
 pub mod simd;
+pub mod sphere;
 mod tensor;
 
 pub use array::Array;

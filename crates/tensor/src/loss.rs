@@ -1,11 +1,15 @@
 //! Losses.
 //!
-//! Conventions: predictions are `[n, k]` (or `[n]`) with one example a row; a loss is summed over an example's outputs and
-//! averaged over examples. Squared loss carries the factor 1/2, so its gradient is the residual.
+//! Predictions are `[n, c]` (or `[n]`) with one example per row, and every loss is a mean over examples.
 //!
-//! | loss | one example | targets |
+//! *The scale of the squared loss* is `1 / (2 n c)`: half the mean over all `n c` numbers, as in neural-tangents and everywhere
+//! in this workspace. Its gradient is the residual divided by `n c`, so that kernel gradient flow is
+//! `df/dt = -eta Theta (f - y) / (n c)` and descent is stable up to `eta = 2 n c / lambda_max(Theta)`. The losses of
+//! classification are summed over an example's outputs.
+//!
+//! | loss | of one example with outputs `f_k` | targets |
 //! |---|---|---|
-//! | [`squared`] | `1/2 sum_k (f_k - y_k)^2` | numbers, shaped as the predictions |
+//! | [`squared`] | `1/(2c) sum_k (f_k - y_k)^2` | numbers, shaped as the predictions |
 //! | [`logistic`] | `sum_k ln(1 + exp(-y_k f_k))` | -1 or 1, shaped as the predictions |
 //! | [`hinge`] | `sum_k max(0, 1 - y_k f_k)` | -1 or 1, shaped as the predictions |
 //! | [`cross_entropy`] | `ln sum_k e^(f_k) - sum_k p_k f_k` | probabilities `[n, k]`, as from [`one_hot`] |
@@ -26,7 +30,7 @@ fn mean_over_examples<T: Real>(losses: &Tensor<T>) -> Tensor<T> {
     losses.sum().scale(T::ONE / T::of(losses.shape()[0] as f64))
 }
 
-/// `1/(2n) sum_i sum_k (f_k(x_i) - y_ik)^2`.
+/// `1/(2 n c) sum_i sum_k (f_k(x_i) - y_ik)^2`, for `n` examples with `c` outputs each.
 ///
 /// # Panics
 /// If the shapes differ or have no axis.
@@ -37,12 +41,13 @@ fn mean_over_examples<T: Real>(losses: &Tensor<T>) -> Tensor<T> {
 /// let f = Tensor::from_vec(&[2, 1], vec![3.0, 0.0]);
 /// let y = Tensor::from_vec(&[2, 1], vec![1.0, 0.0]);
 /// assert_eq!(loss::squared(&f, &y).item(), 1.0);
-/// assert_eq!(grad(|f: &Tensor<f64>| loss::squared(f, &y), &f).array().to_vec(), [1.0, 0.0]); // residual / n
+/// assert_eq!(grad(|f: &Tensor<f64>| loss::squared(f, &y), &f).array().to_vec(), [1.0, 0.0]); // residual / (n c)
 /// ```
 #[must_use]
 pub fn squared<T: Real>(predictions: &Tensor<T>, targets: &Tensor<T>) -> Tensor<T> {
     check("squared loss", predictions, targets);
-    mean_over_examples(&(predictions - targets).square()).scale(T::of(0.5))
+    let count = T::of(predictions.len() as f64);
+    (predictions - targets).square().sum().scale(T::ONE / count).scale(T::of(0.5))
 }
 
 /// `1/n sum_i sum_k ln(1 + exp(-y_ik f_k(x_i)))`, without overflow.
@@ -87,12 +92,21 @@ pub fn one_hot<T: Real>(labels: &[usize], classes: usize) -> Tensor<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{cross_entropy, hinge, logistic, one_hot};
+    use super::{cross_entropy, hinge, logistic, one_hot, squared};
     use crate::autodiff::value_and_grad;
     use crate::tensor::Tensor;
 
     fn row(x: &[f64]) -> Tensor<f64> {
         Tensor::from_vec(&[x.len(), 1], x.to_vec())
+    }
+
+    /// Half the mean over all numbers: two examples with two outputs.
+    #[test]
+    fn squared_loss_is_a_mean_over_examples_and_outputs() {
+        let f = Tensor::from_vec(&[2, 2], vec![1.0, 2.0, 3.0, 4.0]);
+        let (value, slope) = value_and_grad(|f| squared(f, &Tensor::zeros(&[2, 2])), &f);
+        assert_eq!(value.item(), 30.0 / 8.0);
+        assert_eq!(slope.array().to_vec(), [0.25, 0.5, 0.75, 1.0]);
     }
 
     #[test]

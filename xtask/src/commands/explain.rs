@@ -56,7 +56,11 @@ fn print_checks(claim: &dyn AnyClaim) -> Result<()> {
     let (experiment, control) = (bare(claim.tasks(&plan)), bare(claim.control_tasks(&plan)));
     let checks = claim.judge(&experiment, &control, &Theory::as_stated())?;
     for (i, check) in checks.experiment.iter().enumerate() {
-        let places = if check.places.len() > 1 { format!(", at {} places", check.places.len()) } else { String::new() };
+        let places = if check.places.len() > 1 {
+            format!(", at {} places", check.places.len())
+        } else {
+            String::new()
+        };
         let fails = if check.must_fail { "; the control must fail it" } else { "" };
         let rivals: Vec<String> =
             check.rivals.iter().map(|r| format!("; rival: {}, {}", r.name, number(r.value))).collect();

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use nalgebra::DMatrix;
 use overparam_ntk::Kernel;
 use overparam_ntk::predict::ensemble::{Gaussian, Prior};
-use overparam_ntk::predict::squared::Training;
+use overparam_ntk::predict::squared::SquaredLossDynamics;
 use overparam_ntk::predict::{Regularizer, Schedule};
 use overparam_tensor::Array;
 
@@ -96,10 +96,9 @@ pub(crate) fn predict(options: &PredictOptions) -> Result<ExitCode> {
 
 /// Everything that does not depend on the time.
 pub(crate) struct Task {
-    pub(crate) training: Training,
+    pub(crate) training: SquaredLossDynamics,
     pub(crate) y: DMatrix<f64>,
     pub(crate) test_y: Option<DMatrix<f64>>,
-    ridge: f64,
     /// The kernel that learns, test against training inputs.
     cross: DMatrix<f64>,
     nngp_dd: DMatrix<f64>,
@@ -131,32 +130,26 @@ impl Task {
                 options.ridge
             );
         }
-        let training = Training::new(learning, &y, Regularizer::Absolute(ridge))?;
+        let training = SquaredLossDynamics::new(learning, &y, Regularizer::Absolute(ridge))?;
         if ntk_dd.is_none() {
             // The ridge of the Bayesian posterior is noise on the training outputs.
             (0..nngp_dd.nrows()).for_each(|i| nngp_dd[(i, i)] += ridge);
         }
         let cross = ntk_td.unwrap_or_else(|| nngp_td.clone());
-        Ok(Self { training, y, test_y, ridge, cross, nngp_dd, nngp_td, nngp_tt })
+        Ok(Self { training, y, test_y, cross, nngp_dd, nngp_td, nngp_tt })
     }
 
-    /// `K (K + R)^-1 (1 - rho) y`, as what is learned without the part that the ridge withholds: no digits are lost
-    /// to the inverse of a small ridge.
+    /// Mean on the training inputs.
     pub(crate) fn train_mean(&self, time: f64) -> Result<DMatrix<f64>> {
-        let (schedule, zero) = (Schedule::flow(time), DMatrix::zeros(self.y.nrows(), self.y.ncols()));
-        let learned = self.training.train(schedule, &zero)?;
-        if self.ridge == 0.0 {
-            return Ok(learned);
-        }
-        let ridge = DMatrix::from_diagonal_element(self.y.nrows(), self.y.nrows(), self.ridge);
-        Ok(learned - self.training.test(schedule, (&zero, &zero), &ridge)?)
+        let zero = DMatrix::zeros(self.y.nrows(), self.y.ncols());
+        Ok(self.training.fitted(Schedule::flow(time), &zero)?)
     }
 
     /// Mean on the test inputs.
     pub(crate) fn test_mean(&self, time: f64) -> Result<DMatrix<f64>> {
         let zero = |n: usize| DMatrix::zeros(n, self.y.ncols());
         let start = (&zero(self.y.nrows()), &zero(self.cross.nrows()));
-        Ok(self.training.test(Schedule::flow(time), start, &self.cross)?)
+        Ok(self.training.predict_test(Schedule::flow(time), start, &self.cross)?)
     }
 
     fn test(&self, time: f64) -> Result<Gaussian> {

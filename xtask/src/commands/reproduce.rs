@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use overparam_claims::TALKS;
+use overparam_eval::claim::Doubling;
 use overparam_eval::decide::Decision;
 use overparam_eval::report::{CheckReport, ClaimFacts, ClaimReport, Report, RunFacts, State};
 use overparam_eval::runner::{self, ClaimRuns, Request, RunError};
@@ -14,20 +15,28 @@ use overparam_eval::seal::{Lock, Seal};
 use overparam_eval::table::number;
 use serde_json::json;
 
-use super::{launch, shard};
+use super::{double, launch, shard};
 use crate::machine;
 use crate::options::{LaunchOptions, RunOptions, Voice};
 use crate::progress::{event, watch};
 use crate::terminal::{bold, decision, duration, state, wrap};
 
 /// Runs the selected claims: here, a shard of them here, or all of them elsewhere.
-pub(crate) fn reproduce(options: &RunOptions, fresh: bool, elsewhere: &LaunchOptions) -> Result<ExitCode> {
+pub(crate) fn reproduce(
+    options: &RunOptions,
+    fresh: bool,
+    doubling: Option<Doubling>,
+    elsewhere: &LaunchOptions,
+) -> Result<ExitCode> {
     if elsewhere.launcher.is_some() {
         return launch(options, fresh, elsewhere);
     }
     let request = options.request(fresh)?;
     if let Some(part) = elsewhere.shard {
         return shard(options, &request, part, elsewhere.round);
+    }
+    if let Some(what) = doubling {
+        return double(options, &request, what);
     }
     let stop = watch_for_stop()?;
     let start = Instant::now();

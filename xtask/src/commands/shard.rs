@@ -44,7 +44,10 @@ fn tell(voice: Voice, shard: Shard, done: &ShardRuns) -> ExitCode {
         }
         Voice::Person => {
             if done.open == 0 {
-                println!("round {}: every claim is decided; `cargo xtask report` with the same arguments reports", done.round);
+                println!(
+                    "round {}: every claim is decided; `cargo xtask report` with the same arguments reports",
+                    done.round
+                );
                 return ExitCode::SUCCESS;
             }
             println!(

@@ -74,7 +74,11 @@ fn print(claims: &[ClaimStatus]) {
         }
     }
     let sum = |count: fn(&ClaimStatus) -> usize| claims.iter().map(count).sum::<usize>();
-    println!("{} of {} cells of the present looks are in the store", sum(|claim| claim.done), sum(|claim| claim.cells));
+    println!(
+        "{} of {} cells of the present looks are in the store",
+        sum(|claim| claim.done),
+        sum(|claim| claim.cells)
+    );
 }
 
 /// Since 1970; before it, 0.

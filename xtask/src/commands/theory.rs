@@ -1,11 +1,16 @@
-//! `theory`: the formulas of the linearised networks as a calculator.
+//! `theory`: formulas as a calculator.
 //!
 //! Data goes to standard output: a table for people, or with `--json` one object with every digit. JSON has no infinity; there
 //! an infinite number is `null`.
 
+mod balanced;
+mod finite_width;
 mod lazy_limits;
 mod random_features;
+mod rich;
+mod series;
 mod staircase;
+mod staircase_flow;
 
 use std::process::ExitCode;
 
@@ -25,6 +30,14 @@ pub(crate) enum Theory {
     Staircase(staircase::Options),
     /// Random features, tangent features and trained net on a quadratic target (Ghorbani et al. 2019)
     LazyLimits(lazy_limits::Options),
+    /// Linear networks from balanced starts: one mode of any depth, or two layers, at any time (Saxe et al. 2014; Domine et al. 2025)
+    Balanced(balanced::Options),
+    /// Two layers of infinite width between the tangent kernel and feature learning (Bordelon and Pehlevan 2022)
+    Rich(rich::Options),
+    /// Mean, variance and drift of the tangent kernel at finite width (Hanin and Nica 2020)
+    FiniteWidth(finite_width::Options),
+    /// What descent learns of a sparse function of signs, and when (Abbe, Boix-Adsera and Misiakiewicz 2022)
+    StaircaseFlow(staircase_flow::Options),
 }
 
 /// How the numbers are printed.
@@ -41,6 +54,10 @@ pub(crate) fn theory(command: &Theory) -> Result<ExitCode> {
         Theory::RandomFeatures(options) => (random_features::sheet(options)?, &options.output),
         Theory::Staircase(options) => (staircase::sheet(options)?, &options.output),
         Theory::LazyLimits(options) => (lazy_limits::sheet(options)?, &options.output),
+        Theory::Balanced(options) => return balanced::print(options),
+        Theory::Rich(options) => return rich::print(options),
+        Theory::FiniteWidth(options) => return finite_width::print(options),
+        Theory::StaircaseFlow(options) => return staircase_flow::print(options),
     };
     println!("{}", if output.json { sheet.json() } else { sheet.text() });
     Ok(ExitCode::SUCCESS)

@@ -254,7 +254,7 @@ impl Claim for LearnableFunctions {
             let here = runs.only(|cell| cell.task == task);
             match task {
                 Task::Decay { dimension, depth } => {
-                    checks.extend(decay_checks(&here, dimension, depth, theory))
+                    checks.extend(decay_checks(&here, dimension, depth, theory));
                 }
                 Task::Complexity => {
                     checks

@@ -188,11 +188,11 @@ impl Claim for PolylogWidth {
     }
 
     fn doubled(&self, cell: &Cell, what: Doubling) -> Option<Cell> {
-        let doubles = match (cell.task, what) {
-            (Task::Margin | Task::Coins | Task::Outside, Doubling::Size) => true,
-            (Task::Online { .. }, Doubling::Horizon) => true,
-            _ => false,
-        };
+        let doubles = matches!(
+            (cell.task, what),
+            (Task::Margin | Task::Coins | Task::Outside, Doubling::Size)
+                | (Task::Online { .. }, Doubling::Horizon)
+        );
         doubles.then(|| Cell { examples: 2 * cell.examples, ..cell.clone() })
     }
 

@@ -10,23 +10,25 @@
 //! `n1` and `T` the target has `n2 = 20 n1 T / (d - k)` examples at the largest `n1 T`, so that the second term is at most
 //! a twentieth of the first; in the sweep over `n2` the first term is at most a third of the second.
 //!
-//! *Predicted*, with constants ([`overparam_deep_linear::shared_representation::theory`]):
+//! *Predicted*, with constants ([`overparam_deep_linear::shared_representation::theory`]; the judge has its own copy):
 //! `b + (sigma^2 + b) k / (n2 - k - 1)` with `b = sigma^2 k (d - k) / (n1 T - k (d + T - k) - k)`; a single task has
-//! `sigma^2 d / (n2 - d - 1)`. Slopes -1 in `n1`, `T` and `n2`.
+//! `sigma^2 d / (n2 - d - 1)`. The theorem's rates are -1 in `n1`, `T` and `n2`; as examples less parameters stand in the place of
+//! examples, the formula's own slopes on the grids differ from them, most in `n2` (-1.115 at `smoke`), and these are the targets.
 //!
-//! *Tolerances.* Slopes to 0.2, as the claim's entry has it; the formula's own slopes on the grids are between -1.03 and
-//! -0.89, for examples less parameters stand in the place of examples. Ratios to the formula to 15%: at `k (d - k) >= 275`
-//! degrees of freedom a bias scatters by `sqrt(2 / 275) = 9%` from draw to draw, its mean over a sweep's points by half of
-//! that, and the range of five seeds is 2.3 standard deviations wide; the next order of the theory, `k sigma^2 / n1`, is below 1%.
-//! Excess risk times `T` at the largest `n1` must be below the signal's variance: a bound of `1 / T` cannot say so. All
+//! *What was wrong before.* The slope in `n2` was judged as -1 +/- 0.2, which the formula itself nearly misses; `T` times the risk below 1
+//! held with room to spare whatever the constants; the ReLU and the high-dimensional variant were not judged.
+//!
+//! *Tolerances.* Slopes in `n1` and `T` to 0.1: at `k (d - k) = 175` degrees of freedom a risk scatters by `sqrt(2 / 175) = 11%` from draw
+//! to draw, a slope over four doublings by about 0.06. In `n2`, where targets are averaged over many heads, to 0.05, half the distance of the
+//! theorem's -1. Ratios to the formula within a factor 1.15; the next order of the theory, `k sigma^2 / n1`, is below 1%. Counting all
+//! `k (d + T - k)` parameters of the first stage instead of the `k (d - k)` that move the span would be a factor 2 at `T = 40`. All
 //! of 40 random starts, half of them of alternation and half of descent on the two-layer linear network, must reach the
-//! objective of the spectral start to a relative 1e-8.
+//! objective of the spectral start to a relative 1e-8. The variants have no constants in theory: sharing must bring a fifth.
 //!
 //! *Control.* Source tasks that span only `k - 1` directions: the last one is fitted to noise, and a `k`-th of the target's
 //! energy is lost however many examples there are.
 //!
-//! *Reported, not judged*: principal angles; ridge, method of moments; the nuclear-norm variant with `n1 < d`; the
-//! over-parameterised ReLU variant with weight decay.
+//! *Reported, not judged*: principal angles; ridge, method of moments.
 
 mod experiment;
 mod judge;
@@ -36,7 +38,9 @@ use overparam_deep_linear::shared_representation::Setting;
 use overparam_eval::check::Check;
 use overparam_eval::claim::{About, CellError, Claim, Context, Plan, Run, Source};
 use overparam_eval::figure::Figure;
+use overparam_eval::runs::Runs;
 use overparam_eval::table::Table;
+use overparam_eval::theory::Theory;
 use serde::{Deserialize, Serialize};
 
 /// One experiment with one seed.
@@ -184,11 +188,12 @@ impl Claim for FewShot {
             }],
             prediction: "slope -1 in n1 and in T where the first term dominates, -1 in n2 where the second does; the \
                          constants of least squares on a manifold; below 1/T",
-            must_hold: "medians over seeds: slopes -1 +/- 0.2; risk within 15% of the formula, also under covariate shift; \
-                        gain over a single task within 15% of the predicted factor; T x risk below the signal's variance; \
-                        all of 40 starts reach one objective to 1e-8",
+            must_hold: "slopes within 0.1 (n1, T) and 0.05 (n2) of the formula's; risk within a factor 1.15 of the formula, also \
+                        under covariate shift; gain over a single task within a factor 1.15 of the predicted one; all of 40 \
+                        starts reach one objective to 1e-8; both variants at most 0.8 of the risk without sharing",
             control: "source tasks that span only k - 1 directions",
-            cpu_seconds: [3.0, 100.0, 1000.0],
+            cpu_seconds: [15.0, 300.0, 1000.0],
+            size_ratio: [0.2, 0.5, 1.0],
         }
     }
 
@@ -197,12 +202,12 @@ impl Claim for FewShot {
         let mut experiments: Vec<Experiment> = pairs.iter().flat_map(|grid| grid.transfers(1.0)).collect();
         experiments.extend(pairs[0].shifted());
         experiments.extend(plan.by_scale([extras_small, extras, extras])());
-        over_seeds(&experiments, plan.seeds([3, 5, 10]))
+        over_seeds(&experiments, plan.seeds())
     }
 
     fn control(&self, plan: &Plan<'_>) -> Vec<Cell> {
         let experiments = plan.by_scale([&SMALL, &MEDIUM, &MEDIUM]).transfers(0.0);
-        over_seeds(&experiments, plan.seeds([3, 3, 10]))
+        over_seeds(&experiments, plan.seeds())
     }
 
     fn cost(&self, cell: &Cell) -> f64 {
@@ -224,8 +229,8 @@ impl Claim for FewShot {
         experiment::run(&cell.experiment, &stream).map_err(CellError::new)
     }
 
-    fn judge(&self, runs: &[Run<Cell, Outcome>]) -> Vec<Check> {
-        judge::judge(runs)
+    fn judge(&self, runs: &Runs<'_, Cell, Outcome>, theory: &Theory) -> Vec<Check> {
+        judge::judge(runs, theory)
     }
 
     fn figures(&self, runs: &[Run<Cell, Outcome>], control: &[Run<Cell, Outcome>]) -> Vec<Figure> {

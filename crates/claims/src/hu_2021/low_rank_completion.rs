@@ -16,13 +16,17 @@
 //! rank within 0.2 of the truth's (the source's differ by less than 0.05); recovery means a test error of a thousandth of
 //! the entries' mean square, ten times the worst the source reports.
 //!
+//! *What was wrong before.* Runs that ended after all their steps, some at an interpolant of lower rank and huge norm (the
+//! phenomenon of Razin and Cohen 2020), passed as completions; medians over three draws hid them.
+//!
 //! *Control.* Scale 1. The network starts with an end matrix of full rank and Frobenius norm about 10, which the observed
 //! entries alone cannot remove.
 //!
-//! The factor over the nuclear norm varies most from seed to seed, because both errors do: `standard` gives that one
-//! comparison 15 seeds, so that an interval of the median (rank 4 to rank 12 of them) is narrow enough to decide.
+//! Every comparison is within a seed: the same matrix, the same entries. A typical seed must show it, because errors vary over
+//! orders of magnitude from one to the next; the share of draws in which depth 3 recovers the truth is a check, and the report prints it. Descent that does not reach its training error within its steps is an
+//! outcome, and lies outside every bound.
 //!
-//! *Smoke* runs 60 x 60 matrices of rank 3 at the same ratio of observations to degrees of freedom and descends to 2e-7:
+//! *Smoke* runs 48 x 48 matrices of rank 3 at the same ratio of observations to degrees of freedom and descends to 2e-7:
 //! the smaller the matrix, the larger the share of a given training error that is left in the hidden entries.
 //!
 //! *Real data.* A matrix of handwritten digits (an image a row, [`overparam_eval::data::digits()`]) with hidden entries,
@@ -40,7 +44,9 @@ mod problem;
 use overparam_eval::check::Check;
 use overparam_eval::claim::{About, CellError, Claim, Context, Plan, Run, Scale, Source};
 use overparam_eval::figure::Figure;
+use overparam_eval::runs::Runs;
 use overparam_eval::table::Table;
+use overparam_eval::theory::Theory;
 use serde::{Deserialize, Serialize};
 
 use super::ARORA_COHEN_HU_LUO;
@@ -115,6 +121,8 @@ pub struct Outcome {
     pub nuclear_norm: f64,
     /// Updates or iterations made.
     pub steps: u64,
+    /// Whether descent reached its training error within its steps; true of the other methods.
+    pub converged: bool,
     /// The truth's effective rank; `None` on real data.
     pub truth_effective_rank: Option<f64>,
     /// The certificate of the nuclear-norm minimiser.
@@ -157,22 +165,23 @@ impl Claim for LowRankCompletion {
             sources: &[Source { place: "figures 1 and 2", ..ARORA_COHEN_HU_LUO }],
             prediction: "with twice as many entries as degrees of freedom, depth 3 recovers the truth, depth 2 does so \
                          worse, the nuclear norm fails; with five times as many all recover it",
-            must_hold: "medians over seeds, 2,000 of 10,000 entries: test error of depth 3 at least 100x below depth 2's \
-                        at scale 1e-3, 10x at every scale; 1,000x below the nuclear norm's at scale 1e-3; effective rank within 0.2 of \
-                        the truth's; at 5,000 entries depth 2 and more recover; depth 3's nuclear norm is above the \
-                        minimum; on real images depth 3 finds lower rank than depth 2",
+            must_hold: "in a typical draw, 2,000 of 10,000 entries: depth 3 recovers the truth, its test error at least 100x below \
+                        depth 2's at scale 1e-3 and 10x at every scale, 1,000x below the nuclear norm's, its effective rank within \
+                        0.2 of the truth's, its nuclear norm above the minimum; at 5,000 entries depth 2 and more recover; on \
+                        real images depth 3 finds at most 0.9 of the rank of depth 2",
             control: "initial scale 1 instead of 1e-3 and less",
-            cpu_seconds: [15.0, 400.0, 20_000.0],
+            cpu_seconds: [30.0, 1500.0, 20_000.0],
+            size_ratio: [0.23, 1.0, 1.0],
         }
     }
 
     fn cells(&self, plan: &Plan<'_>) -> Vec<Cell> {
         let scales: &[f64] =
-            plan.by_scale([&[1e-4, 1e-6][..], &[1e-3, 1e-4, 1e-5, 1e-6], &[1e-3, 1e-4, 1e-5, 1e-6]]);
+            plan.by_scale([&[1e-4][..], &[1e-3, 1e-4, 1e-5, 1e-6], &[1e-3, 1e-4, 1e-5, 1e-6]]);
         let [few, many] = synthetic(plan);
         let everywhere = plan.scale == Scale::Paper;
         let mut cells = Vec::new();
-        for seed in plan.seeds([3, 5, 10]) {
+        for seed in plan.seeds() {
             let mut add =
                 |problem: &Problem, method| cells.push(Cell { problem: problem.clone(), method, seed });
             let descent = |depth, scale| descent_at(plan, depth, scale);
@@ -184,22 +193,13 @@ impl Claim for LowRankCompletion {
                     if context || matches!(depth, 2 | 3) {
                         add(&few, descent(depth, scale));
                     }
-                    if everywhere || first {
+                    if everywhere || (first && (plan.scale != Scale::Smoke || matches!(depth, 2 | 3))) {
                         add(&many, descent(depth, scale));
                     }
                 }
             }
             add(&few, Method::NuclearNorm);
             add(&many, Method::NuclearNorm);
-        }
-        // The comparison with the nuclear norm varies most from seed to seed: more of them at the largest scale.
-        for seed in plan.seeds([3, 15, 15]).skip(plan.seeds([3, 5, 10]).count()) {
-            let depth_three = descent_at(plan, 3, scales[0]);
-            cells.extend([depth_three, Method::NuclearNorm].map(|method| Cell {
-                problem: few.clone(),
-                method,
-                seed,
-            }));
         }
         cells.extend(real_cells(plan));
         cells
@@ -208,7 +208,7 @@ impl Claim for LowRankCompletion {
     fn control(&self, plan: &Plan<'_>) -> Vec<Cell> {
         let [few, many] = synthetic(plan);
         let mut cells = Vec::new();
-        for seed in plan.seeds([3, 3, 10]) {
+        for seed in plan.seeds() {
             for (problem, depths) in [(&few, 2..=3), (&many, 2..=3)] {
                 cells.extend(depths.map(|depth| Cell {
                     problem: problem.clone(),
@@ -254,8 +254,8 @@ impl Claim for LowRankCompletion {
         }
     }
 
-    fn judge(&self, runs: &[Run<Cell, Outcome>]) -> Vec<Check> {
-        judge::judge(runs)
+    fn judge(&self, runs: &Runs<'_, Cell, Outcome>, theory: &Theory) -> Vec<Check> {
+        judge::judge(runs, theory)
     }
 
     fn figures(&self, runs: &[Run<Cell, Outcome>], control: &[Run<Cell, Outcome>]) -> Vec<Figure> {
@@ -270,7 +270,7 @@ impl Claim for LowRankCompletion {
 /// The synthetic problems: few and many observed entries.
 fn synthetic(plan: &Plan<'_>) -> [Problem; 2] {
     let (size, rank, few, many) =
-        plan.by_scale([(60, 3, 720, 1800), (100, 5, 2000, 5000), (100, 5, 2000, 5000)]);
+        plan.by_scale([(48, 3, 560, 1400), (100, 5, 2000, 5000), (100, 5, 2000, 5000)]);
     [few, many].map(|observed| Problem::Synthetic { size, rank, observed })
 }
 
@@ -281,7 +281,7 @@ fn real_cells(plan: &Plan<'_>) -> Vec<Cell> {
     }
     let mut cells = Vec::new();
     for (problem, learning_rate) in problems {
-        for seed in plan.seeds([3, 5, 10]) {
+        for seed in plan.seeds() {
             let descent = |depth| Method::Descent { depth, scale: 1e-3, learning_rate, target: 1e-6 };
             let methods = [descent(2), descent(3), Method::NuclearNorm, Method::Biases];
             cells.extend(methods.map(|method| Cell { problem: problem.clone(), method, seed }));

@@ -1,27 +1,30 @@
 //! **zou-2023/adam-versus-gd.** On data with sparse noise, Adam and gradient descent both fit everything; descent generalises,
 //! Adam does not.
 //!
-//! *Source.* Zou, Cao, Li, Gu 2021, theorem 4.2 (and 4.3 for the convex case). *Experiment.* The paper's model
+//! *Source.* Zou, Cao, Li, Gu 2021, theorem 4.1 (and 4.2 for the convex case) of the arXiv version. *Experiment.* The paper's model
 //! ([`overparam_feature_flow::patches::sparse`]): 100 examples in 1,000 dimensions, 20 noise coordinates an example of standard
-//! deviation 0.2, feature noise 0.3, 20 filters a class with `relu^3`, weight decay 1e-5, 4,000 full-batch steps at rate 0.05
-//! (descent) and 1e-4 (Adam). The setting is one of two known from an independent simulation on one seed (THEORY.md,
-//! section 9), there with test errors 0 and 0.85; in the other one Adam's was 0.46, too close to 0.4 to be told from it.
+//! deviation 0.2, feature noise 0.3, 20 filters per class with `relu^3`, weight decay 1e-5, 4,000 full-batch steps at rate 0.05
+//! (descent) and 1e-4 (Adam).
+//!
+//! *A limit of this claim.* It judges one setting after 4,000 steps, when the training error is 0 but training has not converged: Adam's test
+//! error depends on when one stops. The theorem speaks of converged points, and of a threshold in the number of noise
+//! coordinates, which is not swept here.
 //!
 //! *Predicted.* Descent grows the feature, which all examples share; Adam moves every coordinate at one speed, so an example's
 //! 20 noise coordinates outrun the one of the feature, and the feature noise turns the feature's own weight round.
 //!
-//! *Tolerances.* CLAIMS.md: in every seed both training errors 0, test error below 0.05 and above 0.4. Dominated by noise means
+//! *Tolerances.* In a typical draw the test error is below 0.05 (descent) and above 0.4 (Adam). Dominated by noise means
 //! that of a filter's products with an example the one with its noise is larger.
 //!
 //! *Control.* The convex model, linear responses: Adam and descent then agree about what to learn.
 
 use overparam_eval::check::{Bound, Check};
 use overparam_eval::claim::{About, CellError, Claim, Context, Plan, Run, Source};
-use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series};
+use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series, median_point};
+use overparam_eval::runs::Runs;
+use overparam_eval::theory::Theory;
 use overparam_feature_flow::patches::sparse::{Data, Response, Trained, Training, Update, train};
 use serde::{Deserialize, Serialize};
-
-use crate::summary::{every, median};
 
 /// The rule by which filters move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,14 +84,15 @@ impl Claim for AdamVersusGd {
             sources: &[Source {
                 citation: "Zou, Cao, Li, Gu: Understanding the Generalization of Adam in Learning Neural Networks with \
                            Proper Regularization (ICLR 2023)",
-                place: "theorems 4.2 and 4.3",
+                place: "theorems 4.1 and 4.2 of the arXiv version",
                 url: "https://arxiv.org/abs/2108.11371",
             }],
             prediction: "test error near 0 for descent, constant for Adam, whose filters align with noise",
-            must_hold: "in every seed both training errors 0, test error below 0.05 (descent) and above 0.4 (Adam), Adam's \
+            must_hold: "training errors 0; in a typical draw test error below 0.05 (descent) and above 0.4 (Adam), Adam's \
                         products dominated by noise and descent's by the feature",
             control: "a convex model, where the two must agree",
-            cpu_seconds: [6.0, 30.0, 2000.0],
+            cpu_seconds: [40.0, 80.0, 4000.0],
+            size_ratio: [0.5, 0.5, 1.0],
         }
     }
 
@@ -125,49 +129,47 @@ impl Claim for AdamVersusGd {
         Ok(Outcome { train_error, test_error, feature_product, noise_product, losses: losses.to_vec() })
     }
 
-    fn judge(&self, runs: &[Run<Cell, Outcome>]) -> Vec<Check> {
+    fn judge(&self, runs: &Runs<'_, Cell, Outcome>, _: &Theory) -> Vec<Check> {
         let of = |rule: Rule, f: fn(&Outcome) -> f64| {
-            let runs = runs.iter().filter(|r| r.cell.rule == rule);
-            every(&runs.map(|r| f(&r.outcome)).collect::<Vec<_>>())
+            runs.only(|cell| cell.rule == rule).draws(|runs| runs.first().map(|r| f(&r.outcome)))
         };
-        let all: Vec<f64> = runs.iter().map(|r| r.outcome.train_error).collect();
         let share = |o: &Outcome| (o.noise_product / o.feature_product.abs()).min(1e6);
+        let fitted = runs.draws(|runs| runs.iter().map(|r| r.outcome.train_error).reduce(f64::max));
         vec![
+            Check::new("fitted", "training error of the worse of the two", Bound::AtMost(0.0))
+                .predicted("0")
+                .because("both rules fit all examples")
+                .guard()
+                .draws(fitted),
+            Check::new("descent", "test error of gradient descent", Bound::AtMost(0.05))
+                .predicted("near 0")
+                .because("theorem 4.1")
+                .rival("noise decides", 0.5)
+                .draws(of(Rule::Descent, |o| o.test_error)),
+            Check::new("adam", "test error of Adam", Bound::AtLeast(0.4))
+                .predicted("at least a constant")
+                .because("theorem 4.1")
+                .rival("the feature decides", 0.0)
+                .control_fails()
+                .draws(of(Rule::Adam, |o| o.test_error)),
             Check::new(
-                "training error of both",
-                "0",
-                every(&all),
-                Bound::AtMost(0.0),
-                "the range over all runs",
-            ),
-            Check::new(
-                "test error of gradient descent",
-                "near 0",
-                of(Rule::Descent, |o| o.test_error),
-                Bound::AtMost(0.05),
-                "in every seed: the range",
-            ),
-            Check::new(
-                "test error of Adam",
-                "at least a constant",
-                of(Rule::Adam, |o| o.test_error),
-                Bound::AtLeast(0.4),
-                "in every seed: the range",
-            ),
-            Check::new(
+                "adam-noise",
                 "Adam: product with an example's noise, in units of that with the feature",
-                "above 1",
-                of(Rule::Adam, share),
                 Bound::AtLeast(1.0),
-                "noise dominates",
-            ),
+            )
+            .predicted("above 1")
+            .because("noise dominates")
+            .rival("as descent", 0.01)
+            .draws(of(Rule::Adam, share)),
             Check::new(
+                "descent-noise",
                 "gradient descent: product with an example's noise, in units of that with the feature",
-                "below 1",
-                of(Rule::Descent, share),
                 Bound::AtMost(1.0),
-                "the feature dominates",
-            ),
+            )
+            .predicted("below 1")
+            .because("the feature dominates")
+            .rival("as Adam", 10.0)
+            .draws(of(Rule::Descent, share)),
         ]
     }
 
@@ -178,7 +180,7 @@ impl Claim for AdamVersusGd {
                 let points = RULES.iter().enumerate().filter_map(|(k, (rule, _))| {
                     let of_rule = runs.iter().filter(|r| r.cell.rule == *rule);
                     let values: Vec<f64> = of_rule.map(|r| f(&r.outcome)).collect();
-                    Some(Point::estimate(k as f64, &median(&values)?))
+                    median_point(k as f64, &values)
                 });
                 Series::new(label, role, colour, points.collect())
             };
@@ -194,7 +196,7 @@ impl Claim for AdamVersusGd {
         vec![Figure {
             name: "adam-versus-gd".into(),
             title: "The same training error, another solution".into(),
-            caption: "Medians over seeds with ranges. Left: test errors, with the bounds of the check; hollow: the convex \
+            caption: "Medians over seeds with their intervals. Left: test errors, with the bounds of the check; hollow: the convex \
                       model. Right: what the filters align with."
                 .into(),
             panels: vec![
@@ -224,7 +226,37 @@ impl Claim for AdamVersusGd {
 fn grid(plan: &Plan<'_>, convex: bool) -> Vec<Cell> {
     let filters = plan.by_scale([20, 20, 50]);
     let steps = plan.by_scale([4_000, 4_000, 20_000]);
-    plan.seeds([2, 5, 10])
-        .flat_map(|seed| RULES.map(|(rule, _)| Cell { rule, convex, filters, steps, seed }))
-        .collect()
+    plan.seeds().flat_map(|seed| RULES.map(|(rule, _)| Cell { rule, convex, filters, steps, seed })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use overparam_eval::claim::Run;
+    use overparam_eval::runs::Grid;
+
+    use super::super::testing::{scattered, tells_apart};
+    use super::{AdamVersusGd, Cell, Outcome, RULES, Rule};
+
+    /// Test errors of both rules, and their noise in units of the feature.
+    fn grid(descent: (f64, f64), adam: (f64, f64)) -> Grid<Cell, Outcome> {
+        let run = |seed: u64, rule: Rule| {
+            let (error, noise) = if rule == Rule::Adam { adam } else { descent };
+            let outcome = Outcome {
+                train_error: 0.0,
+                test_error: error * scattered(0.1, seed, 0),
+                feature_product: 1.0,
+                noise_product: noise,
+                losses: Vec::new(),
+            };
+            Run { cell: Cell { rule, convex: false, filters: 20, steps: 4000, seed }, outcome }
+        };
+        Grid::finished((0..32).flat_map(|seed| RULES.map(|(rule, _)| run(seed, rule))).collect())
+    }
+
+    #[test]
+    fn two_solutions_hold_and_one_does_not() {
+        let (feature, noise) = ((0.0, 0.01), (0.85, 10.0));
+        let wrong = [grid(feature, feature), grid(noise, noise), grid(noise, feature)];
+        tells_apart(&AdamVersusGd, &grid(feature, noise), &grid(feature, (0.1, 10.0)), &wrong);
+    }
 }

@@ -88,7 +88,7 @@ impl NuclearRepresentation {
         require(curvature > 0.0, "the curvature of the source inputs", "positive", curvature)?;
         let threshold = lambda / curvature;
         let (tasks, d) = data.shape();
-        // T x d, a row a task, as the objective has it.
+        // T x d, one row per task, as the objective has it.
         let mut theta = DMatrix::zeros(tasks, d);
         let mut ahead = theta.clone();
         let mut gradient = theta.clone();

@@ -108,7 +108,7 @@ impl ReluFit {
     }
 }
 
-/// The regularised loss; `W` has a row a task here.
+/// The regularised loss; `W` has one row per task here.
 fn objective((b, w): &Net, data: &Stacked, decay: f64) -> Tensor<f64> {
     let (tasks, n, m) = (data.labels.shape()[0], data.labels.shape()[1], b.shape()[1]);
     let hidden = data.inputs.matmul(b).relu().reshape(&[tasks, n, m]);

@@ -4,12 +4,12 @@ use std::ops::ControlFlow;
 
 use nalgebra::DMatrix;
 use overparam_tensor::linalg::singular_values;
+use overparam_tensor::ode::{Integrator, Tolerance};
 use overparam_tensor::random::Stream;
 use proptest::prelude::*;
 
 use super::{SingularValueTrajectory, propagate, singular_value_rates};
 use crate::flow::end_to_end_velocity;
-use crate::ode::{Integrator, Tolerance};
 use crate::{
     Convention, DeepLinearError, DeepLinearNetwork, EndToEndFlow, Entry, GradientFlow, Initialization,
     MatrixCompletion, Objective, Optimizer, Training,

@@ -197,7 +197,8 @@ mod tests {
     #[test]
     fn the_interval_of_a_mean_has_the_quantile_of_its_look() {
         let values = [-1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0];
-        let check = Check::new("x", "x", Bound::Within { target: 0.5, tolerance: 9.0 }).mean().draws(drawn(values));
+        let check =
+            Check::new("x", "x", Bound::Within { target: 0.5, tolerance: 9.0 }).mean().draws(drawn(values));
         let evidence = Evidence::of(&check, &Design::of(crate::claim::Scale::Smoke, 26), 3);
         let arm = 3.667 * (8.0f64 / 7.0 / 8.0).sqrt();
         assert_relative_eq!(evidence.interval.unwrap().high, arm, max_relative = 2e-4);
@@ -220,7 +221,8 @@ mod tests {
     #[test]
     fn a_mean_inside_its_bound_whose_interval_misses_the_target_is_biased() {
         let values = [0.9, 0.91, 0.9, 0.91, 0.9, 0.91, 0.9, 0.91];
-        let check = Check::new("x", "x", Bound::Factor { target: 1.0, factor: 1.25 }).log_mean().draws(drawn(values));
+        let check =
+            Check::new("x", "x", Bound::Factor { target: 1.0, factor: 1.25 }).log_mean().draws(drawn(values));
         let evidence = Evidence::of(&check, &Design::single(8, 1), 1);
         assert!((evidence.bias.unwrap() + 0.095).abs() < 1e-3 && evidence.excludes(1.0));
     }

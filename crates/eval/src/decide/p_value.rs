@@ -27,7 +27,8 @@ impl PValues {
 pub fn p_values(check: &Check, n: usize) -> PValues {
     let places = check.places.iter().map(|place| at_place(check, &place.draws[..n.min(place.draws.len())]));
     let worst = places.reduce(|a, b| PValues { yes: a.yes.max(b.yes), no: a.no.min(b.no) });
-    worst.map_or(PValues::NOTHING, |p| PValues { yes: p.yes, no: (p.no * check.places.len() as f64).min(1.0) })
+    worst
+        .map_or(PValues::NOTHING, |p| PValues { yes: p.yes, no: (p.no * check.places.len() as f64).min(1.0) })
 }
 
 fn at_place(check: &Check, draws: &[Draw]) -> PValues {
@@ -98,7 +99,8 @@ fn mean(values: &[f64], (low, high): (f64, f64), resolution: f64) -> PValues {
     let Some((mean, error)) = mean_and_error(values, resolution) else { return PValues::NOTHING };
     let beyond = |t: f64| student_t::upper_tail(t, values.len() as f64 - 1.0).unwrap_or(1.0);
     let (mut yes, mut no, mut finite) = (0f64, 1f64, 0.0);
-    for (is_finite, distance) in [(high < f64::INFINITY, high - mean), (low > f64::NEG_INFINITY, mean - low)] {
+    for (is_finite, distance) in [(high < f64::INFINITY, high - mean), (low > f64::NEG_INFINITY, mean - low)]
+    {
         if is_finite {
             finite += 1.0;
             yes = yes.max(beyond(distance / error));

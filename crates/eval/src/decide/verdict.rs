@@ -114,11 +114,16 @@ impl<'a> State<'a> {
             (Some((check, _)), false) => Some((Decision::Fails, format!("fails: {}", check.quantity))),
             (None, true) => {
                 let checks = self.checks.len();
-                let count = if checks == 1 { "the check holds".to_owned() } else { format!("all {checks} checks hold") };
+                let count = if checks == 1 {
+                    "the check holds".to_owned()
+                } else {
+                    format!("all {checks} checks hold")
+                };
                 match blind {
-                    Some(check) => {
-                        Some((Decision::NotDiscriminating, format!("{count}, but the control holds as well: {}", check.quantity)))
-                    }
+                    Some(check) => Some((
+                        Decision::NotDiscriminating,
+                        format!("{count}, but the control holds as well: {}", check.quantity),
+                    )),
                     None if works => Some((Decision::Holds, self.held(&count))),
                     None => None,
                 }
@@ -139,22 +144,38 @@ impl<'a> State<'a> {
     fn open(&self, design: &Design, looks: usize) -> String {
         if looks == 0 {
             let given = self.checks.iter().chain(self.control_checks).map(Check::count).min().unwrap_or(0);
-            return format!("{given} draws are too few: the first look takes {}", design.looks.first().unwrap_or(&0));
+            return format!(
+                "{given} draws are too few: the first look takes {}",
+                design.looks.first().unwrap_or(&0)
+            );
         }
         let open = self.checks.iter().zip(&self.evidence).filter(|(_, e)| e.p_yes > design.alpha_yes);
         let open: Vec<&Check> = open.map(|(check, _)| check).collect();
         let blunt = self.must_fail().find(|(_, e)| e.is_none_or(|e| e.p_no > design.alpha_yes));
         match (open.first(), blunt) {
             (Some(first), _) => {
-                format!("{} of {} checks could not be decided: {}", open.len(), self.checks.len(), first.quantity)
+                format!(
+                    "{} of {} checks could not be decided: {}",
+                    open.len(),
+                    self.checks.len(),
+                    first.quantity
+                )
             }
             (None, Some((check, None))) => format!("the control does not measure: {}", check.quantity),
-            (None, Some((check, Some(_)))) => format!("the control neither fails nor holds: {}", check.quantity),
+            (None, Some((check, Some(_)))) => {
+                format!("the control neither fails nor holds: {}", check.quantity)
+            }
             (None, None) => "there is nothing to decide".to_owned(),
         }
     }
 
-    fn verdict(self, (decision, settled): (Decision, bool), reason: String, look: usize, design: &Design) -> Verdict {
+    fn verdict(
+        self,
+        (decision, settled): (Decision, bool),
+        reason: String,
+        look: usize,
+        design: &Design,
+    ) -> Verdict {
         Verdict {
             decision,
             settled,

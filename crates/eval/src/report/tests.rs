@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::{
-    Cell, CheckReport, ClaimReport, Command, ControlMust, MasterSeed, Report, RunFacts, StoppedAt, html, quoted,
+    Cell, CheckReport, ClaimReport, Command, ControlMust, MasterSeed, Report, RunFacts, StoppedAt, html,
+    quoted,
 };
 use crate::check::{Bound, Check, Draw};
 use crate::claim::{About, Scale, Source, Talk};
@@ -25,7 +26,12 @@ pub(super) fn claim_report() -> ClaimReport {
     };
     let draws = (0..8).map(|seed| Draw { seed, value: Some(0.95 + 0.1 * (seed % 2) as f64) }).collect();
     let bound = Bound::Within { target: 1.0, tolerance: 0.2 };
-    let check = Check::new("slope", "slope", bound).predicted("1").because("theory").rival("two", 2.0).mean().draws(draws);
+    let check = Check::new("slope", "slope", bound)
+        .predicted("1")
+        .because("theory")
+        .rival("two", 2.0)
+        .mean()
+        .draws(draws);
     let design = Design::of(Scale::Smoke, 26);
     let evidence = Evidence::of(&check, &design, 1);
     ClaimReport {
@@ -51,7 +57,10 @@ pub(super) fn claim_report() -> ClaimReport {
         tables: Vec::new(),
         figures: Vec::new(),
         failures: Vec::new(),
-        runs: vec![Cell { cell: json!({"seed": 3, "path": "<script>alert(1)</script>"}), outcome: json!(0.5) }],
+        runs: vec![Cell {
+            cell: json!({"seed": 3, "path": "<script>alert(1)</script>"}),
+            outcome: json!(0.5),
+        }],
         control_runs: Vec::new(),
     }
 }

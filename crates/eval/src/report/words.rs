@@ -5,7 +5,7 @@ use crate::decide::Decision;
 
 /// A decision as a person reads it. `size_ratio` compares the experiment with the source's; `identity` says that every
 /// check is an identity, which has no size.
-pub fn words(
+pub(super) fn words(
     decision: Decision,
     scale: Scale,
     size_ratio: f64,
@@ -23,11 +23,15 @@ pub fn words(
         (Decision::Fails, false, Scale::Smoke) => "contradicted at toy size",
         (Decision::Fails, false, _) => "contradicted",
     };
-    if approximate && decision == Decision::Holds { format!("{plain}, approximately") } else { plain.to_owned() }
+    if approximate && decision == Decision::Holds {
+        format!("{plain}, approximately")
+    } else {
+        plain.to_owned()
+    }
 }
 
 /// What is said of a whole run, levels included.
-pub fn headline(scale: Scale, words: &[String], decisions: &[Decision]) -> String {
+pub(super) fn headline(scale: Scale, words: &[String], decisions: &[Decision]) -> String {
     let all = decisions.len();
     let count = |decision: Decision| decisions.iter().filter(|d| **d == decision).count();
     let said = |word: &str| words.iter().filter(|w| w.starts_with(word)).count();
@@ -69,7 +73,10 @@ mod tests {
         assert_eq!(say(Decision::Holds, Scale::Smoke, 0.1, true), "reproduced");
         assert_eq!(say(Decision::Fails, Scale::Smoke, 0.1, false), "contradicted at toy size");
         assert_eq!(say(Decision::Fails, Scale::Paper, 1.0, false), "not reproduced");
-        assert_eq!(words(Decision::Holds, Scale::Smoke, 0.1, false, true), "holds at toy size, approximately");
+        assert_eq!(
+            words(Decision::Holds, Scale::Smoke, 0.1, false, true),
+            "holds at toy size, approximately"
+        );
         assert_eq!(words(Decision::Undecided, Scale::Smoke, 0.1, false, true), "undecided");
     }
 
@@ -78,7 +85,12 @@ mod tests {
         let decisions = [Decision::Holds, Decision::Undecided, Decision::Fails];
         let said = decisions.map(|d| words(d, Scale::Smoke, 0.1, false, false));
         let text = headline(Scale::Smoke, &said, &decisions);
-        assert!(text.starts_with("smoke: of 3 claims, 1 holds at toy size, 1 undecided, 1 contradicted. Nothing is"), "{text}");
+        assert!(
+            text.starts_with(
+                "smoke: of 3 claims, 1 holds at toy size, 1 undecided, 1 contradicted. Nothing is"
+            ),
+            "{text}"
+        );
         assert!(text.contains("1 % per claim"));
     }
 }

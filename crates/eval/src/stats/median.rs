@@ -1,8 +1,8 @@
 //! Quantiles, and the median with an interval that assumes nothing about the distribution.
 
+use super::binomial::lower_tail;
 use super::error::{StatsError, check_level, check_sample};
 use super::estimate::Estimate;
-use super::binomial::lower_tail;
 
 /// The sample quantile at probability `p` in `[0, 1]`, by linear interpolation between order statistics.
 ///

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::binomial::lower_tail;
 use super::error::{StatsError, check_paired, check_sample};
 use super::estimate::Estimate;
 use super::mean::{mean, standard_error};
-use super::binomial::lower_tail;
 
 /// The outcome of a paired comparison of `a` with `b`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -13,10 +13,11 @@ use overparam_eval::check::{Bound, Check};
 use overparam_eval::claim::{About, CellError, Claim, Context, Plan, Run, Scale, Source, Talk};
 use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series};
 use overparam_eval::inputs::Inputs;
-use overparam_eval::report::{ClaimReport, Report, RunFacts};
-use overparam_eval::runner::{self, ClaimRuns, Observer, Request, RunError};
-use overparam_eval::stats;
+use overparam_eval::report::{ClaimReport, Report, RunFacts, Terms};
+use overparam_eval::runner::{self, Chosen, ClaimRuns, Observer, Request, RunError};
+use overparam_eval::runs::Runs;
 use overparam_eval::store::{Patience, Store};
+use overparam_eval::theory::Theory;
 use serde::{Deserialize, Serialize};
 
 pub(crate) const SEEDS: u64 = 20;
@@ -66,15 +67,16 @@ impl Claim for Tiny {
             must_hold: "within 1",
             control: "mean 3",
             cpu_seconds: [0.0; 3],
+            size_ratio: [0.1, 0.5, 1.0],
         }
     }
 
     fn cells(&self, plan: &Plan<'_>) -> Vec<Cell> {
-        plan.seeds([SEEDS; 3]).map(|seed| Cell { shift: 0.0, seed }).collect()
+        plan.seeds().map(|seed| Cell { shift: 0.0, seed }).collect()
     }
 
     fn control(&self, plan: &Plan<'_>) -> Vec<Cell> {
-        plan.seeds([SEEDS; 3]).map(|seed| Cell { shift: 3.0, seed }).collect()
+        plan.seeds().map(|seed| Cell { shift: 3.0, seed }).collect()
     }
 
     fn cost(&self, cell: &Cell) -> f64 {
@@ -99,10 +101,10 @@ impl Claim for Tiny {
         Ok(Outcome { mean: cell.shift + draws.mean(), draws: draws.as_slice()[..5].to_vec() })
     }
 
-    fn judge(&self, runs: &[Run<Cell, Outcome>]) -> Vec<Check> {
-        let values: Vec<f64> = runs.iter().map(|r| r.outcome.mean).collect();
+    fn judge(&self, runs: &Runs<'_, Cell, Outcome>, _: &Theory) -> Vec<Check> {
         let bound = Bound::Within { target: 0.0, tolerance: 1.0 };
-        vec![Check::new("mean", "0", stats::mean(&values, 0.95).ok(), bound, "far above the standard error")]
+        let check = Check::new("mean", "mean", bound).predicted("0").because("far above the standard error");
+        vec![check.mean().control_fails().draws(runs.draws(|runs| Some(runs[0].outcome.mean)))]
     }
 
     fn figures(&self, runs: &[Run<Cell, Outcome>], _: &[Run<Cell, Outcome>]) -> Vec<Figure> {
@@ -116,14 +118,15 @@ impl Claim for Tiny {
 
 pub(crate) fn request(claim: &'static Tiny, threads: usize) -> Request {
     Request {
-        claims: vec![(claim, "code")],
+        claims: vec![Chosen { claim, fingerprint: "code", master_seed: 7 }],
+        repository: 26,
         scale: Scale::Smoke,
-        seeds: None,
-        master_seed: 7,
+        seeds: Some(SEEDS),
         threads,
         fresh: false,
         inputs: Arc::new(Inputs::none()),
         changes: Changes::none(),
+        double: None,
     }
 }
 
@@ -158,9 +161,10 @@ pub(crate) type Bytes = BTreeMap<PathBuf, Vec<u8>>;
 
 /// The report's files of these runs.
 pub(crate) fn report(claim: &'static Tiny, runs: &ClaimRuns) -> Bytes {
-    let report = ClaimReport::of(claim, runs);
+    let terms = Terms { scale: Scale::Smoke, design: request(claim, 1).design(), exploratory: None };
+    let report = ClaimReport::of(claim, runs, None, &terms);
     let talks = [Talk { id: "test", title: "A test", fingerprint: "code", claims: &[] }];
-    let report = Report::new(Scale::Smoke, 7, &Default::default(), &talks, vec![report]);
+    let report = Report::new(Scale::Smoke, &Default::default(), &talks, vec![report]);
     let facts = RunFacts { wall_seconds: 0.0, threads: 1, machine: "one".into(), claims: Vec::new() };
     let folder = tempfile::tempdir().unwrap();
     report.write(folder.path(), &facts).unwrap();

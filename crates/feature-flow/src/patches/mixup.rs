@@ -227,7 +227,7 @@ pub fn train(data: &Data, training: &Training, test: usize, stream: &Stream) -> 
     )?;
     let expected = "above the number of feature-noise patches";
     check(data.patches > data.feature_noise_patches, "the number of patches", data.patches as f64, expected)?;
-    check(data.dimension >= 4, "the dimension", data.dimension as f64, "at least 4, one a feature")?;
+    check(data.dimension >= 4, "the dimension", data.dimension as f64, "at least 4, one per feature")?;
     let examples = draw(data, data.examples, data.rare, &stream.named("train"));
     let features = DMatrix::identity(4, data.dimension);
     let mut atoms = DMatrix::zeros(4 + examples.noise.nrows(), data.dimension);

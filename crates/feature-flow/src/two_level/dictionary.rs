@@ -2,6 +2,7 @@
 
 use nalgebra::{DMatrix, DVector};
 use overparam_tensor::linalg::{Cholesky, gemm, matmul, transposed};
+use overparam_tensor::quadrature::Rule;
 
 use super::TwoLevel;
 use crate::error::{Error, same};
@@ -31,7 +32,7 @@ pub struct Certificate {
 pub struct Optimum {
     /// `z = (f - y) / N`.
     pub residual: DVector<f64>,
-    /// The population: a mass a feature, summing to 1.
+    /// The population: one mass per feature, summing to 1.
     pub masses: DVector<f64>,
     /// `F(rho)`, within [`Optimum::gap`] of the minimum.
     pub value: f64,
@@ -55,7 +56,7 @@ struct Gibbs {
 }
 
 impl<'a> Dictionary<'a> {
-    /// A grid of `points` values an axis, from `-reach` to `reach` standard deviations of the reference population: for the
+    /// A grid of `points` values per axis, from `-reach` to `reach` standard deviations of the reference population: for the
     /// trapezoidal rule, whose error for these integrands vanishes faster than any power of the spacing.
     ///
     /// # Errors
@@ -64,7 +65,7 @@ impl<'a> Dictionary<'a> {
         let d = problem.inputs.ncols();
         let size = (points as f64).powi(i32::try_from(d).unwrap_or(i32::MAX));
         if points < 2 || size > 1e6 {
-            let expected = "a grid of at least 2 points an axis and at most 10^6 in all";
+            let expected = "a grid of at least 2 points per axis and at most 10^6 in all";
             return Err(Error::Parameter {
                 name: "the number of features in the dictionary",
                 value: size,
@@ -72,14 +73,16 @@ impl<'a> Dictionary<'a> {
             });
         }
         let count = points.pow(u32::try_from(d).unwrap_or(u32::MAX));
+        // Weights at the ends do not matter: the density there is nothing.
+        let places = Rule::trapezoidal(points);
         let features = DMatrix::from_fn(count, d, |k, axis| {
             let index = (0..axis).fold(k, |k, _| k / points) % points;
-            reach * problem.spread * (2.0 * index as f64 / (points - 1) as f64 - 1.0)
+            reach * problem.spread * places.nodes()[index]
         });
         Ok(Self::new(problem, features))
     }
 
-    /// Any features, an `G x d` matrix, weighted by the density of `N(0, s^2 I)`.
+    /// Any features, a `G x d` matrix, weighted by the density of `N(0, s^2 I)`.
     pub fn new(problem: &'a TwoLevel, features: DMatrix<f64>) -> Self {
         let log_density = |k: usize| -0.5 * features.row(k).norm_squared() / problem.spread.powi(2);
         let (reference, _) = normalised(&(0..features.nrows()).map(log_density).collect::<Vec<_>>());
@@ -87,7 +90,7 @@ impl<'a> Dictionary<'a> {
         Self { problem, features, responses, reference }
     }
 
-    /// The features, a row each.
+    /// The features, one per row.
     pub fn features(&self) -> &DMatrix<f64> {
         &self.features
     }

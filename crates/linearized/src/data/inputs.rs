@@ -3,32 +3,19 @@
 use nalgebra::{DMatrix, DVector};
 use overparam_tensor::linalg::{matmul, symmetric_eigen};
 use overparam_tensor::random::Stream;
+use overparam_tensor::sphere;
 
 use crate::Error;
 use crate::error::require;
 
 /// `n` rows uniform on `S^{d-1}(sqrt d)`: an `n x d` matrix.
 pub fn sphere(stream: Stream, samples: usize, dimension: usize) -> DMatrix<f64> {
-    let mut x = gaussian(stream, samples, dimension);
-    scale_rows(&mut x, 0..dimension, (dimension as f64).sqrt());
-    x
+    sphere::uniform(&stream, samples, dimension, (dimension as f64).sqrt())
 }
 
 /// `n` rows from `N(0, I_d)`: an `n x d` matrix.
 pub fn gaussian(stream: Stream, samples: usize, dimension: usize) -> DMatrix<f64> {
     stream.normal_matrix(samples, dimension, 1.0)
-}
-
-/// Gives the part of every row in these columns the norm `radius`.
-fn scale_rows(x: &mut DMatrix<f64>, columns: std::ops::Range<usize>, radius: f64) {
-    let mut squares = DVector::zeros(x.nrows());
-    for column in columns.clone() {
-        squares += x.column(column).map(|x| x * x);
-    }
-    let factors = squares.map(|s: f64| radius / s.sqrt());
-    for column in columns {
-        x.column_mut(column).component_mul_assign(&factors);
-    }
 }
 
 /// Spiked covariates: the first `spike_dimension` coordinates carry `spike_variance` each, the others variance 1.
@@ -63,8 +50,8 @@ impl Spiked {
     pub fn sample(&self, stream: Stream, samples: usize) -> DMatrix<f64> {
         let mut x = gaussian(stream, samples, self.dimension);
         let spike = self.spike_dimension;
-        scale_rows(&mut x, 0..spike, (spike as f64 * self.spike_variance).sqrt());
-        scale_rows(&mut x, spike..self.dimension, ((self.dimension - spike) as f64).sqrt());
+        sphere::scale_rows(&mut x, 0..spike, (spike as f64 * self.spike_variance).sqrt());
+        sphere::scale_rows(&mut x, spike..self.dimension, ((self.dimension - spike) as f64).sqrt());
         x
     }
 }

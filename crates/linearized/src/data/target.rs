@@ -3,10 +3,10 @@
 use nalgebra::{DMatrix, DVector};
 use overparam_tensor::linalg::{matmul, transposed};
 use overparam_tensor::random::Stream;
+use overparam_tensor::sphere::{Gegenbauer, multiplicity};
 
 use crate::Error;
 use crate::error::{non_negative, require};
-use crate::harmonics::{Recurrence, multiplicity};
 
 /// `f = sum_k f_k` on `S^{d-1}(sqrt d)`, `f_k(x) = sum_m a_{k,m} Q_k(<u_m, x> / sqrt d)` a harmonic of degree `k` with
 /// `E f_k(x)^2` prescribed exactly.
@@ -67,8 +67,8 @@ impl Target {
         for (k, &energy) in energies.iter().enumerate() {
             let mut weights = vec![0.0; k + 1];
             weights[k] = 1.0;
-            let recurrence = Recurrence::new(dimension, k);
-            let gram = cosines.map(|t| recurrence.sum(t.clamp(-1.0, 1.0), &weights));
+            let polynomials = Gegenbauer::new(dimension, k);
+            let gram = cosines.map(|t| polynomials.sum(t.clamp(-1.0, 1.0), &weights));
             let mut column = coefficients.column_mut(k);
             let energy_now = column.dot(&(&gram * &column)) / multiplicity(dimension, k);
             column *= (energy / energy_now).sqrt();
@@ -105,11 +105,11 @@ impl Target {
     /// # Panics
     /// If `x` has not `d` columns.
     pub fn weighted(&self, x: &DMatrix<f64>, weights: &[f64]) -> DVector<f64> {
-        let (mut cosines, recurrence) = self.cosines(x);
+        let (mut cosines, polynomials) = self.cosines(x);
         let mut values = DVector::zeros(x.nrows());
         for m in 0..self.centres.nrows() {
             let mut terms = cosines.column_mut(m);
-            recurrence.sum_each(terms.as_mut_slice(), &self.mass(m, weights));
+            polynomials.sum_each(terms.as_mut_slice(), &self.mass(m, weights));
             values += terms;
         }
         values
@@ -120,13 +120,13 @@ impl Target {
     /// # Panics
     /// If `x` has not `d` columns.
     pub fn gradient(&self, x: &DMatrix<f64>, weights: &[f64]) -> DMatrix<f64> {
-        let (cosines, recurrence) = self.cosines(x);
+        let (cosines, polynomials) = self.cosines(x);
         let scale = (self.dimension() as f64).sqrt();
         let mut slopes = cosines;
         for m in 0..self.centres.nrows() {
             let mass = self.mass(m, weights);
             for t in slopes.column_mut(m).iter_mut() {
-                *t = recurrence.slope(t.clamp(-1.0, 1.0), &mass) / scale;
+                *t = polynomials.slope(t.clamp(-1.0, 1.0), &mass) / scale;
             }
         }
         let mut gradient = matmul(&slopes, &self.centres);
@@ -137,11 +137,11 @@ impl Target {
         gradient
     }
 
-    fn cosines(&self, x: &DMatrix<f64>) -> (DMatrix<f64>, Recurrence) {
+    fn cosines(&self, x: &DMatrix<f64>) -> (DMatrix<f64>, Gegenbauer) {
         let d = self.dimension();
         assert!(x.ncols() == d, "a target in dimension {d} was given inputs {} x {}", x.nrows(), x.ncols());
         let cosines = matmul(x, transposed(&self.centres)) / (d as f64).sqrt();
-        (cosines, Recurrence::new(d, self.energies.len().saturating_sub(1)))
+        (cosines, Gegenbauer::new(d, self.energies.len().saturating_sub(1)))
     }
 
     fn mass(&self, centre: usize, weights: &[f64]) -> Vec<f64> {

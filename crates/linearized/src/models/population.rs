@@ -11,13 +11,13 @@
 
 use nalgebra::{DMatrix, DVector};
 use overparam_tensor::linalg::{Cholesky, LinalgError, matmul, symmetric_eigen, transposed};
+use overparam_tensor::sphere::{Gegenbauer, multiplicity};
 
 use super::gram::{Solver, shifted_inverse};
 use crate::Error;
 use crate::activation::Activation;
 use crate::data::Target;
 use crate::error::non_negative;
-use crate::harmonics::{Recurrence, multiplicity};
 use crate::spectrum::{Spectrum, funk_hecke, second_moment};
 
 /// Degree of the series of `U`. Off the diagonal `|<w, w'>| / d` is well below 1 and the series converges geometrically; the
@@ -107,7 +107,7 @@ fn tangent_moments(activation: &impl Activation, weights: &DMatrix<f64>) -> DMat
         (0..=DEGREE).map(|k| series[i][k] * series[j][k] * multiplicity(dimension, k)).collect()
     };
     let (zero, one, two) = (mass(0, 0), mass(1, 1), mass(2, 0));
-    let recurrence = Recurrence::new(dimension, DEGREE);
+    let polynomials = Gegenbauer::new(dimension, DEGREE);
     let cosines = matmul(weights, transposed(weights)) / d;
     let mut u = DMatrix::zeros(neurons * dimension, neurons * dimension);
     let diagonal = {
@@ -125,7 +125,7 @@ fn tangent_moments(activation: &impl Activation, weights: &DMatrix<f64>) -> DMat
                 diagonal
             } else {
                 let (k00, k11, k20) =
-                    (recurrence.sum(t, &zero), recurrence.sum(t, &one), recurrence.sum(t, &two));
+                    (polynomials.sum(t, &zero), polynomials.sum(t, &one), polynomials.sum(t, &two));
                 pair_coefficients(d, t, k00, k11, k20)
             };
             let (w, v) = (weights.row(a), weights.row(b));

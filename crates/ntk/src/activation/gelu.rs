@@ -1,58 +1,36 @@
-//! `phi(x) = x Phi(x)` (Hendrycks and Gimpel 2016), in closed form by Gaussian integration by parts.
+//! `x Phi(x)` with the standard normal distribution function `Phi` (Hendrycks and Gimpel 2016).
 //!
-//! With `D = (1 + q_x)(1 + q_y) - k^2 = 1 + q_x + q_y + (q_x q_y - k^2)` and
-//! `P = E[Phi(u) Phi(v)] = 1/4 + asin(k / sqrt((1 + q_x)(1 + q_y))) / (2 pi)`,
-//!
-#![doc = overparam_formula::formula!(
-    "kappa  = k P + (q_x q_y - k^2 + k^2/(1 + q_x) + k^2/(1 + q_y)) / (2 pi sqrt D),"
-    "kappa' = P + k (1/(1 + q_x) + 1/(1 + q_y) + 1/D) / (2 pi sqrt D)."
-)]
-//!
-//! Derivation: `E[u v G] = k E[G] + q_x E[v dG/du] + k E[v dG/dv]` with `G = Phi(u) Phi(v)`; the density in `dG/du` tilts
-//! the pair to a Gaussian with `q_x -> q_x/(1 + q_x)`, for which the remaining expectations are of the same kind.
+//! The dual map is an arcsine and a rational function ([`crate::dual::gelu`]). Cost: one arcsine and three roots per pair.
 
-use std::f64::consts::TAU;
+use overparam_tensor::{Real, Tensor};
 
-use overparam_tensor::linalg::Real;
-use overparam_tensor::simd::Wide;
+use super::rule::Nonlinearity;
+use crate::NtkError;
+use crate::dual;
+use crate::schema::fields::Fields;
 
-use super::correlated::{Correlated, Smooth, Way, margin};
-use super::moved::Moved;
-use crate::kernel::lines::{Entry, Side};
+/// `x Phi(x)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gelu;
 
-/// The dual map.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Gelu;
+impl Nonlinearity for Gelu {
+    type Map = dual::gelu::Gelu;
 
-impl<T: Real> Entry<T> for Gelu {
-    #[inline(always)]
-    fn apply<W: Wide<T>>(self, w: W, [k, m, n]: [W::V; 3], x: Side<W::V>, y: Side<W::V>) -> [W::V; 3] {
-        let c = Correlated::new(w, 1.0, [k, m], x, y);
-        let turn = w.splat(T::of(1.0 / TAU));
-        let both = w.mul_add(turn, c.arcsine, w.splat(T::of(0.25)));
-        // 1/(1 + q_x) + 1/(1 + q_y), and 1/sqrt D.
-        let sum = w.add(w.splat(T::of(2.0)), w.add(x.q, y.q));
-        let shrunk = w.mul(w.mul(sum, c.reciprocal), c.reciprocal);
-        let root = w.mul(c.reciprocal, c.inverse_root);
-        let tangent = w.mul(c.z, c.inverse_root);
-        let density = w.mul(turn, w.mul_add(k, w.mul(shrunk, tangent), w.mul(c.determinant, c.inverse_root)));
-        let dot = w.mul_add(w.mul(turn, tangent), w.mul_add(root, root, shrunk), both);
-        let kappa = w.mul_add(k, both, density);
-        [kappa, margin(w, self, kappa, [k, m], x, y), w.mul(n, dot)]
+    const NAMES: &'static [&'static str] = &["gelu"];
+
+    fn read(_: &str, _: &mut Fields<'_>) -> Result<Self, NtkError> {
+        Ok(Self)
     }
-}
 
-impl<T: Real> Smooth<T> for Gelu {
-    const FACTOR: f64 = 1.0;
-    const ODD: bool = false;
+    fn tensor<T: Real>(&self, x: &Tensor<T>) -> Tensor<T> {
+        x.gelu()
+    }
 
-    #[inline(always)]
-    fn kappa<W: Wide<T>>(self, w: W, way: Way<W, T>) -> Moved<W, T> {
-        let Way { k, determinant, shrunk, root, arcsine } = way;
-        let turn = w.splat(T::of(1.0 / TAU));
-        let quarter = Moved { from: w.splat(T::of(0.25)), by: w.splat(T::ZERO) };
-        let both = arcsine.scaled(w, turn).plus(w, quarter);
-        let density = k.times(w, k).times(w, shrunk).plus(w, determinant).over(w, root);
-        k.times(w, both).plus(w, density.scaled(w, turn))
+    fn map(&self) -> Result<Self::Map, NtkError> {
+        Ok(dual::gelu::Gelu)
+    }
+
+    fn examples() -> Vec<Self> {
+        vec![Self]
     }
 }

@@ -1,8 +1,7 @@
 //! Floating-point operations of each method, and the form of each layer.
 
-use super::Method;
-use super::features::{Form, Reduction};
-use crate::network::{Network, Site};
+use super::method::{Form, Method, Reduction, multiplications};
+use crate::network::Network;
 
 /// Operations (a multiply-add is two) of each method on some batches; elementwise work is not counted.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,13 +38,13 @@ impl Costs {
             Reduction::Full => k * k,
             Reduction::Trace => k,
         };
-        let forward: f64 = network.sites().iter().map(|site| 2.0 * multiplications(site)).sum();
+        let forward: f64 = network.affine_maps().iter().map(|map| 2.0 * multiplications(map)).sum();
         let mut structured = examples * (1.0 + k) * forward;
-        let forms = network.sites().iter().map(|site| {
-            let (fan_in, fan_out) = (site.fan_in() as f64, site.output.channels as f64);
-            let pixels = (site.output.pixels() as f64).powi(2);
+        let forms = network.affine_maps().iter().map(|map| {
+            let (fan_in, fan_out) = (map.fan_in() as f64, map.output.channels as f64);
+            let pixels = (map.output.pixels() as f64).powi(2);
             let gram = 2.0 * pairs * pixels * (fan_in + products * (fan_out + 1.0));
-            let flat = 2.0 * pairs * products * fan_in * fan_out + examples * k * 2.0 * multiplications(site);
+            let flat = 2.0 * pairs * products * fan_in * fan_out + examples * k * 2.0 * multiplications(map);
             structured += gram.min(flat);
             if gram <= flat { Form::Gram } else { Form::Flat }
         });
@@ -71,9 +70,4 @@ impl Costs {
             .reduce(|a, b| if b.0 < a.0 { b } else { a })
             .map_or(Method::Structured, |c| c.1)
     }
-}
-
-/// Of a forward pass of one example.
-pub(super) fn multiplications(site: &Site) -> f64 {
-    (site.output.pixels() * site.fan_in() * site.output.channels) as f64
 }

@@ -5,36 +5,9 @@ use overparam_tensor::linalg::{matmul, transposed};
 use overparam_tensor::{Array, Real, Tensor, Tree, jacobian, linearize, vmap};
 use rayon::prelude::*;
 
-use super::cost::multiplications;
-use crate::network::{Batch, Network, Params, Site, shape_of};
-
-/// Which entries are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reduction {
-    /// Every pair of outputs: `k` rows an example.
-    Full,
-    /// The mean over outputs: one row an example, in which the outputs stand one below the other.
-    Trace,
-}
-
-impl Reduction {
-    /// Rows of the result an example takes, and outputs stacked in each.
-    fn rows(self, k: usize) -> (usize, usize) {
-        match self {
-            Self::Full => (k, 1),
-            Self::Trace => (1, k),
-        }
-    }
-}
-
-/// How one affine map contributes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// By Gram matrices of inputs and cotangents.
-    Gram,
-    /// By its Jacobian.
-    Flat,
-}
+use super::method::{Form, Reduction, multiplications};
+use crate::finite::plan::AffineMap;
+use crate::network::{Batch, Network, Params, shape_of};
 
 /// One term of the kernel for one batch, in blocks of examples.
 pub(super) enum Term<T: Real> {
@@ -120,7 +93,7 @@ fn derivatives<T: Real>(
 ) -> (Vec<Array<T>>, Vec<Array<T>>) {
     let (n, k) = (batch.count(), network.outputs());
     let zeros: Vec<Tensor<T>> =
-        network.sites().iter().map(|site| Tensor::zeros(&shape_of(n, site.output))).collect();
+        network.affine_maps().iter().map(|map| Tensor::zeros(&shape_of(n, map.output))).collect();
     let mut inputs = Vec::with_capacity(zeros.len());
     let (y, derivative) = linearize(
         |shifts: &Vec<Tensor<T>>| {
@@ -160,7 +133,7 @@ pub(super) fn structured<T: Real>(
 ) -> Side<T> {
     let (rows, depth) = reduction.rows(network.outputs());
     let blocks = Blocks::new(batch.count(), rows);
-    let an_example = network.sites().iter().map(multiplications).sum();
+    let an_example = network.affine_maps().iter().map(multiplications).sum();
     let parts = blocks.groups(an_example).map(|examples| {
         let part = batch.map(&mut |leaf| leaf.slice(0, examples.clone()));
         let blocks = Blocks { examples: examples.len(), ..blocks };
@@ -184,17 +157,17 @@ fn terms<T: Real>(
 ) -> Vec<Term<T>> {
     let (n, k) = (batch.count(), network.outputs());
     let (inputs, cotangents) = derivatives(network, params, batch);
-    let each = network.sites().iter().zip(forms).zip(inputs.iter().zip(&cotangents));
-    let terms = each.map(|((site, form), (input, cotangent))| {
-        let data = Data { site, input: &input.elements(), cotangent: &cotangent.elements(), n, k };
-        let (weight, bias) = (T::of(site.scales.weight.powi(2)), T::of(site.scales.bias.powi(2)));
+    let each = network.affine_maps().iter().zip(forms).zip(inputs.iter().zip(&cotangents));
+    let terms = each.map(|((map, form), (input, cotangent))| {
+        let data = Data { map, input: &input.elements(), cotangent: &cotangent.elements(), n, k };
+        let (weight, bias) = (T::of(map.scales.weight.powi(2)), T::of(map.scales.bias.powi(2)));
         match form {
             Form::Gram => Term::Gram {
                 inputs: blocks.ranges().map(|block| data.windows(block)).collect(),
                 cotangents: blocks.ranges().map(|block| data.cotangents(block, depth)).collect(),
-                pixels: site.output.pixels(),
+                pixels: map.output.pixels(),
                 weight,
-                bias: if site.has_bias { bias } else { T::ZERO },
+                bias: if map.has_bias { bias } else { T::ZERO },
             },
             Form::Flat => Term::Flat(blocks.ranges().map(|block| data.jacobians(block, depth)).collect()),
         }
@@ -234,7 +207,7 @@ pub(super) fn from_jacobians<T: Real>(
 
 /// Inputs `(i, p)` and cotangents `(a, i, p)` of one affine map, channels innermost.
 struct Data<'a, T> {
-    site: &'a Site,
+    map: &'a AffineMap,
     input: &'a [T],
     cotangent: &'a [T],
     n: usize,
@@ -244,14 +217,14 @@ struct Data<'a, T> {
 impl<T: Real> Data<'_, T> {
     /// `fan_in x (i, p)`: the windows of a block of examples.
     fn windows(&self, block: std::ops::Range<usize>) -> DMatrix<T> {
-        let (channels, pixels) = (self.site.input.channels, self.site.output.pixels());
-        let size = self.site.input.pixels() * channels;
+        let (channels, pixels) = (self.map.input.channels, self.map.output.pixels());
+        let size = self.map.input.pixels() * channels;
         let input = &self.input[block.start * size..block.end * size];
         let columns = block.len() * pixels;
-        let Some(window) = &self.site.window else {
+        let Some(window) = &self.map.window else {
             return DMatrix::from_column_slice(channels, columns, input);
         };
-        let mut windows = DMatrix::zeros(self.site.fan_in(), columns);
+        let mut windows = DMatrix::zeros(self.map.fan_in(), columns);
         let mut out = windows.as_mut_slice().chunks_exact_mut(channels);
         for image in input.chunks_exact(size) {
             for p in 0..pixels {
@@ -266,13 +239,13 @@ impl<T: Real> Data<'_, T> {
     }
 
     fn cotangent(&self, i: usize, a: usize) -> &[T] {
-        let size = self.site.output.pixels() * self.site.output.channels;
+        let size = self.map.output.pixels() * self.map.output.channels;
         &self.cotangent[(a * self.n + i) * size..][..size]
     }
 
     /// `fan_out x (i, a, p)`, or with outputs stacked `(a, fan_out) x (i, p)`.
     fn cotangents(&self, block: std::ops::Range<usize>, depth: usize) -> DMatrix<T> {
-        let (channels, pixels) = (self.site.output.channels, self.site.output.pixels());
+        let (channels, pixels) = (self.map.output.channels, self.map.output.pixels());
         let mut numbers = Vec::with_capacity(block.len() * self.k * pixels * channels);
         for i in block {
             if depth == 1 {
@@ -292,9 +265,9 @@ impl<T: Real> Data<'_, T> {
     /// `parameters x (i, a)`, or with outputs stacked `(a, parameters) x i`; the weights before the bias.
     fn jacobians(&self, block: std::ops::Range<usize>, depth: usize) -> DMatrix<T> {
         let (channels, pixels, fan_in) =
-            (self.site.output.channels, self.site.output.pixels(), self.site.fan_in());
-        let (weight, bias) = (T::of(self.site.scales.weight), T::of(self.site.scales.bias));
-        let parameters = (fan_in + usize::from(self.site.has_bias)) * channels;
+            (self.map.output.channels, self.map.output.pixels(), self.map.fan_in());
+        let (weight, bias) = (T::of(self.map.scales.weight), T::of(self.map.scales.bias));
+        let parameters = (fan_in + usize::from(self.map.has_bias)) * channels;
         let columns = block.len() * self.k / depth;
         let mut numbers = Vec::with_capacity(parameters * block.len() * self.k);
         for i in block {
@@ -303,7 +276,7 @@ impl<T: Real> Data<'_, T> {
                 let cotangents = DMatrix::from_column_slice(channels, pixels, self.cotangent(i, a));
                 let product = matmul(&windows, transposed(&cotangents));
                 numbers.extend(product.iter().map(|&x| weight * x));
-                if self.site.has_bias {
+                if self.map.has_bias {
                     numbers.extend(cotangents.column_sum().iter().map(|&x| bias * x));
                 }
             }

@@ -4,7 +4,7 @@ use nalgebra::DMatrix;
 use overparam_tensor::autodiff::Linearization;
 use overparam_tensor::{Real, Tensor, Tree, linearize, vmap};
 
-use super::features::Reduction;
+use super::method::Reduction;
 use crate::NtkError;
 use crate::network::{Batch, Network, Params};
 

@@ -6,26 +6,27 @@ use nalgebra::DMatrix;
 use overparam_tensor::linalg::Real;
 use rayon::prelude::*;
 
-use super::field::{Field, Geometry};
 use super::pixels::{self, Planes};
-use super::run::{Cursor, Trace, run};
-use super::scratch::Scratch;
-use super::segment;
-use super::step::{Plan, Step};
-use super::{Results, Wanted};
+use super::plan::Plan;
+use super::results::{Results, Wanted};
+use super::run::{Cursor, VariancePath};
 use crate::NtkError;
+use crate::field::geometry::Geometry;
+use crate::field::moments::Field;
+use crate::field::scratch::Scratch;
+use crate::field::step::Step;
 use crate::inputs::Inputs;
 
 /// One image and its variances through the network.
 struct Example<T> {
     planes: Planes<T>,
-    trace: Trace<T>,
+    path: VariancePath<T>,
 }
 
 impl<T: Real> Example<T> {
     fn new(plan: &Plan<T>, data: &[T], scratch: &mut Scratch<T>) -> Self {
         let (planes, input) = Planes::new(data, plan.input.channels);
-        let mut example = Self { planes, trace: Trace { states: vec![input.clone()] } };
+        let mut example = Self { planes, path: VariancePath { states: vec![input.clone()] } };
         let (height, width) = (plan.input.height, plan.input.width);
         let own = plan.full.then(|| {
             // Its variances are those of the network's output, in which dropout's mask is the same twice.
@@ -33,7 +34,7 @@ impl<T: Real> Example<T> {
             start(plan, &example, &example, &mut own);
             own
         });
-        example.trace = Trace::new(plan, input, own, scratch);
+        example.path = VariancePath::new(plan, input, own, scratch);
         example
     }
 }
@@ -48,7 +49,7 @@ pub(super) fn compute<T: Real>(
         let each = (0..inputs.count()).into_par_iter();
         let examples: Vec<_> =
             each.map_init(Scratch::new, |scratch, i| Example::new(plan, &inputs.row(i), scratch)).collect();
-        match examples.iter().position(|example| example.trace.overflow().is_some()) {
+        match examples.iter().position(|example| example.path.overflow().is_some()) {
             Some(input) => Err(NtkError::Overflow { which, input, scalar: T::NAME }),
             None => Ok(examples),
         }
@@ -96,12 +97,12 @@ fn pair<T: Real>(
         Some(Ordering::Greater) => (b, a),
         _ => (a, b),
     };
-    let mut cursor = Cursor::new(&a.trace, &b.trace);
+    let mut cursor = Cursor::new(&a.path, &b.path);
     let (height, width) = (plan.input.height, plan.input.width);
     let (mut field, rest) = match plan.steps.split_first() {
         Some((Step::Slabs(slabs), rest)) => {
             let fill = |slab: &mut Field<T>| start(plan, a, b, slab);
-            (segment::through(slabs, (height, width), same, fill, &mut cursor, scratch), rest)
+            (cursor.slabs(slabs, (height, width), same, fill, scratch), rest)
         }
         _ => {
             let geometry = if plan.full {
@@ -114,7 +115,7 @@ fn pair<T: Real>(
             (field, &plan.steps[..])
         }
     };
-    run(rest, &mut field, &mut cursor, scratch);
+    cursor.run(rest, &mut field, scratch);
     let result = (field.k[0], field.ntk[0]);
     field.give(scratch);
     result
@@ -126,8 +127,8 @@ fn start<T: Real>(plan: &Plan<T>, a: &Example<T>, b: &Example<T>, field: &mut Fi
     field.fresh = true;
     let first = pixels::Start {
         width: plan.input.width,
-        left: (&a.planes, &a.trace.states[0]),
-        right: (&b.planes, &b.trace.states[0]),
+        left: (&a.planes, &a.path.states[0]),
+        right: (&b.planes, &b.path.states[0]),
         field,
     };
     pulp::Arch::new().dispatch(first);

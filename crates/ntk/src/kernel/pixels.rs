@@ -7,8 +7,10 @@ use overparam_tensor::linalg::Real;
 use overparam_tensor::simd::Wide;
 use pulp::Simd;
 
-use super::field::{Field, Geometry, State};
-use super::vectors::dot;
+use super::dot::dot;
+use crate::field::geometry::Geometry;
+use crate::field::moments::Field;
+use crate::field::variances::Variances;
 
 /// An image plane by plane.
 #[derive(Debug)]
@@ -20,7 +22,7 @@ pub(super) struct Planes<T> {
 
 impl<T: Real> Planes<T> {
     /// The planes of an image whose channels stand together, and its pixels' variances.
-    pub(super) fn new(image: &[T], channels: usize) -> (Self, State<T>) {
+    pub(super) fn new(image: &[T], channels: usize) -> (Self, Variances<T>) {
         let squares: Vec<f64> = image.chunks(channels).map(|pixel| dot(pixel, pixel)).collect();
         let plane = |c: usize| image.iter().skip(c).step_by(channels).copied();
         let unit = |(x, &square): (T, &f64)| {
@@ -29,7 +31,7 @@ impl<T: Real> Planes<T> {
         let mut data: Vec<T> = (0..channels).flat_map(plane).collect();
         data.extend((0..channels).flat_map(|c| plane(c).zip(&squares).map(unit)));
         let q = squares.iter().map(|square| T::of(square / channels as f64)).collect();
-        (Self { pixels: squares.len(), data }, State::new(q))
+        (Self { pixels: squares.len(), data }, Variances::new(q))
     }
 
     /// The channels themselves.
@@ -41,8 +43,8 @@ impl<T: Real> Planes<T> {
 /// Fills the first moments of `field`.
 pub(super) struct Start<'a, T> {
     pub(super) width: usize,
-    pub(super) left: (&'a Planes<T>, &'a State<T>),
-    pub(super) right: (&'a Planes<T>, &'a State<T>),
+    pub(super) left: (&'a Planes<T>, &'a Variances<T>),
+    pub(super) right: (&'a Planes<T>, &'a Variances<T>),
     pub(super) field: &'a mut Field<T>,
 }
 
@@ -105,7 +107,7 @@ trait Pixels<T, W: Wide<T>> {
 /// The same pixel all along the line.
 struct One<'a, T> {
     planes: &'a Planes<T>,
-    state: &'a State<T>,
+    state: &'a Variances<T>,
     p: usize,
 }
 
@@ -151,7 +153,7 @@ struct Part<'a, T, const C: usize> {
 
 impl<'a, T: Real, const C: usize> Part<'a, T, C> {
     #[inline(always)]
-    fn cut(image: (&'a Planes<T>, &'a State<T>), from: usize, n: usize) -> Self {
+    fn cut(image: (&'a Planes<T>, &'a Variances<T>), from: usize, n: usize) -> Self {
         let (planes, state) = image;
         let (mut channels, mut unit) = ([&planes.data[..0]; C], [&planes.data[..0]; C]);
         for c in 0..C {
@@ -168,8 +170,8 @@ fn blocks<T: Real, W: Wide<T>, const C: usize>(
     w: W,
     geometry: Geometry,
     [k, m]: [&mut [T]; 2],
-    left: (&Planes<T>, &State<T>),
-    right: (&Planes<T>, &State<T>),
+    left: (&Planes<T>, &Variances<T>),
+    right: (&Planes<T>, &Variances<T>),
 ) {
     let (lines, width) = (geometry.block(), geometry.line());
     let lanes = size_of::<W::V>() / size_of::<T>();
@@ -214,7 +216,7 @@ struct Row<'a, V, T> {
 
 impl<'a, V, T: Real> Row<'a, V, T> {
     #[inline(always)]
-    fn cut<W: Wide<T, V = V>>(w: W, image: (&'a Planes<T>, &'a State<T>), from: usize, n: usize) -> Self {
+    fn cut<W: Wide<T, V = V>>(w: W, image: (&'a Planes<T>, &'a Variances<T>), from: usize, n: usize) -> Self {
         let (planes, state) = image;
         let split = |values: &'a [T]| w.split(&values[from..][..n]);
         let planes = planes.data.chunks_exact(planes.pixels).map(split).collect();

@@ -5,13 +5,16 @@ use num_traits::Float;
 use overparam_tensor::linalg::{Real, gemm, mirror_lower, transposed};
 use rayon::prelude::*;
 
-use super::field::{Field, Geometry, State};
-use super::lines;
-use super::run::{Cursor, Trace, run};
-use super::scratch::Scratch;
-use super::step::Plan;
-use super::{Results, Wanted};
+use super::dot::dot;
+use super::plan::Plan;
+use super::results::{Results, Wanted};
+use super::run::{Cursor, VariancePath};
 use crate::NtkError;
+use crate::field::geometry::Geometry;
+use crate::field::lines;
+use crate::field::moments::Field;
+use crate::field::scratch::Scratch;
+use crate::field::variances::Variances;
 use crate::inputs::Inputs;
 
 /// Inputs to a tile. Products are always of this many columns (padded with zeros), so that the backend's choice of kernel,
@@ -25,8 +28,8 @@ struct Batch<T: Real> {
     /// `d x TILE` each; the last is padded.
     blocks: Vec<DMatrix<T>>,
     count: usize,
-    by_block: Vec<Trace<T>>,
-    by_strip: Vec<Trace<T>>,
+    by_block: Vec<VariancePath<T>>,
+    by_strip: Vec<VariancePath<T>>,
 }
 
 impl<T: Real> Batch<T> {
@@ -43,11 +46,11 @@ impl<T: Real> Batch<T> {
             T::of(dot(column.as_slice(), column.as_slice()) / d as f64)
         };
         let q = (0..n).into_par_iter().map(variance).collect();
-        let trace = Trace::new(plan, State::new(q), None, &mut Scratch::new());
-        if let Some(input) = trace.overflow() {
+        let path = VariancePath::new(plan, Variances::new(q), None, &mut Scratch::new());
+        if let Some(input) = path.overflow() {
             return Err(NtkError::Overflow { which, input, scalar: T::NAME });
         }
-        let cut = |size: usize| (0..n).step_by(size).map(|i| trace.slice(i, (i + size).min(n))).collect();
+        let cut = |size: usize| (0..n).step_by(size).map(|i| path.slice(i, (i + size).min(n))).collect();
         let (by_block, by_strip) = (cut(TILE), cut(STRIP));
         Ok(Self { blocks, count: n, by_block, by_strip })
     }
@@ -127,7 +130,7 @@ impl<T: Real> Job<'_, T> {
                 let mut field = Field::take(geometry, same, scratch);
                 self.start(&mut field, tile, strip * STRIP, (j0, i0), columns);
                 let mut cursor = Cursor::new(&columns.by_strip[j0 / STRIP], &self.first.by_block[block]);
-                run(&self.plan.steps, &mut field, &mut cursor, scratch);
+                cursor.run(&self.plan.steps, &mut field, scratch);
                 for r in 0..rows {
                     let from = r * width;
                     let to = (strip * STRIP + r) * self.first.count + i0;
@@ -159,7 +162,7 @@ impl<T: Real> Job<'_, T> {
             k.copy_from_slice(&tile.as_slice()[(row0 + r) * TILE..][..width]);
         }
         let states = (&left.states[0], &right.states[0]);
-        field.measure_margins(states);
+        lines::measure_margins(field, states);
         let close = T::of(T::choose(1e-2, 1e-3));
         if !lines::any_close(field, close) {
             return;
@@ -188,15 +191,4 @@ fn versine<T: Real>(x: &[T], y: &[T], sign: f64) -> f64 {
         }
     }
     (lanes.iter().sum::<f64>() / 2.0).min(1.0)
-}
-
-/// Inner product in f64 over eight fixed lanes.
-pub(super) fn dot<T: Real>(x: &[T], y: &[T]) -> f64 {
-    let mut lanes = [0.0; 8];
-    for (x, y) in x.chunks(8).zip(y.chunks(8)) {
-        for (lane, (x, y)) in lanes.iter_mut().zip(x.iter().zip(y)) {
-            *lane += x.f64() * y.f64();
-        }
-    }
-    lanes.iter().sum()
 }

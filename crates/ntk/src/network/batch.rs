@@ -7,7 +7,7 @@ use super::{Network, shape_of};
 use crate::NtkError;
 use crate::inputs::Inputs;
 
-/// Inputs `[n, ...]`, and for networks with dropout in training mode one mask `[n, ...]` a dropout layer. Without masks dropout
+/// Inputs `[n, ...]`, and for networks with dropout in training mode one mask `[n, ...]` per dropout layer. Without masks dropout
 /// is the identity.
 #[derive(Debug, Clone)]
 pub struct Batch<T: Real> {

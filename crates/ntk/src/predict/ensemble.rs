@@ -13,7 +13,7 @@
 use nalgebra::DMatrix;
 use overparam_tensor::linalg::{matmul, transposed};
 
-use super::squared::Training;
+use super::squared::SquaredLossDynamics;
 use super::{Schedule, expect};
 use crate::NtkError;
 
@@ -37,7 +37,7 @@ pub struct Prior<'a> {
     pub tt: &'a DMatrix<f64>,
 }
 
-impl Training {
+impl SquaredLossDynamics {
     /// The law of outputs on test inputs; `kernel` is the training kernel's continuation to them, `m x n`.
     ///
     /// # Errors

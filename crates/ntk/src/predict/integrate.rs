@@ -4,11 +4,11 @@
 //!
 #![doc = overparam_formula::formula!("da/dt = -eta grad L(f_train(0) + Theta a),       a(0) = 0,")]
 //!
-//! so one integration serves any number of test inputs. Steps follow Dormand and Prince (1980), order 5 with an error
-//! estimate of order 4.
+//! so one integration serves any number of test inputs. [`overparam_tensor::ode`] makes the steps.
 
 use nalgebra::DMatrix;
 use overparam_tensor::linalg::matmul;
+use overparam_tensor::ode::{Integrator, OdeError, Tolerance};
 
 use super::{check, expect};
 use crate::NtkError;
@@ -58,7 +58,7 @@ impl Loss for CrossEntropy {
 pub struct Options {
     /// Learning rate `eta > 0`.
     pub rate: f64,
-    /// Error allowed a step, relative and absolute, in `(0, 1)`.
+    /// Error allowed per step, in `(0, 1)`: the root mean square of each coefficient's error in units of `1 + |a_ij|`.
     pub tolerance: f64,
     /// Most steps to take.
     pub max_steps: usize,
@@ -94,80 +94,37 @@ pub fn coefficients(
     if !(options.tolerance > 0.0 && options.tolerance < 1.0) {
         return Err(NtkError::parameter("tolerance", &options.tolerance, "a number in (0, 1)"));
     }
-    let slope = |a: &DMatrix<f64>| -options.rate * loss.gradient(&(start + matmul(kernel, a)), targets);
-    let mut walker = Walker { a: start * 0.0, time: 0.0, step: 1e-3, taken: 0, options };
-    times.iter().map(|&end| walker.walk(end, &slope)).collect()
+    let before = loss.gradient(start, targets);
+    expect("the loss's gradient", &before, start.nrows(), start.ncols())?;
+    let mut now = DMatrix::zeros(start.nrows(), start.ncols());
+    let state = now.as_slice().to_vec();
+    let derivative = |_: f64, a: &[f64], velocity: &mut [f64]| {
+        now.as_mut_slice().copy_from_slice(a);
+        let gradient = loss.gradient(&(start + matmul(kernel, &now)), targets);
+        velocity.iter_mut().zip(gradient.iter()).for_each(|(v, g)| *v = -options.rate * g);
+    };
+    let tolerance = Tolerance {
+        relative: options.tolerance,
+        absolute: options.tolerance,
+        max_steps: options.max_steps as u64,
+    };
+    let mut integrator = Integrator::new(0.0, state, derivative, tolerance).map_err(|e| stopped(&e, 0))?;
+    let mut at = |end: f64| {
+        integrator.advance_to(end).map_err(|e| stopped(&e, integrator.steps()))?;
+        Ok(DMatrix::from_column_slice(start.nrows(), start.ncols(), integrator.state()))
+    };
+    times.iter().map(|&end| at(end)).collect()
 }
 
-struct Walker {
-    a: DMatrix<f64>,
-    time: f64,
-    step: f64,
-    taken: usize,
-    options: Options,
-}
-
-/// Dormand-Prince: stage coefficients, then the weights of the error estimate.
-const STAGES: [&[f64]; 6] = [
-    &[1.0 / 5.0],
-    &[3.0 / 40.0, 9.0 / 40.0],
-    &[44.0 / 45.0, -56.0 / 15.0, 32.0 / 9.0],
-    &[19372.0 / 6561.0, -25360.0 / 2187.0, 64448.0 / 6561.0, -212.0 / 729.0],
-    &[9017.0 / 3168.0, -355.0 / 33.0, 46732.0 / 5247.0, 49.0 / 176.0, -5103.0 / 18656.0],
-    &[35.0 / 384.0, 0.0, 500.0 / 1113.0, 125.0 / 192.0, -2187.0 / 6784.0, 11.0 / 84.0],
-];
-const ERROR: [f64; 7] =
-    [71.0 / 57600.0, 0.0, -71.0 / 16695.0, 71.0 / 1920.0, -17253.0 / 339200.0, 22.0 / 525.0, -1.0 / 40.0];
-
-impl Walker {
-    fn walk(
-        &mut self,
-        end: f64,
-        slope: &impl Fn(&DMatrix<f64>) -> DMatrix<f64>,
-    ) -> Result<DMatrix<f64>, NtkError> {
-        let mut first = slope(&self.a);
-        while self.time < end {
-            if self.taken >= self.options.max_steps {
-                return Err(self.stopped("the steps ran out"));
-            }
-            self.taken += 1;
-            let h = self.step.min(end - self.time);
-            let mut slopes = vec![first.clone()];
-            let mut next = self.a.clone();
-            for stage in STAGES {
-                next.copy_from(&self.a);
-                stage.iter().zip(&slopes).for_each(|(c, s)| next += s * (h * c));
-                slopes.push(slope(&next));
-            }
-            let mut error = 0.0f64;
-            for i in 0..next.len() {
-                let e: f64 = ERROR.iter().zip(&slopes).map(|(c, s)| c * s[i]).sum::<f64>() * h;
-                let scale = 1.0 + self.a[i].abs().max(next[i].abs());
-                // max would swallow a NaN.
-                error = if e.is_nan() { f64::NAN } else { error.max(e.abs() / scale) };
-                if error.is_nan() {
-                    break;
-                }
-            }
-            if error.is_nan() && h < 1e-12 {
-                return Err(self.stopped("the outputs are not finite"));
-            }
-            let ratio = error / self.options.tolerance;
-            if ratio <= 1.0 {
-                self.time = if h < self.step { end } else { self.time + h };
-                self.a = next;
-                first = slopes.swap_remove(6);
-            }
-            let factor = if ratio.is_nan() { 0.1 } else { (0.9 * ratio.powf(-0.2)).clamp(0.1, 5.0) };
-            self.step = if ratio <= 1.0 { self.step.max(h * factor) } else { h * factor };
-            if ratio <= 1.0 && factor < 1.0 {
-                self.step = h * factor;
-            }
-        }
-        Ok(self.a.clone())
-    }
-
-    fn stopped(&self, reason: &'static str) -> NtkError {
-        NtkError::Integration { time: self.time, steps: self.taken, reason }
-    }
+/// An integrator's complaint in this crate's words.
+fn stopped(error: &OdeError, steps: u64) -> NtkError {
+    let steps = usize::try_from(steps).unwrap_or(usize::MAX);
+    let (time, reason) = match *error {
+        OdeError::TooManySteps { time, .. } => (time, "the steps ran out"),
+        OdeError::NotFinite { time } => (time, "the outputs are not finite"),
+        OdeError::StepUnderflow { time, .. } => (time, "the loss is too stiff there for the tolerance"),
+        // Times and tolerances were checked before.
+        OdeError::Configuration { value, .. } => (value, "a time or tolerance is out of range"),
+    };
+    NtkError::Integration { time, steps, reason }
 }

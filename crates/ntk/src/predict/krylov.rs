@@ -27,7 +27,7 @@ const SETTLED: f64 = 1e-13;
 /// What couples the next vector, as a part of the kernel's norm, below which it is a rounding error.
 const INVARIANT: f64 = 64.0 * f64::EPSILON;
 
-/// Training on `||f - y||^2 / (2 n c)`, as [`super::squared::Training`], each output on a basis of its own.
+/// Training on `||f - y||^2 / (2 n c)`, as [`super::squared::SquaredLossDynamics`], each output on a basis of its own.
 ///
 /// ```
 /// use nalgebra::DMatrix;

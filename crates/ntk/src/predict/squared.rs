@@ -10,23 +10,25 @@ use crate::NtkError;
 ///
 /// ```
 /// use nalgebra::DMatrix;
-/// use overparam_ntk::predict::{Regularizer, Schedule, squared::Training};
+/// use overparam_ntk::predict::{Regularizer, Schedule, squared::SquaredLossDynamics};
 ///
 /// let kernel = DMatrix::from_row_slice(2, 2, &[2.0, 0.5, 0.5, 1.0]);
 /// let targets = DMatrix::from_row_slice(2, 1, &[1.0, -1.0]);
-/// let training = Training::new(&kernel, &targets, Regularizer::NONE)?;
+/// let dynamics = SquaredLossDynamics::new(&kernel, &targets, Regularizer::NONE)?;
 /// let zero = DMatrix::zeros(2, 1);
-/// let end = training.train(Schedule::CONVERGED, &zero)?;
+/// let end = dynamics.predict_train(Schedule::CONVERGED, &zero)?;
 /// assert!((end - targets).norm() < 1e-14);
 /// # Ok::<(), overparam_ntk::NtkError>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Training {
+pub struct SquaredLossDynamics {
     eigen: SymmetricEigen<f64>,
     targets: DMatrix<f64>,
+    /// What was added to the diagonal.
+    ridge: f64,
 }
 
-impl Training {
+impl SquaredLossDynamics {
     /// Decomposes the training kernel (`n x n`, its lower triangle) for targets `n x c`.
     ///
     /// # Errors
@@ -37,7 +39,8 @@ impl Training {
         regularizer: Regularizer,
     ) -> Result<Self, NtkError> {
         check(kernel, targets)?;
-        Ok(Self { eigen: symmetric_eigen(&regularizer.added(kernel)?)?, targets: targets.clone() })
+        let ridge = regularizer.amount(kernel)?;
+        Ok(Self { eigen: symmetric_eigen(&regularizer.added(kernel)?)?, targets: targets.clone(), ridge })
     }
 
     /// Eigenvalues of the regularised kernel, ascending.
@@ -58,18 +61,38 @@ impl Training {
     ///
     /// # Errors
     /// [`NtkError::Input`] if `start` is not `n x c`; [`NtkError::Parameter`] if the schedule is out of range.
-    pub fn train(&self, schedule: Schedule, start: &DMatrix<f64>) -> Result<DMatrix<f64>, NtkError> {
+    pub fn predict_train(&self, schedule: Schedule, start: &DMatrix<f64>) -> Result<DMatrix<f64>, NtkError> {
         let schedule = schedule.check()?;
         let residual = self.residual(start)?;
         Ok(start + self.function(|mu, _| schedule.learned(mu), &residual))
+    }
+
+    /// What was added to the diagonal of the kernel.
+    pub fn ridge(&self) -> f64 {
+        self.ridge
+    }
+
+    /// Outputs on the training inputs of the function that [`Self::predict_test`] gives elsewhere: `f_0 + Theta Theta_r^-1 (1 - rho)
+    /// (y - f_0)` with the kernel `Theta` itself and the regularised one `Theta_r = Theta + r`. Formed as what is learned without the
+    /// part that the ridge withholds: no digits are lost to the inverse of a small ridge.
+    ///
+    /// # Errors
+    /// As [`Self::predict_train`].
+    pub fn fitted(&self, schedule: Schedule, start: &DMatrix<f64>) -> Result<DMatrix<f64>, NtkError> {
+        let learned = self.predict_train(schedule, start)?;
+        if self.ridge == 0.0 {
+            return Ok(learned);
+        }
+        let schedule = schedule.check()?;
+        Ok(learned - self.dual(schedule, &self.residual(start)?) * self.ridge)
     }
 
     /// Outputs on `m` test inputs from outputs `start` (train, `n x c`; test, `m x c`) before training and the kernel between
     /// test and training inputs, `m x n`.
     ///
     /// # Errors
-    /// As [`Self::train`].
-    pub fn test(
+    /// As [`Self::predict_train`].
+    pub fn predict_test(
         &self,
         schedule: Schedule,
         start: (&DMatrix<f64>, &DMatrix<f64>),

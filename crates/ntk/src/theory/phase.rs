@@ -5,11 +5,13 @@
 //!
 #![doc = overparam_formula::formula!("chi = w^2 kappa'(q*, q*, q*)")]
 //!
-//! a layer: below one everything converges to perfect correlation (order), above one it does not (chaos). Covariances
+//! per layer: below one everything converges to perfect correlation (order), above one it does not (chaos). Covariances
 //! approach their limit, and gradients vanish or explode, over `xi = 1/|ln chi|` layers.
 
 use crate::NtkError;
 use crate::activation::Activation;
+use crate::dual::visit::DualMap;
+use crate::pair::Pair;
 
 /// Which side of the edge of chaos.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +29,7 @@ pub enum Phase {
 pub struct DepthLimit {
     /// Variance of preactivations after many layers; infinite if it grows without bound.
     pub variance: f64,
-    /// Separation of nearby inputs a layer.
+    /// Separation of nearby inputs per layer.
     pub chi: f64,
     /// Correlation of different inputs after many layers.
     pub correlation: f64,
@@ -59,12 +61,9 @@ pub fn depth_limit(activation: &Activation, w_std: f64, b_std: f64) -> Result<De
             return Err(NtkError::parameter(name, &std, "a finite number >= 0"));
         }
     }
-    let dual = crate::kernel::step::Dual::new(activation)?;
+    let dual = activation.map()?;
     let (w2, b2) = (w_std * w_std, b_std * b_std);
-    let moments = |q: f64, k: f64| {
-        let margin = (q - k.abs()).max(0.0);
-        dual.moments(&crate::activation::pair::Pair { k, margin, q: [q; 2], s: [q.sqrt(); 2] })
-    };
+    let moments = |q: f64, k: f64| dual.moments(&Pair::of_covariance(k, [q; 2]));
     let mut q = 1.0;
     for _ in 0..LAYERS {
         let next = w2 * moments(q, q).kappa + b2;
@@ -101,14 +100,14 @@ pub fn depth_limit(activation: &Activation, w_std: f64, b_std: f64) -> Result<De
 #[cfg(test)]
 mod properties {
     use super::{Phase, depth_limit};
-    use crate::activation::Activation;
+    use crate::activation::{Activation, Erf};
 
     /// Erf without bias is critical at small variance for `w_std^2 = pi/4`, where its slope at zero is one.
     #[test]
     fn erf_passes_from_order_to_chaos() {
         let critical = (std::f64::consts::PI / 4.0).sqrt();
-        let below = depth_limit(&Activation::Erf, 0.8 * critical, 0.0).unwrap();
-        let above = depth_limit(&Activation::Erf, 2.0 * critical, 0.0).unwrap();
+        let below = depth_limit(&Erf.into(), 0.8 * critical, 0.0).unwrap();
+        let above = depth_limit(&Erf.into(), 2.0 * critical, 0.0).unwrap();
         assert_eq!((below.phase, above.phase), (Phase::Ordered, Phase::Chaotic));
         assert!(below.chi < 1.0 && above.chi > 1.0 && above.correlation < 1.0);
     }

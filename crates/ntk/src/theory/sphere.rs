@@ -10,10 +10,10 @@
 //!
 //! with Gegenbauer polynomials normalised to `Q_k(1) = 1`, `(k + d - 2) Q_(k+1) = (2k + d - 2) t Q_k - k Q_(k-1)`. Then
 //! `h(t) = sum_k lambda_k N(d, k) Q_k(t)`. In the angle `t = cos phi` arc-cosine kernels are smooth up to both ends, so
-//! Gauss-Legendre quadrature in `phi` converges exponentially.
+//! the quadrature in `phi` of [`Rule::spherical`] converges exponentially.
 
-use nalgebra::DMatrix;
-use overparam_tensor::linalg::symmetric_eigen;
+use overparam_tensor::quadrature::Rule;
+use overparam_tensor::sphere::{Gegenbauer, multiplicity};
 
 use crate::NtkError;
 
@@ -27,8 +27,6 @@ pub struct Harmonic {
     /// Eigenvalue.
     pub eigenvalue: f64,
 }
-
-const NODES: usize = 200;
 
 /// Eigenspaces of degree `0..=max_degree` of `h` on the unit sphere of `R^d`.
 ///
@@ -52,58 +50,24 @@ pub fn spectrum(h: impl Fn(f64) -> f64, d: usize, max_degree: usize) -> Result<V
     if max_degree > 100 {
         return Err(NtkError::parameter("max_degree", &max_degree, "a degree <= 100"));
     }
-    let (nodes, weights) = gauss_legendre(NODES)?;
-    // sin^(d-2) is negligible further than this from the equator.
-    let reach = (14.0 / (d as f64).sqrt()).min(std::f64::consts::FRAC_PI_2);
-    let points: Vec<(f64, f64)> = nodes
-        .iter()
-        .zip(&weights)
-        .map(|(z, w)| {
-            let latitude = reach * z;
-            (latitude.sin(), w * latitude.cos().powi(d as i32 - 2))
-        })
-        .collect();
-    let mass: f64 = points.iter().map(|(_, w)| w).sum();
-    let mut eigenvalues = vec![0.0; max_degree + 1];
-    for (t, w) in points {
-        let value = h(t) * w / mass;
-        let (mut q, mut next) = (1.0, t);
-        for (k, sum) in eigenvalues.iter_mut().enumerate() {
-            *sum += value * q;
-            let (k, d) = ((k + 1) as f64, d as f64);
-            (q, next) = (next, ((2.0 * k + d - 2.0) * t * next - k * q) / (k + d - 2.0));
-        }
+    let polynomials = Gegenbauer::new(d, max_degree);
+    let (mut eigenvalues, mut values) = (vec![0.0; max_degree + 1], vec![0.0; max_degree + 1]);
+    let rule = Rule::spherical(d, &[]);
+    for (&t, &w) in rule.nodes().iter().zip(rule.weights()) {
+        polynomials.fill(t, &mut values);
+        let h = w * h(t);
+        eigenvalues.iter_mut().zip(&values).for_each(|(sum, q)| *sum += h * q);
     }
     let harmonic =
         |(degree, eigenvalue)| Harmonic { degree, multiplicity: multiplicity(d, degree), eigenvalue };
     Ok(eigenvalues.into_iter().enumerate().map(harmonic).collect())
 }
 
-/// Dimension of the harmonics of degree `k` in `d >= 3` dimensions.
-pub fn multiplicity(d: usize, k: usize) -> f64 {
-    if k == 0 {
-        return 1.0;
-    }
-    let binomial: f64 = (1..k).map(|i| (d - 2 + i) as f64 / i as f64).product();
-    ((2 * k + d - 2) as f64 / k as f64 * binomial).round()
-}
-
-/// Nodes and weights on `[-1, 1]` from the Jacobi matrix (Golub and Welsch 1969).
-fn gauss_legendre(n: usize) -> Result<(Vec<f64>, Vec<f64>), NtkError> {
-    let jacobi = DMatrix::from_fn(n, n, |i, j| {
-        let k = i.max(j) as f64;
-        if i.abs_diff(j) == 1 { k / (4.0 * k * k - 1.0).sqrt() } else { 0.0 }
-    });
-    let eigen = symmetric_eigen(&jacobi)?;
-    let weights = eigen.vectors.row(0).iter().map(|v| 2.0 * v * v).collect();
-    Ok((eigen.values.as_slice().to_vec(), weights))
-}
-
 #[cfg(test)]
 mod properties {
     use std::f64::consts::PI;
 
-    use super::{multiplicity, spectrum};
+    use super::spectrum;
 
     fn two_layer(t: f64) -> f64 {
         let (k0, k1) = ((PI - t.acos()) / PI, (t * (PI - t.acos()) + (1.0 - t * t).sqrt()) / PI);
@@ -132,6 +96,8 @@ mod properties {
             let trace: f64 = spectrum.iter().map(|h| h.multiplicity * h.eigenvalue).sum();
             assert!((trace - 4.0).abs() < 1e-6, "d = {d}: {trace}");
         }
-        assert_eq!((multiplicity(3, 4), multiplicity(10, 1), multiplicity(10, 2)), (9.0, 10.0, 54.0));
+        let multiplicities =
+            |d| spectrum(|_| 1.0, d, 4).unwrap().iter().map(|h| h.multiplicity).collect::<Vec<_>>();
+        assert_eq!((multiplicities(3)[4], multiplicities(10)[1], multiplicities(10)[2]), (9.0, 10.0, 54.0));
     }
 }

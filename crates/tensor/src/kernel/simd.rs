@@ -3,12 +3,12 @@
 use rayon::prelude::*;
 
 /// Loops of at least this many elements are cut into pieces of [`PIECE`] that may run on several threads.
-pub(super) const PARALLEL: usize = 1 << 18;
-pub(super) const PIECE: usize = 1 << 16;
+pub(crate) const PARALLEL: usize = 1 << 18;
+pub(crate) const PIECE: usize = 1 << 16;
 
 /// Runs `f` compiled for the widest instructions available. Element-wise arithmetic gives the same bits on all of them.
 #[inline(always)]
-pub(super) fn vectorized<R>(f: impl FnOnce() -> R) -> R {
+pub(crate) fn vectorized<R>(f: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(f)
 }
 

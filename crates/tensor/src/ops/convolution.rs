@@ -27,16 +27,31 @@ pub enum Padding {
 }
 
 impl Padding {
+    /// The number of window positions along an axis of length `n` with window `k` and stride `s`, and the number of padded
+    /// places before the first; `None` if there is no position: a [`Padding::Valid`] window longer than the axis.
+    ///
+    /// ```
+    /// use overparam_tensor::Padding;
+    /// assert_eq!(Padding::Same.positions(6, 3, 2), Some((3, 0)));
+    /// assert_eq!(Padding::Circular.positions(6, 3, 1), Some((6, 1)));
+    /// assert_eq!(Padding::Valid.positions(2, 3, 1), None);
+    /// ```
+    ///
+    /// # Panics
+    /// If `s` is 0.
+    pub fn positions(self, n: usize, k: usize, s: usize) -> Option<(usize, usize)> {
+        match self {
+            Self::Valid => n.checked_sub(k).map(|room| (room / s + 1, 0)),
+            Self::Same | Self::Circular => {
+                let positions = n.div_ceil(s);
+                Some((positions, (positions.saturating_sub(1) * s + k).saturating_sub(n) / 2))
+            }
+        }
+    }
+
     /// The number of window positions along an axis, and for each position and window entry the place it reads.
     fn places(self, n: usize, k: usize, s: usize) -> (usize, Vec<Option<usize>>) {
-        let positions = match self {
-            Self::Valid => n.checked_sub(k).map_or(0, |room| room / s + 1),
-            Self::Same | Self::Circular => n.div_ceil(s),
-        };
-        let before = match self {
-            Self::Valid => 0,
-            Self::Same | Self::Circular => (positions.saturating_sub(1) * s + k).saturating_sub(n) / 2,
-        };
+        let (positions, before) = self.positions(n, k, s).unwrap_or((0, 0));
         let place = |position: usize, entry: usize| {
             let shifted = position * s + entry;
             match self {

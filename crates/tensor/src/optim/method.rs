@@ -1,11 +1,10 @@
 //! One step of each method.
 
-use num_traits::Float;
-
+use super::rule;
 use super::schedule::Schedule;
 use crate::array::Array;
 use crate::autodiff::tree::{Tree, check_same_structure};
-use crate::kernel::zip_in_place;
+use crate::kernel::{PARALLEL, PIECE, zip_in_place};
 use crate::linalg::Real;
 use crate::tensor::{Tensor, Value};
 
@@ -21,8 +20,8 @@ pub enum Method {
         /// Whether the step looks ahead.
         nesterov: bool,
     },
-    /// Descent normalised by a running root mean square.
-    RmsNorm {
+    /// Descent in which every weight is divided by the running root mean square of its own gradient.
+    RmsProp {
         /// `beta`, in `[0, 1)`.
         decay: f64,
         /// Added to the root.
@@ -48,8 +47,8 @@ impl Method {
     /// AdamW as published: as [`Method::ADAM`], weight decay decoupled.
     pub const ADAM_W: Self = Self::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decoupled: true };
 
-    /// RMS-normalised descent with `beta = 0.99`, `epsilon = 1e-8`.
-    pub const RMS_NORM: Self = Self::RmsNorm { decay: 0.99, epsilon: 1e-8 };
+    /// RMSprop with `beta = 0.99`, `epsilon = 1e-8`.
+    pub const RMS_PROP: Self = Self::RmsProp { decay: 0.99, epsilon: 1e-8 };
 }
 
 /// A method with its learning rates, weight decay and state.
@@ -68,7 +67,7 @@ pub struct Optimizer<T: Real> {
     method: Method,
     schedule: Schedule,
     weight_decay: f64,
-    /// One a leaf; empty: all 1.
+    /// One per leaf; empty: all 1.
     multipliers: Vec<f64>,
     step: usize,
     /// Velocity or first moment of each leaf, and second moment; empty until needed.
@@ -119,7 +118,7 @@ impl<T: Real> Optimizer<T> {
     ///
     /// # Panics
     /// If parameters and gradient, or the parameters of two steps, differ in structure or shapes; if there are multipliers
-    /// but not one a leaf; or inside a transformation, where parameters are not plain data.
+    /// but not one per leaf; or inside a transformation, where parameters are not plain data.
     pub fn step<P: Tree<T>>(&mut self, parameters: &mut P, gradient: &P) {
         check_same_structure("Optimizer::step", parameters, gradient);
         let gradients = gradient.leaves();
@@ -143,47 +142,59 @@ impl<T: Real> Optimizer<T> {
     }
 
     fn update(&mut self, leaf: usize, w: &mut Array<T>, g: &Array<T>, rate: f64) {
-        let (eta, lambda) = (T::of(rate), T::of(self.weight_decay));
-        match self.method {
-            Method::Descent if self.weight_decay == 0.0 => zip_in_place("descent", w, g, |w, g| w - eta * g),
-            Method::Descent => zip_in_place("descent", w, g, |w, g| w - eta * (g + lambda * w)),
+        let decoupled = matches!(self.method, Method::Adam { decoupled: true, .. });
+        let g =
+            if decoupled { g.contiguous() } else { with_decay(g, w, T::of(self.weight_decay)).contiguous() };
+        let mut none = [];
+        let first = match self.method {
+            Method::Momentum { .. } | Method::Adam { .. } => state(&mut self.first, leaf, &g).make_mut(),
+            _ => &mut none,
+        };
+        let mut none = [];
+        let second = match self.method {
+            Method::RmsProp { .. } | Method::Adam { .. } => state(&mut self.second, leaf, &g).make_mut(),
+            _ => &mut none,
+        };
+        let kept = T::ONE - T::of(rate) * T::of(self.weight_decay);
+        let (method, step) = (self.method, self.step as u64);
+        let update = |w: &mut [T], g: &[T], first: &mut [T], second: &mut [T]| match method {
+            Method::Descent => rule::descend(rate, w, g),
             Method::Momentum { momentum, nesterov } => {
-                let mu = T::of(momentum);
-                let decayed = with_decay(g, w, lambda);
-                let v = state(&mut self.first, leaf, g);
-                zip_in_place("momentum", v, &decayed, |v, g| mu * v + g);
-                zip_in_place("momentum", w, v, |w, v| w - eta * if nesterov { mu * v } else { v });
-                if nesterov {
-                    zip_in_place("momentum", w, &decayed, |w, g| w - eta * g);
-                }
+                rule::Momentum { momentum, nesterov }.step(rate, w, g, first);
             }
-            Method::RmsNorm { decay, epsilon } => {
-                let (beta, epsilon) = (T::of(decay), T::of(epsilon));
-                let mut scaled = with_decay(g, w, lambda);
-                let s = state(&mut self.second, leaf, g);
-                zip_in_place("RMS norm", s, &scaled, |s, g| beta * s + (T::ONE - beta) * g * g);
-                zip_in_place("RMS norm", &mut scaled, s, |g, s| g / (Float::sqrt(s) + epsilon));
-                zip_in_place("RMS norm", w, &scaled, |w, g| w - eta * g);
-            }
+            Method::RmsProp { decay, epsilon } => rule::RmsProp { decay, epsilon }.step(rate, w, g, second),
             Method::Adam { beta1, beta2, epsilon, decoupled } => {
-                let steps = i32::try_from(self.step).unwrap_or(i32::MAX);
-                let (b1, b2, epsilon) = (T::of(beta1), T::of(beta2), T::of(epsilon));
-                let unbiased1 = T::of(1.0 / (1.0 - beta1.powi(steps)));
-                let unbiased2 = T::of(1.0 / (1.0 - beta2.powi(steps)));
-                let g = if decoupled { g.clone() } else { with_decay(g, w, lambda) };
-                let m = state(&mut self.first, leaf, &g);
-                zip_in_place("Adam", m, &g, |m, g| b1 * m + (T::ONE - b1) * g);
-                let s = state(&mut self.second, leaf, &g);
-                zip_in_place("Adam", s, &g, |s, g| b2 * s + (T::ONE - b2) * g * g);
-                let mut direction = m.clone();
-                zip_in_place("Adam", &mut direction, s, |m, s| {
-                    unbiased1 * m / (Float::sqrt(unbiased2 * s) + epsilon)
-                });
-                let kept = if decoupled { T::ONE - eta * lambda } else { T::ONE };
-                zip_in_place("Adam", w, &direction, |w, d| kept * w - eta * d);
+                if decoupled {
+                    w.iter_mut().for_each(|w| *w = kept * *w);
+                }
+                rule::Adam { beta1, beta2, epsilon }.step(step, rate, w, g, first, second);
             }
-        }
+        };
+        let (w, g) = (w.make_mut(), &g.strided()[..g.len()]);
+        if w.len() < PARALLEL { update(w, g, first, second) } else { in_pieces(w, g, first, second, &update) }
     }
+}
+
+/// `f` on pieces of parameters, gradient and state (of which there may be none), on as many threads as there are.
+fn in_pieces<T: Real>(
+    w: &mut [T],
+    g: &[T],
+    first: &mut [T],
+    second: &mut [T],
+    f: &(impl Fn(&mut [T], &[T], &mut [T], &mut [T]) + Sync),
+) {
+    if w.len() <= PIECE {
+        return f(w, g, first, second);
+    }
+    let half = (w.len() / 2).next_multiple_of(PIECE);
+    let (w, w_rest) = w.split_at_mut(half);
+    let (g, g_rest) = g.split_at(half);
+    let (first, first_rest) = first.split_at_mut(half.min(first.len()));
+    let (second, second_rest) = second.split_at_mut(half.min(second.len()));
+    rayon::join(
+        || in_pieces(w, g, first, second, f),
+        || in_pieces(w_rest, g_rest, first_rest, second_rest, f),
+    );
 }
 
 /// `g + lambda w`.
@@ -262,7 +273,7 @@ mod tests {
         for (method, [a, b]) in [
             (Method::Momentum { momentum: 0.9, nesterov: false }, heavy_ball),
             (Method::Momentum { momentum: 0.9, nesterov: true }, nesterov),
-            (Method::RMS_NORM, rms),
+            (Method::RMS_PROP, rms),
             (Method::ADAM_W, adam_w),
         ] {
             let (x, y) = run(Optimizer::new(method, eta).with_weight_decay(0.01), 2);
@@ -294,7 +305,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "1 multipliers for 2 leaves")]
-    fn multipliers_must_be_one_a_leaf() {
+    fn multipliers_must_be_one_per_leaf() {
         run(Optimizer::descent(0.1).with_multipliers(vec![2.0]), 1);
     }
 }

@@ -5,8 +5,9 @@ use std::f64::consts::PI;
 use std::sync::{Mutex, PoisonError};
 
 use nalgebra::DMatrix;
-use overparam_ntk::theory::sphere::{Harmonic, multiplicity, spectrum};
+use overparam_ntk::theory::sphere::{Harmonic, spectrum};
 use overparam_tensor::random::Stream;
+use overparam_tensor::sphere::multiplicity;
 
 /// Degrees that the formulas sum over; the rest of a kernel's trace acts like a ridge.
 const DEGREES: usize = 60;

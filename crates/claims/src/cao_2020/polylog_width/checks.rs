@@ -51,8 +51,11 @@ pub(super) fn margin_checks(here: &Runs<'_, Cell, Outcome>) -> Vec<Check> {
     ]
 }
 
+/// A number of one run of online descent, from its mistakes and its error.
+type OfOnline<'a> = dyn Fn(&[(usize, f64)], f64) -> Option<f64> + 'a;
+
 pub(super) fn online_checks(here: &Runs<'_, Cell, Outcome>) -> Vec<Check> {
-    let of = |f: &dyn Fn(&[(usize, f64)], f64) -> Option<f64>| {
+    let of = |f: &OfOnline<'_>| {
         here.draws(|runs| match &runs.first()?.outcome {
             Outcome::Online { mistakes, error } => f(mistakes, *error),
             _ => None,

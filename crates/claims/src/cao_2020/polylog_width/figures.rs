@@ -22,9 +22,9 @@ pub(super) fn figure(runs: &[Run<Cell, Outcome>], control: &[Run<Cell, Outcome>]
 
 pub(super) fn table(runs: &[Run<Cell, Outcome>]) -> Table {
     let widths = widths(runs);
-    let keys = distinct(&widths, |(task, n, _)| (*task as usize, *n));
+    let keys = distinct(&widths, |(task, n, _)| ((*task), *n));
     let row = |&(task, n): &(usize, usize)| {
-        let here = widths.iter().filter(|(t, m, _)| *t as usize == task && *m == n);
+        let here = widths.iter().filter(|(t, m, _)| *t == task && *m == n);
         let point = median_point(n as f64, &here.map(|(_, _, width)| *width).collect::<Vec<_>>())?;
         let interval = format!("{} to {}", number(point.low), number(point.high));
         let labels = LABELLED[task].1.to_owned();

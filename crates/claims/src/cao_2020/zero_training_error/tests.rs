@@ -58,13 +58,13 @@ fn rivals_do_not_hold() {
     // A power of t, at the right average rate.
     assert_ne!(
         with(|c, t| if c.task == Task::Eigenvector {
-            set(t, |c| c.bend = POWER)
+            set(t, |c| c.bend = POWER);
         }),
         Decision::Holds
     );
     assert_ne!(
         with(|c, t| if c.task == Task::Coins {
-            set(t, |c| c.bend = POWER)
+            set(t, |c| c.bend = POWER);
         }),
         Decision::Holds
     );

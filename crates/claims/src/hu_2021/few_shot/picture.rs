@@ -1,20 +1,24 @@
 //! The figure, risk against `n1`, `T` and `n2`; and the tables.
 
 use overparam_eval::claim::Run;
-use overparam_eval::figure::{Axis, Figure, Panel, Point as Dot, Role, Series};
+use overparam_eval::figure::{Axis, Figure, Panel, Point as Dot, Role, Series, median_point};
 use overparam_eval::stats;
 use overparam_eval::table::{Table, number};
 
 use super::judge::{Point, pairs, sweep};
 use super::{Cell, Experiment, Outcome, Risks, Vary};
-use crate::summary::{distinct, median};
+use crate::summary::distinct;
 
-type Runs<'a> = [Run<Cell, Outcome>];
+type Runs = [Run<Cell, Outcome>];
+
+fn cells(runs: &Runs) -> impl Iterator<Item = &Cell> {
+    runs.iter().map(|run| &run.cell)
+}
 
 /// Colour of the `1/T` limit, apart from those of the pairs `(d, k)`.
 const LIMIT: usize = 6;
 
-pub(super) fn figures(runs: &Runs<'_>, control: &Runs<'_>) -> Vec<Figure> {
+pub(super) fn figures(runs: &Runs, control: &Runs) -> Vec<Figure> {
     let panel = |title: &str, axis: &str, series| Panel {
         title: title.into(),
         x: Axis::log(axis),
@@ -24,7 +28,7 @@ pub(super) fn figures(runs: &Runs<'_>, control: &Runs<'_>) -> Vec<Figure> {
     vec![Figure {
         name: "risk".into(),
         title: "Source tasks pay for the dimension together".into(),
-        caption: "Medians over seeds; bars are the order-statistic interval (five seeds: their range). Lines are the formulas, \
+        caption: "Medians over seeds; bars are the order-statistic interval. Lines are the formulas, \
                   constants included; the signal's variance is 1, the noise's 1/4. Left: against the examples of a source \
                   task; the dashed line is the 1/T limit of analyses of i.i.d. tasks. Middle: against \
                   the number of source tasks. Right: against the target's examples; a single task (diamonds) pays for all d \
@@ -38,21 +42,21 @@ pub(super) fn figures(runs: &Runs<'_>, control: &Runs<'_>) -> Vec<Figure> {
     }]
 }
 
-fn swept(runs: &Runs<'_>, control: &Runs<'_>, vary: Vary) -> Vec<Series> {
+fn swept(runs: &Runs, control: &Runs, vary: Vary) -> Vec<Series> {
     let mut series = Vec::new();
-    for (colour, &(d, k)) in pairs(runs).iter().enumerate() {
+    for (colour, &(d, k)) in pairs(cells(runs)).iter().enumerate() {
         let points = of_pair(sweep(runs, vary), (d, k));
         series.push(Series::new("theory", Role::Theory, colour, dots(&points, vary, |r| r.predicted)));
         let label = format!("d = {d}, k = {k}");
         series.push(Series::new(label, Role::Experiment, colour, dots(&points, vary, |r| Some(r.shared))));
     }
-    for (colour, &pair) in pairs(control).iter().enumerate() {
+    for (colour, &pair) in pairs(cells(control)).iter().enumerate() {
         let points = of_pair(sweep(control, vary), pair);
         let dots = dots(&points, vary, |r| Some(r.shared));
         series.push(Series::new("k - 1 directions (control)", Role::Control, colour, dots));
     }
     // The limit of the first pair; the sweep over n1 has one T a pair.
-    let first = pairs(runs).first().map(|&pair| of_pair(sweep(runs, vary), pair)).unwrap_or_default();
+    let first = pairs(cells(runs)).first().map(|&pair| of_pair(sweep(runs, vary), pair)).unwrap_or_default();
     let mut limit: Vec<Dot> = first.iter().map(|p| Dot::new(p.x(vary), 1.0 / p.tasks as f64)).collect();
     limit.sort_by(|a, b| a.x.total_cmp(&b.x));
     limit.dedup_by_key(|dot| dot.x);
@@ -61,9 +65,9 @@ fn swept(runs: &Runs<'_>, control: &Runs<'_>, vary: Vary) -> Vec<Series> {
     series
 }
 
-fn against_target_examples(runs: &Runs<'_>, control: &Runs<'_>) -> Vec<Series> {
+fn against_target_examples(runs: &Runs, control: &Runs) -> Vec<Series> {
     let vary = Vary::TargetExamples;
-    let Some(&pair) = pairs(runs).first() else { return Vec::new() };
+    let Some(&pair) = pairs(cells(runs)).first() else { return Vec::new() };
     let points = of_pair(sweep(runs, vary), pair);
     let line = |label: &str, colour, of: fn(&Risks) -> Option<f64>| {
         Series::new(label, Role::Theory, colour, dots(&points, vary, of))
@@ -103,22 +107,19 @@ fn dots(points: &[Point], vary: Vary, of: impl Fn(&Risks) -> Option<f64>) -> Vec
     let at = |&x: &f64| {
         let sample: Vec<f64> =
             points.iter().filter(|p| p.x(vary) == x).filter_map(|p| of(&p.risks)).collect();
-        match sample[..] {
-            [only] => Some(Dot::new(x, only)),
-            _ => Some(Dot::estimate(x, &median(&sample)?)),
-        }
+        median_point(x, &sample)
     };
     xs.iter().filter_map(at).collect()
 }
 
 fn interval(sample: &[f64]) -> String {
-    median(sample).map_or_else(
-        || "none".into(),
+    stats::median_interval(sample, 0.95).map_or_else(
+        |_| "none".into(),
         |e| format!("{} [{}, {}]", number(e.value), number(e.interval.low), number(e.interval.high)),
     )
 }
 
-pub(super) fn tables(runs: &Runs<'_>) -> Vec<Table> {
+pub(super) fn tables(runs: &Runs) -> Vec<Table> {
     let mut tables = vec![representations(runs), baselines(runs)];
     tables.extend(starts(runs));
     tables.extend(variants(runs));
@@ -127,7 +128,7 @@ pub(super) fn tables(runs: &Runs<'_>) -> Vec<Table> {
 }
 
 /// The runs of each distinct experiment, in the order of first appearance.
-fn by_experiment<'a>(runs: &'a Runs<'_>) -> Vec<(&'a Experiment, Vec<&'a Outcome>)> {
+fn by_experiment(runs: &Runs) -> Vec<(&Experiment, Vec<&Outcome>)> {
     let mut groups: Vec<(&Experiment, Vec<&Outcome>)> = Vec::new();
     for run in runs {
         match groups.iter_mut().find(|g| *g.0 == run.cell.experiment) {
@@ -138,7 +139,7 @@ fn by_experiment<'a>(runs: &'a Runs<'_>) -> Vec<(&'a Experiment, Vec<&'a Outcome
     groups
 }
 
-fn representations(runs: &Runs<'_>) -> Table {
+fn representations(runs: &Runs) -> Table {
     let mut rows = Vec::new();
     for (experiment, outcomes) in by_experiment(runs) {
         let Experiment::Transfer { setting, .. } = experiment else { continue };
@@ -192,10 +193,10 @@ fn representations(runs: &Runs<'_>) -> Table {
     }
 }
 
-fn baselines(runs: &Runs<'_>) -> Table {
+fn baselines(runs: &Runs) -> Table {
     let points = sweep(runs, Vary::TargetExamples);
     let mut rows = Vec::new();
-    for (d, k) in pairs(runs) {
+    for (d, k) in pairs(cells(runs)) {
         let points: Vec<&Point> = points.iter().filter(|p| (p.dimension, p.rank) == (d, k)).collect();
         for n2 in distinct(&points, |p| p.risks.target_examples) {
             let median = |of: fn(&Risks) -> Option<f64>| {
@@ -232,7 +233,7 @@ fn baselines(runs: &Runs<'_>) -> Table {
     }
 }
 
-fn starts(runs: &Runs<'_>) -> Option<Table> {
+fn starts(runs: &Runs) -> Option<Table> {
     let (mut alternation_far, mut descent_far, mut angles) = (vec![], vec![], vec![]);
     for run in runs {
         if let Outcome::Starts { alternation, descent, largest_angle } = &run.outcome {
@@ -253,7 +254,7 @@ fn starts(runs: &Runs<'_>) -> Option<Table> {
     })
 }
 
-fn variants(runs: &Runs<'_>) -> Vec<Table> {
+fn variants(runs: &Runs) -> Vec<Table> {
     let mut tables = Vec::new();
     for (experiment, outcomes) in by_experiment(runs) {
         let what = match experiment {

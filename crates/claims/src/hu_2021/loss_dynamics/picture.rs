@@ -1,113 +1,119 @@
 //! Figures and tables.
 
 use overparam_eval::claim::Run;
-use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series};
+use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series, median_point};
 use overparam_eval::stats;
 use overparam_eval::table::{Table, number};
 
-use super::{Cell, KAPPA, Labels, Outcome, deviations};
+use super::{Cell, Moment, Outcome, Start, deviation_ratio};
 use crate::hu_2021::images::Data;
-use crate::summary::{distinct, median};
+use crate::summary::distinct;
 
-pub(super) fn figures(runs: &[Run<Cell, Outcome>], control: &[Run<Cell, Outcome>]) -> Vec<Figure> {
+type Runs = [Run<Cell, Outcome>];
+
+pub(super) fn figures(runs: &Runs, control: &Runs) -> Vec<Figure> {
     let figure = |data: &Data| {
         Figure {
         name: format!("loss-dynamics-{}", data.name()),
-        title: format!("Training loss, predicted and measured ({})", data.name()),
-        caption: "Left: the loss of the widest net of one seed (points) and its prediction from the kernel (lines). Right: the \
-                  largest distance of outputs from the prediction relative to the labels, true or random, whichever is larger: \
-                  medians over seeds with ranges, and the slope -1/2 through the widest; hollow: with the kernel of the images in \
-                  another order."
+        title: format!("Training on coins, predicted and measured ({})", data.name()),
+        caption: "Widest nets; lines: theory, from the kernel (left) and from the fluctuation of one neuron's kernel (right). Points: \
+                  means over eight nets, medians over seeds with their intervals. Hollow: mean-field scaling."
             .into(),
-        panels: vec![curves(runs, data), widths(runs, control, data)],
+        panels: vec![
+            panel("Loss", "loss / loss at the start", [runs, control], data, |m, _| m.predicted_loss, |m| m.loss),
+            panel(
+                "Distance from the prediction",
+                "squared distance of outputs / |y|^2",
+                [runs, control],
+                data,
+                |m, width| 2.0 * m.predicted_deviation / width as f64,
+                |m| m.deviation,
+            ),
+        ],
     }
     };
     distinct(runs, |r| r.cell.data.clone()).iter().map(figure).collect()
 }
 
-fn curves(runs: &[Run<Cell, Outcome>], data: &Data) -> Panel {
-    let judged = || runs.iter().filter(|r| r.cell.data == *data && r.cell.kappa == KAPPA);
-    let widest = judged().map(|r| r.cell.width).max();
-    let mut series = Vec::new();
-    for (colour, (labels, name)) in
-        [(Labels::True, "true labels"), (Labels::Random, "random labels")].into_iter().enumerate()
-    {
-        let first = judged().find(|r| Some(r.cell.width) == widest && r.cell.labels == labels);
-        let points = |pick: fn(&(usize, f64, f64)) -> f64| -> Vec<Point> {
-            first.map_or_else(Vec::new, |run| {
-                run.outcome.curve.iter().map(|p| Point::new(p.0 as f64, pick(p))).collect()
-            })
+fn panel(
+    title: &str,
+    axis: &str,
+    [runs, control]: [&Runs; 2],
+    data: &Data,
+    predicted: impl Fn(&Moment, usize) -> f64,
+    measured: impl Fn(&Moment) -> f64,
+) -> Panel {
+    let widest = runs.iter().map(|r| r.cell.width).max().unwrap_or(0);
+    let of = |runs: &Runs, value: &dyn Fn(&Moment) -> f64| -> Vec<Point> {
+        let here = || {
+            let chosen = runs.iter().filter(|r| r.cell.data == *data && r.cell.width == widest);
+            chosen.filter(|r| !matches!(r.cell.start, Start::Shown(_)))
         };
-        series.push(Series::new(format!("{name}, predicted"), Role::Theory, colour, points(|p| p.2)));
-        series.push(Series::new(name, Role::Experiment, colour, points(|p| p.1)));
-    }
-    Panel {
-        title: "One run".into(),
-        x: Axis::linear("step"),
-        y: Axis::log("loss / loss at the start"),
-        series,
-    }
-}
-
-fn widths(runs: &[Run<Cell, Outcome>], control: &[Run<Cell, Outcome>], data: &Data) -> Panel {
-    let points = |runs: &[Run<Cell, Outcome>], kappa: f64| -> Vec<Point> {
-        let all = deviations(runs, data, kappa);
-        let point = |m: usize| {
-            let values: Vec<f64> = all.iter().filter(|p| p.0 == m).map(|p| p.1).collect();
-            Some(Point::estimate(m as f64, &median(&values)?))
+        let steps = here().map(|r| &r.outcome.moments).find(|moments| !moments.is_empty());
+        let at = |(i, moment): (usize, &Moment)| {
+            let values: Vec<f64> = here().filter_map(|r| r.outcome.moments.get(i)).map(value).collect();
+            median_point(moment.step as f64, &values)
         };
-        distinct(&all, |p| p.0).into_iter().filter_map(point).collect()
+        steps.map_or_else(Vec::new, |moments| moments.iter().enumerate().filter_map(at).collect())
     };
-    let measured = points(runs, KAPPA);
-    let line = measured.last().map_or_else(Vec::new, |last| {
-        measured.iter().map(|p| Point::new(p.x, last.y * (last.x / p.x).sqrt())).collect()
-    });
-    let mut series = vec![
-        Series::new("m^(-1/2)", Role::Theory, 0, line),
-        Series::new("kappa = 10", Role::Experiment, 0, measured),
-        Series::new("other kernel", Role::Control, 1, points(control, KAPPA)),
-    ];
-    let small = points(runs, 1.0);
-    if !small.is_empty() {
-        series.push(Series::new("kappa = 1, not judged", Role::Experiment, 2, small));
+    Panel {
+        title: title.into(),
+        x: Axis::log("step"),
+        y: Axis::log(axis),
+        series: vec![
+            Series::new("predicted", Role::Theory, 0, of(runs, &|m| predicted(m, widest))),
+            Series::new("nets", Role::Experiment, 0, of(runs, &measured)),
+            Series::new("mean-field", Role::Control, 1, of(control, &measured)),
+        ],
     }
-    Panel { title: "All widths".into(), x: Axis::log("width m"), y: Axis::log("deviation"), series }
 }
 
-pub(super) fn tables(runs: &[Run<Cell, Outcome>]) -> Vec<Table> {
-    let head =
-        ["labels", "kappa", "width", "deviation", "error of the curve", "steps to a tenth", "predicted"];
-    let table = |data: &Data| {
-        let mut rows = Vec::new();
-        for kappa in [KAPPA, 1.0] {
-            for (labels, name) in [(Labels::True, "true"), (Labels::Random, "random")] {
+pub(super) fn tables(runs: &Runs) -> Vec<Table> {
+    let head = [
+        "data",
+        "width",
+        "kappa",
+        "distance / predicted",
+        "distance from NNGP / predicted",
+        "steps, coins",
+        "predicted",
+        "steps, true labels",
+        "predicted",
+    ];
+    let mut rows = Vec::new();
+    for data in distinct(runs, |r| r.cell.data.clone()) {
+        for width in distinct(runs, |r| r.cell.width) {
+            for shown in [false, true] {
                 let of: Vec<&Run<Cell, Outcome>> = runs
                     .iter()
-                    .filter(|r| r.cell.data == *data && r.cell.kappa == kappa && r.cell.labels == labels)
+                    .filter(|r| r.cell.data == data && r.cell.width == width)
+                    .filter(|r| matches!(r.cell.start, Start::Shown(_)) == shown)
                     .collect();
-                for width in distinct(&of, |r| r.cell.width) {
-                    let middle = |value: fn(&Outcome) -> Option<f64>| {
-                        let here = of.iter().filter(|r| r.cell.width == width);
-                        let values: Vec<f64> = here.filter_map(|r| value(&r.outcome)).collect();
-                        stats::median(&values).map_or_else(|_| String::new(), number)
-                    };
-                    rows.push(vec![
-                        name.into(),
-                        number(kappa),
-                        width.to_string(),
-                        middle(|o| Some(o.deviation)),
-                        middle(|o| Some(o.curve_error)),
-                        middle(|o| o.steps.map(|k| k as f64)),
-                        middle(|o| o.predicted_steps.map(|k| k as f64)),
-                    ]);
-                }
+                let Some(first) = of.first() else { continue };
+                let middle = |value: &dyn Fn(&Run<Cell, Outcome>) -> Option<f64>| {
+                    let values: Vec<f64> = of.iter().filter_map(|r| value(r)).collect();
+                    stats::median(&values).map_or_else(|_| "none".into(), number)
+                };
+                rows.push(vec![
+                    data.name().into(),
+                    width.to_string(),
+                    number(first.cell.start.scale(width)),
+                    middle(&|r| deviation_ratio(r, 2.0)),
+                    middle(&|r| {
+                        let sum = |f: fn(&Moment) -> f64| r.outcome.moments.iter().map(f).sum::<f64>();
+                        Some(sum(|m| m.from_nngp) * width as f64 / (2.0 * sum(|m| m.predicted_deviation)))
+                    }),
+                    middle(&|r| r.outcome.steps[0]),
+                    middle(&|r| r.outcome.predicted_steps[0]),
+                    middle(&|r| r.outcome.steps[1]),
+                    middle(&|r| r.outcome.predicted_steps[1]),
+                ]);
             }
         }
-        Table {
-            caption: format!("{}: medians over seeds", data.name()),
-            head: head.map(String::from).to_vec(),
-            rows,
-        }
-    };
-    distinct(runs, |r| r.cell.data.clone()).iter().map(table).collect()
+    }
+    vec![Table {
+        caption: "Squared distance of outputs from the kernel's prediction, and steps to a tenth of the loss: medians over seeds".into(),
+        head: head.map(String::from).to_vec(),
+        rows,
+    }]
 }

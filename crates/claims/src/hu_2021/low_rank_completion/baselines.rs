@@ -22,6 +22,7 @@ pub(super) fn minimum_nuclear_norm(task: &Synthetic) -> Result<Outcome, CellErro
         effective_rank: spectrum.effective_rank(),
         nuclear_norm: spectrum.nuclear_norm(),
         steps: solution.iterations as u64,
+        converged: true,
         truth_effective_rank: Some(truth.effective_rank()),
         certificate: Some(Certificate {
             feasibility: solution.feasibility_residual,

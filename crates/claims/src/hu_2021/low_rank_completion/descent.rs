@@ -31,6 +31,7 @@ pub(super) fn to_convergence(
     let objective =
         MatrixCompletion::<f32>::new(size, size, &task.observed, Convention::Mean).map_err(CellError::new)?;
     let mut network = start(&vec![size; depth + 1], scale, stream)?;
+    let target = training.loss_target;
     let summary = training.run(&mut network, &objective).map_err(CellError::new)?;
     let end = network.end_matrix().map(f64::from);
     let spectrum = Spectrum::of(&end).map_err(CellError::new)?;
@@ -41,6 +42,7 @@ pub(super) fn to_convergence(
         effective_rank: spectrum.effective_rank(),
         nuclear_norm: spectrum.nuclear_norm(),
         steps: summary.steps,
+        converged: summary.loss <= target,
         truth_effective_rank: Some(truth.effective_rank()),
         certificate: None,
     })
@@ -88,6 +90,7 @@ pub(super) fn outcome(task: &Real, end: &DMatrix<f64>, steps: u64) -> Result<Out
         effective_rank: spectrum.effective_rank(),
         nuclear_norm: spectrum.nuclear_norm() * task.unit,
         steps,
+        converged: true,
         truth_effective_rank: None,
         certificate: None,
     })

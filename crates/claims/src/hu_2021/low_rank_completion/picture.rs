@@ -1,19 +1,37 @@
 //! The figures and tables: error and effective rank against initial scale, and the numbers on real data.
 
 use overparam_eval::claim::Run;
-use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series};
+use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series, median_point};
 use overparam_eval::stats;
 use overparam_eval::table::{Table, number};
 
-use super::judge::{by_seed, descent, observation_counts, scales, synthetic};
+use super::judge::{descent, observation_counts, scales, synthetic};
 use super::{Cell, Method, Outcome, Problem};
-use crate::summary::median;
 
-type Runs<'a> = [Run<Cell, Outcome>];
+type Runs = [Run<Cell, Outcome>];
+
+/// The distinct numbers of observed entries, ascending.
+fn counts(runs: &Runs) -> Vec<usize> {
+    observation_counts(runs.iter().map(|run| &run.cell))
+}
+
+/// The initial scales, largest first.
+fn starts(runs: &Runs, count: usize) -> Vec<f64> {
+    scales(runs.iter().map(|run| &run.cell), count)
+}
+
+/// One number a seed, from the runs of one method.
+fn by_seed<'a>(
+    runs: impl Iterator<Item = &'a Run<Cell, Outcome>>,
+    method: impl Fn(Method) -> bool,
+    value: impl Fn(&Outcome) -> f64,
+) -> Vec<f64> {
+    runs.filter(|r| method(r.cell.method)).map(|r| value(&r.outcome)).collect()
+}
 
 /// Test error and effective rank against initial scale; at many observations, against depth.
-pub(super) fn figures(runs: &Runs<'_>, control: &Runs<'_>) -> Vec<Figure> {
-    let [few, many] = observation_counts(runs)[..] else { return Vec::new() };
+pub(super) fn figures(runs: &Runs, control: &Runs) -> Vec<Figure> {
+    let [few, many] = counts(runs)[..] else { return Vec::new() };
     let error = |o: &Outcome| o.test_mse;
     let rank = |o: &Outcome| o.effective_rank;
     let truth = |o: &Outcome| o.truth_effective_rank.unwrap_or(f64::NAN);
@@ -26,10 +44,10 @@ pub(super) fn figures(runs: &Runs<'_>, control: &Runs<'_>) -> Vec<Figure> {
         name: "error-and-rank".into(),
         title: "Depth 3 finds the low-rank truth where depth 2 and the nuclear norm do not".into(),
         caption: format!(
-            "Medians over seeds; bars are the order-statistic interval (five seeds: their range). Left and middle: {few} \
+            "Medians over seeds; bars are the order-statistic interval at the level that the seeds support. Left and middle: {few} \
              observed entries against the initial scale; hollow points are the control. Right: test error against depth \
              at {few} and {many} entries, initial scale {}.",
-            number(scales(runs, few).first().copied().unwrap_or(f64::NAN))
+            number(starts(runs, few).first().copied().unwrap_or(f64::NAN))
         ),
         panels: vec![
             Panel {
@@ -49,15 +67,11 @@ pub(super) fn figures(runs: &Runs<'_>, control: &Runs<'_>) -> Vec<Figure> {
     }]
 }
 
-fn against_scale(
-    runs: &Runs<'_>,
-    control: &Runs<'_>,
-    count: usize,
-    value: &dyn Fn(&Outcome) -> f64,
-) -> Vec<Series> {
-    let points = |runs: &Runs<'_>, depth: usize| -> Vec<Point> {
-        let at = |scale: f64| point(scale, &by_seed(synthetic(runs, count), descent(depth, scale), value));
-        scales(runs, count).into_iter().filter_map(at).collect()
+fn against_scale(runs: &Runs, control: &Runs, count: usize, value: &dyn Fn(&Outcome) -> f64) -> Vec<Series> {
+    let points = |runs: &Runs, depth: usize| -> Vec<Point> {
+        let at =
+            |scale: f64| median_point(scale, &by_seed(synthetic(runs, count), descent(depth, scale), value));
+        starts(runs, count).into_iter().filter_map(at).collect()
     };
     [2, 3, 4]
         .into_iter()
@@ -72,14 +86,17 @@ fn against_scale(
         .collect()
 }
 
-fn against_depth(runs: &Runs<'_>, counts: [usize; 2]) -> Panel {
+fn against_depth(runs: &Runs, counts: [usize; 2]) -> Panel {
     let series = counts.into_iter().enumerate().map(|(colour, count)| {
-        let scale = scales(runs, count).first().copied().unwrap_or(f64::NAN);
+        let scale = starts(runs, count).first().copied().unwrap_or(f64::NAN);
         let at = |depth: usize| {
-            point(depth as f64 - 1.0, &by_seed(synthetic(runs, count), descent(depth, scale), |o| o.test_mse))
+            median_point(
+                depth as f64 - 1.0,
+                &by_seed(synthetic(runs, count), descent(depth, scale), |o| o.test_mse),
+            )
         };
         let mut points: Vec<Point> = (1..=4).filter_map(at).collect();
-        points.extend(point(
+        points.extend(median_point(
             4.0,
             &by_seed(synthetic(runs, count), |m| m == Method::NuclearNorm, |o| o.test_mse),
         ));
@@ -94,28 +111,20 @@ fn against_depth(runs: &Runs<'_>, counts: [usize; 2]) -> Panel {
 }
 
 fn level(
-    runs: &Runs<'_>,
+    runs: &Runs,
     count: usize,
     label: &str,
     value: &dyn Fn(&Outcome) -> f64,
     method: impl Fn(Method) -> bool,
 ) -> Option<Series> {
-    let y = point(0.0, &by_seed(synthetic(runs, count), method, value))?.y;
-    let ends = [1.0, scales(runs, count).last().copied()?].map(|x| Point::new(x, y));
+    let y = median_point(0.0, &by_seed(synthetic(runs, count), method, value))?.y;
+    let ends = [1.0, starts(runs, count).last().copied()?].map(|x| Point::new(x, y));
     Some(Series::new(label, Role::Theory, 6, ends.to_vec()))
 }
 
-fn point(x: f64, values: &[(u64, f64)]) -> Option<Point> {
-    let sample: Vec<f64> = values.iter().map(|v| v.1).collect();
-    match sample[..] {
-        [only] => Some(Point::new(x, only)),
-        _ => Some(Point::estimate(x, &median(&sample)?)),
-    }
-}
-
 /// Every method's medians, on synthetic and on real data.
-pub(super) fn tables(runs: &Runs<'_>) -> Vec<Table> {
-    let mut tables: Vec<Table> = observation_counts(runs)
+pub(super) fn tables(runs: &Runs) -> Vec<Table> {
+    let mut tables: Vec<Table> = counts(runs)
         .into_iter()
         .map(|count| {
             let caption = format!("Synthetic, {count} entries observed: medians over seeds");
@@ -151,8 +160,7 @@ fn table(caption: String, runs: &[&Run<Cell, Outcome>], root: bool) -> Table {
         }
     }
     let median = |method: Method, value: &dyn Fn(&Outcome) -> f64| {
-        let sample: Vec<f64> =
-            by_seed(runs.iter().copied(), |m| m == method, value).iter().map(|v| v.1).collect();
+        let sample: Vec<f64> = by_seed(runs.iter().copied(), |m| m == method, value);
         stats::median(&sample).map_or_else(|_| "none".into(), number)
     };
     let error = |mse: f64| if root { mse.sqrt() } else { mse };

@@ -101,19 +101,9 @@ pub(super) fn run(problem: &Problem, lambda: f64) -> Result<Outcome, CellError> 
         noisy::aux(model, start, &y, lambda, &mut Optimizer::descent(rate), stop).map_err(CellError::new)?;
     let distance = |params: &Params<f64>| (column(&linear_test.apply(params)) - &expected).amax();
 
-    // The finite net's kernel grows a little on the way: half the rate. A minimum at a kink has no vanishing gradient: so many
-    // steps that a linear net would be left with a share exp(-10) of its way.
-    let model = |params: &Params<f64>| net.apply_batch(params, train);
-    let descent = || Optimizer::descent(rate / 2.0);
-    let stop = Stop::after((20.0 / (rate * lambda * lambda)).ceil() as usize);
-    let finite_rdi = noisy::rdi(model, start, &y, lambda, &mut descent(), stop).map_err(CellError::new)?;
-    let finite_aux = noisy::aux(model, start, &y, lambda, &mut descent(), stop).map_err(CellError::new)?;
-    let finite =
-        |params: &Params<f64>| (outputs(params, test) - &expected).norm() / (expected.len() as f64).sqrt();
     Ok(Outcome::Equivalence {
         rdi: distance(&rdi.params),
         aux: distance(&aux.params),
-        finite: finite(&finite_rdi.params).max(finite(&finite_aux.params)),
         steps: rdi.report.steps,
     })
 }

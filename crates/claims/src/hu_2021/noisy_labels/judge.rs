@@ -2,65 +2,145 @@
 
 use overparam_eval::check::{Bound, Check};
 use overparam_eval::claim::Run;
-use overparam_eval::stats::{self, Estimate, Interval};
+use overparam_eval::runs::Runs;
+use overparam_eval::table::number;
+use overparam_eval::theory::Theory;
 
-use super::{Accuracies, Cell, Experiment, Net, Outcome};
+use super::sphere::{DIMENSION, NOISE, RULES, Regression, kernel, predicted};
+use super::{Accuracies, Cell, Experiment, Outcome};
 use crate::hu_2021::images::Data;
-use crate::summary::{distinct, every};
+use crate::hu_2021::zonal::Spectrum;
+use crate::summary::{distinct, exponent};
 
 /// A name and what to read off.
 pub(super) type Method = (&'static str, fn(&Accuracies) -> f64);
 
-pub(super) fn judge(runs: &[Run<Cell, Outcome>]) -> Vec<Check> {
-    let mut checks = equivalence(runs);
-    let sets = if runs.is_empty() { vec![Data::Digits] } else { distinct(runs, |r| r.cell.data.clone()) };
-    checks.extend(sets.iter().flat_map(|data| noise(runs, data)));
+type All<'a> = Runs<'a, Cell, Outcome>;
+
+pub(super) fn judge(runs: &All<'_>, theory: &Theory) -> Vec<Check> {
+    let mut checks = sphere(runs, theory);
+    checks.extend(equivalence(runs));
+    let noisy = runs.only(|cell| matches!(cell.experiment, Experiment::Noise { .. }));
+    let sets = noisy.distinct(|cell| cell.data.clone());
+    checks.extend(sets.iter().flat_map(|data| noise(&noisy.only(|cell| cell.data == *data), data)));
     checks
 }
 
-/// Checks of runs that are there: the control has no part (a).
-fn equivalence(runs: &[Run<Cell, Outcome>]) -> Vec<Check> {
-    let gaps = |pick: fn(f64, f64) -> f64| -> Vec<f64> {
-        let gap = |r: &Run<Cell, Outcome>| match r.outcome {
-            Outcome::Equivalence { rdi, aux, .. } => Some(pick(rdi, aux)),
-            Outcome::Noise(_) => None,
-        };
-        runs.iter().filter_map(gap).collect()
-    };
-    let linear = |name: &str, values: Vec<f64>| {
-        Check::new(
-            format!("linearised nets: distance of {name} from kernel ridge regression"),
-            "0",
-            every(&values),
-            Bound::AtMost(1e-6),
-            "largest test output; the range over all runs",
-        )
-    };
-    let (widths, distances): (Vec<f64>, Vec<f64>) =
-        finite(runs).into_iter().map(|(width, distance)| (width as f64, distance)).unzip();
-    vec![
-        linear("RDI", gaps(|rdi, _| rdi)),
-        linear("AUX", gaps(|_, aux| aux)),
-        Check::new(
-            "finite nets: log-log slope of the distance in width",
-            "-1/2 or steeper",
-            stats::log_log_slope(&widths, &distances, 0.95).ok().map(|line| line.slope),
-            Bound::AtMost(-0.35),
-            "least squares over all seeds, 95%",
-        ),
-    ]
+fn regressions<'a>(runs: &[&'a Run<Cell, Outcome>]) -> Option<&'a [Regression]> {
+    match &runs.first()?.outcome {
+        Outcome::Sphere(regressions) => Some(regressions),
+        _ => None,
+    }
 }
 
-/// Width and distance of the finite dense nets from kernel ridge regression, at lambda = 1.
-pub(super) fn finite(runs: &[Run<Cell, Outcome>]) -> Vec<(usize, f64)> {
-    let point = |r: &Run<Cell, Outcome>| match (&r.cell.experiment, &r.outcome) {
-        (
-            Experiment::Equivalence { network: Net::Dense, width, lambda: 1.0, .. },
-            Outcome::Equivalence { finite, .. },
-        ) => Some((*width, *finite)),
+/// Rule by rule: the exponent, the size, the bound.
+fn sphere(runs: &All<'_>, theory: &Theory) -> Vec<Check> {
+    let spectrum = Spectrum::of(kernel, DIMENSION);
+    let noise = theory.constant("sigma^2", NOISE * NOISE);
+    let size = theory.constant("clean error", 1.0);
+    let of_rule = |cell: &Cell| match &cell.experiment {
+        Experiment::Sphere { rule, sizes, .. } => Some((*rule, sizes.clone())),
         _ => None,
     };
-    runs.iter().filter_map(point).collect()
+    let judged = runs.distinct(of_rule);
+    let slope = |(rule, sizes): &(usize, Vec<usize>), noise: f64| {
+        let at =
+            |&n: &usize| (n as f64, predicted(&spectrum, n, RULES[*rule % RULES.len()].lambda(n), noise));
+        exponent(&sizes.iter().map(at).collect::<Vec<_>>()).unwrap_or(0.0)
+    };
+    let mut checks = Vec::new();
+    for (rule, sizes) in judged.iter().flatten() {
+        let here = runs.only(|cell| of_rule(cell).as_ref() == Some(&(*rule, sizes.clone())));
+        let law = RULES[*rule % RULES.len()];
+        let name = format!("lambda = {} n^{}", number(law.factor), number(law.power));
+        let target = slope(&(*rule, sizes.clone()), noise);
+        // Half of the distance to the nearest other rule, at most 0.06.
+        let rivals: Vec<f64> = (0..RULES.len())
+            .filter(|other| other != rule)
+            .map(|other| slope(&(other, sizes.clone()), NOISE * NOISE))
+            .collect();
+        let nearest = rivals.iter().map(|r| (r - target).abs()).fold(f64::INFINITY, f64::min);
+        let mut exponent_check = Check::new(
+            format!("exponent-{rule}"),
+            format!("{name}: exponent of the clean error in n"),
+            Bound::Within { target, tolerance: (0.5 * nearest).min(0.06) },
+        )
+        .predicted("that of the deterministic equivalent")
+        .because("half the distance to the nearest other rule, and 0.06 at most")
+        .control_fails()
+        .mean();
+        for (rival, other) in rivals.iter().zip((0..RULES.len()).filter(|other| other != rule)) {
+            exponent_check =
+                exponent_check.rival(format!("lambda grows as n^{}", number(RULES[other].power)), *rival);
+        }
+        checks.push(exponent_check.draws(here.draws(|runs| {
+            let points = regressions(runs)?.iter().map(|r| (r.examples as f64, r.clean_error));
+            exponent(&points.collect::<Vec<_>>())
+        })));
+        let ratio = |r: &Regression| {
+            (r.clean_error / (size * predicted(&spectrum, r.examples, law.lambda(r.examples), noise))).ln()
+        };
+        checks.push(
+            Check::new(
+                format!("error-{rule}"),
+                format!("{name}: clean error over the predicted one, geometric mean over n of 128 and more"),
+                Bound::Factor { target: 1.0, factor: 1.1 },
+            )
+            .predicted("1")
+            .because("finite n: a few percent at n = 1024 in an independent simulation")
+            .rival("the ridge lambda in place of lambda^2", 1.0 / 8.0)
+            .rival("interpolation, at these sizes", 2.0)
+            .control_fails()
+            .log_mean()
+            .draws(here.draws(|runs| {
+                let logs: Vec<f64> =
+                    regressions(runs)?.iter().filter(|r| r.examples >= 128).map(ratio).collect();
+                (!logs.is_empty()).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp())
+            })),
+        );
+        checks.push(
+            Check::new(
+                format!("bound-{rule}"),
+                format!("{name}: root mean square clean error over the bound of theorem 5.1, the largest over n"),
+                Bound::AtMost(1.0),
+            )
+            .predicted("at most 1: an upper bound, and weak")
+            .because(
+                "the theorem holds with high probability, for the mean absolute error, which the root mean square exceeds",
+            )
+            .rival("predicting 0", 1.5)
+            .draws(here.draws(|runs| {
+                let over = |r: &Regression| Some(r.clean_error.sqrt() / r.bound?);
+                regressions(runs)?.iter().map(over).try_fold(0f64, |worst, x| Some(worst.max(x?)))
+            })),
+        );
+    }
+    checks
+}
+
+/// The control has no part (a).
+fn equivalence(runs: &All<'_>) -> Vec<Check> {
+    let part = runs.only(|cell| matches!(cell.experiment, Experiment::Equivalence { .. }));
+    if part.is_empty() {
+        return Vec::new();
+    }
+    let linear = |name: &str, pick: fn(f64, f64) -> f64| {
+        let gap = |r: &&Run<Cell, Outcome>| match r.outcome {
+            Outcome::Equivalence { rdi, aux, .. } => Some(pick(rdi, aux)),
+            _ => None,
+        };
+        Check::new(
+            format!("linear-{name}"),
+            format!("linearised nets: distance of {name} from kernel ridge regression"),
+            Bound::AtMost(1e-6),
+        )
+        .predicted("0")
+        .because("largest test output of all networks of a seed")
+        .rival("the ridge lambda in place of lambda^2", 0.1)
+        .exact()
+        .draws(part.draws(|runs| runs.iter().filter_map(gap).reduce(f64::max)))
+    };
+    vec![linear("RDI", |rdi, _| rdi), linear("AUX", |_, aux| aux)]
 }
 
 /// One method's accuracies, a seed an entry.
@@ -90,47 +170,40 @@ pub(super) fn shares(runs: &[Run<Cell, Outcome>], data: &Data) -> Vec<u32> {
     distinct(runs, share).into_iter().flatten().collect()
 }
 
-fn noise(runs: &[Run<Cell, Outcome>], data: &Data) -> Vec<Check> {
+fn noise(runs: &All<'_>, data: &Data) -> Vec<Check> {
     let methods: [Method; 2] = [("RDI", |a| a.rdi), ("AUX", |a| a.aux)];
+    let name = data.name();
+    let shares = runs.distinct(|cell| match cell.experiment {
+        Experiment::Noise { flipped, .. } => flipped,
+        _ => 0,
+    });
     let mut checks = Vec::new();
-    for (name, method) in methods {
-        let mut gains = Vec::new();
-        let mut behind: Vec<Option<(f64, f64)>> = Vec::new();
-        for share in shares(runs, data) {
-            let ours = accuracies(runs, data, share, method);
-            let gain = stats::paired(&ours, &accuracies(runs, data, share, |a| a.plain), 0.95).ok();
-            gains.push(gain.and_then(|g| g.standard_errors));
-            let lag = stats::paired(&accuracies(runs, data, share, |a| a.stopped), &ours, 0.95).ok();
-            behind.push(lag.map(|l| (l.difference.value, l.standard_error)));
+    for (method, ours) in methods {
+        // The same check on the control: its places are shares of wrong labels.
+        let mut gain = Check::new(
+            format!("gain-{method}-{name}"),
+            format!("{name}: accuracy of {method} less that of plain training"),
+            Bound::AtLeast(0.02),
+        )
+        .predicted("above 0 at every share of wrong labels")
+        .because("two points are the least that would matter")
+        .rival("no gain", 0.0)
+        .control_fails()
+        .mean();
+        for &share in &shares {
+            let here = runs.only(
+                |cell| matches!(cell.experiment, Experiment::Noise { flipped, .. } if flipped == share),
+            );
+            let difference = |of: fn(&Accuracies) -> f64, less: fn(&Accuracies) -> f64| {
+                here.draws(|runs| match &runs.first()?.outcome {
+                    Outcome::Noise(accuracies) => Some(of(accuracies) - less(accuracies)),
+                    _ => None,
+                })
+            };
+            let place = format!("{}% wrong", f64::from(share) / 10.0);
+            gain = gain.at(&place, difference(ours, |a| a.plain));
         }
-        // None if any is missing; the least gain and the largest lag decide.
-        let least =
-            gains.into_iter().collect::<Option<Vec<f64>>>().and_then(|g| g.into_iter().reduce(f64::min));
-        let most = behind
-            .into_iter()
-            .collect::<Option<Vec<(f64, f64)>>>()
-            .and_then(|b| b.into_iter().max_by(|a, b| (a.0 + 2.0 * a.1).total_cmp(&(b.0 + 2.0 * b.1))));
-        checks.push(Check::new(
-            format!("{}: least gain of {name} over plain training, in standard errors", data.name()),
-            "above 0 at every share of wrong labels",
-            least.map(|value| Estimate {
-                value,
-                interval: Interval { low: value, high: value },
-                level: 0.95,
-            }),
-            Bound::AtLeast(2.0),
-            "paired by seed; the scatter over seeds is in it",
-        ));
-        checks.push(Check::new(
-            format!("{}: accuracy of the best early stop less {name}'s", data.name()),
-            "near 0",
-            most.map(|(value, error)| {
-                let interval = Interval { low: value - 2.0 * error, high: value + 2.0 * error };
-                Estimate { value, interval, level: 0.95 }
-            }),
-            Bound::AtMost(0.02),
-            "the share of wrong labels where it is largest; mean and two standard errors, paired by seed",
-        ));
+        checks.push(gain);
     }
     checks
 }

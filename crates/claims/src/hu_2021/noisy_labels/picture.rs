@@ -1,35 +1,79 @@
 //! Figures and tables.
 
 use overparam_eval::claim::Run;
-use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series};
+use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series, median_point};
 use overparam_eval::stats;
 use overparam_eval::table::{Table, number};
 
-use super::judge::{Method, accuracies, finite, shares};
-use super::{Accuracies, Cell, Outcome};
+use super::judge::{Method, accuracies, shares};
+use super::sphere::{DIMENSION, NOISE, RULES, kernel, predicted};
+use super::{Accuracies, Cell, Experiment, Outcome};
 use crate::hu_2021::images::Data;
-use crate::summary::{distinct, median};
+use crate::hu_2021::zonal::Spectrum;
+use crate::summary::distinct;
 
 const METHODS: [Method; 4] =
     [("plain", |a| a.plain), ("RDI", |a| a.rdi), ("AUX", |a| a.aux), ("best early stop", |a| a.stopped)];
 
 pub(super) fn figures(runs: &[Run<Cell, Outcome>], control: &[Run<Cell, Outcome>]) -> Vec<Figure> {
     let figure = |data: &Data| {
-        let mut panels = vec![noise(runs, control, data)];
-        if *data == Data::Digits {
-            panels.push(widths(runs));
-        }
         Figure {
-            name: format!("noisy-labels-{}", data.name()),
-            title: format!("Learning from wrong labels ({})", data.name()),
-            caption: "Accuracy on clean test images: points of trained nets, the line kernel ridge regression with the infinite \
-                      kernel; hollow: clean labels; methods side by side. Beside it the distance of finite nets, trained by RDI and AUX, from kernel \
-                      ridge regression with their own kernel, and the slope -1/2. Medians over seeds with ranges."
-                .into(),
-            panels,
-        }
+        name: format!("noisy-labels-{}", data.name()),
+        title: format!("Learning from wrong labels ({})", data.name()),
+        caption: "Accuracy on clean test images: points of trained nets, the line kernel ridge regression with the infinite kernel; \
+                  hollow: clean labels; methods side by side. Medians over seeds with their intervals."
+            .into(),
+        panels: vec![noise(runs, control, data)],
+    }
     };
-    distinct(runs, |r| r.cell.data.clone()).iter().map(figure).collect()
+    let mut figures = vec![Figure {
+        name: "noisy-labels".into(),
+        title: "Regression from noisy labels, and its deterministic equivalent".into(),
+        caption: "Points: clean error of kernel ridge regression on the sphere, medians over seeds with their intervals; lines: the \
+                  formula. Hollow: no regularisation."
+            .into(),
+        panels: vec![sphere(runs, control)],
+    }];
+    let sets = distinct(runs, |r| r.cell.data.clone());
+    figures.extend(sets.iter().filter(|data| !shares(runs, data).is_empty()).map(figure));
+    figures
+}
+
+fn sphere(runs: &[Run<Cell, Outcome>], control: &[Run<Cell, Outcome>]) -> Panel {
+    let spectrum = Spectrum::of(kernel, DIMENSION);
+    let errors = |runs: &[Run<Cell, Outcome>], wanted: usize| -> Vec<(usize, f64)> {
+        let of = |run: &Run<Cell, Outcome>| match (&run.cell.experiment, &run.outcome) {
+            (Experiment::Sphere { rule, .. }, Outcome::Sphere(regressions)) if *rule == wanted => {
+                regressions.iter().map(|r| (r.examples, r.clean_error)).collect()
+            }
+            _ => Vec::new(),
+        };
+        runs.iter().flat_map(of).collect()
+    };
+    let points = |errors: &[(usize, f64)]| -> Vec<Point> {
+        let at = |n: usize| {
+            let values: Vec<f64> = errors.iter().filter(|e| e.0 == n).map(|e| e.1).collect();
+            median_point(n as f64, &values)
+        };
+        distinct(errors, |e| e.0).into_iter().filter_map(at).collect()
+    };
+    let mut series = Vec::new();
+    for (colour, rule) in RULES.into_iter().enumerate() {
+        let errors = errors(runs, colour);
+        let line = distinct(&errors, |e| e.0)
+            .into_iter()
+            .map(|n| Point::new(n as f64, predicted(&spectrum, n, rule.lambda(n), NOISE * NOISE)));
+        let label = format!("lambda = {} n^{}", number(rule.factor), number(rule.power));
+        series.push(Series::new(format!("{label}: formula"), Role::Theory, colour, line.collect()));
+        series.push(Series::new(label, Role::Experiment, colour, points(&errors)));
+    }
+    series.push(Series::new("lambda = 0", Role::Control, RULES.len(), points(&errors(control, 0))));
+    Panel {
+        title: "Clean error".into(),
+        x: Axis::log("examples n"),
+        y: Axis::log("mean squared error"),
+        series,
+    }
 }
 
 /// Medians over seeds, `aside` percent beside their place.
@@ -39,10 +83,8 @@ fn points(
     method: fn(&Accuracies) -> f64,
     aside: f64,
 ) -> Vec<Point> {
-    let point = |share: u32| {
-        let estimate = median(&accuracies(runs, data, share, method))?;
-        Some(Point::estimate(f64::from(share) / 10.0 + aside, &estimate))
-    };
+    let point =
+        |share: u32| median_point(f64::from(share) / 10.0 + aside, &accuracies(runs, data, share, method));
     shares(runs, data).into_iter().filter_map(point).collect()
 }
 
@@ -64,27 +106,6 @@ fn noise(runs: &[Run<Cell, Outcome>], control: &[Run<Cell, Outcome>], data: &Dat
         x: Axis::linear("wrong training labels (%)"),
         y: Axis::linear("test accuracy"),
         series,
-    }
-}
-
-fn widths(runs: &[Run<Cell, Outcome>]) -> Panel {
-    let all = finite(runs);
-    let point = |width: usize| {
-        let values: Vec<f64> = all.iter().filter(|p| p.0 == width).map(|p| p.1).collect();
-        Some(Point::estimate(width as f64, &median(&values)?))
-    };
-    let measured: Vec<Point> = distinct(&all, |p| p.0).into_iter().filter_map(point).collect();
-    let line = measured.last().map_or_else(Vec::new, |last| {
-        measured.iter().map(|p| Point::new(p.x, last.y * (last.x / p.x).sqrt())).collect()
-    });
-    Panel {
-        title: "Finite nets".into(),
-        x: Axis::log("width m"),
-        y: Axis::log("distance of test outputs"),
-        series: vec![
-            Series::new("m^(-1/2)", Role::Theory, 0, line),
-            Series::new("RDI and AUX, the larger", Role::Experiment, 0, measured),
-        ],
     }
 }
 
@@ -113,6 +134,9 @@ pub(super) fn tables(runs: &[Run<Cell, Outcome>]) -> Vec<Table> {
         }
     }
     let head = ["data", "wrong labels (%)"].into_iter().chain(columns.iter().map(|c| c.0));
+    if rows.is_empty() {
+        return Vec::new();
+    }
     vec![Table {
         caption: "Accuracies on clean test images, means over seeds".into(),
         head: head.map(String::from).collect(),

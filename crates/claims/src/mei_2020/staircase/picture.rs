@@ -1,77 +1,90 @@
-//! The claim's figure: risk against `log n / log d`, with equivalents and plateaus.
+//! The claim's figure: the kernel's risk against `n`, and the shares that features leave of each degree.
 
 use overparam_eval::claim::Run;
-use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series};
-use overparam_eval::stats;
+use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series, median_point};
+use overparam_eval::theory::Theory;
 
-use super::{Cell, MODELS, Model, Outcome, RIDGE, height, points, theory_with_ridge};
+use super::theory::{Steps, random_left, tangent_left};
+use super::{Cell, Model, Outcome};
+use crate::summary::distinct;
 
-type Runs<'a> = [Run<Cell, Outcome>];
+type Runs = [Run<Cell, Outcome>];
 
-/// A dimension at which the equivalents show steps; without ridge, as any fixed one ends up above the eigenvalues of degree 2.
-const FAR: usize = 10_000;
-
-/// A panel a model.
-pub(super) fn figure(runs: &Runs<'_>, control: &Runs<'_>) -> Figure {
+pub(super) fn figure(runs: &Runs, control: &Runs) -> Figure {
     Figure {
         name: "staircase".into(),
         title: "Test error falls in steps: one degree after another".into(),
-        caption: "Risk against log n / log d, or the same of the number of features (tangent features: of parameters). \
-                  Points: means over seeds with 95% intervals, in two dimensions. Lines: deterministic equivalents, at \
-                  d = 10,000 (ridgeless) too, where the steps are sharper; horizontal: the plateaus' heights. Hollow points: the control, whose \
-                  energy is in other degrees."
+        caption: "Left: risk of kernel ridge regression against samples, energies 0.4, 0.3, 0.3 in degrees 1 to 3. Lines: theory at \
+                  finite d, with a peak where n meets the dimension of a degree. Hollow: the energy of degree 3 in degree 8. Middle, \
+                  right: the share that random and tangent features leave of each degree; lines: counting dimensions. Points: medians over \
+                  seeds with 95% intervals."
             .into(),
-        panels: MODELS.into_iter().map(|(model, name)| panel(runs, control, model, name)).collect(),
+        panels: vec![
+            kernel(runs, control),
+            shares(runs, Model::RandomFeatures, "Random features", "features N"),
+            shares(runs, Model::Tangent, "Tangent features", "neurons N"),
+        ],
     }
 }
 
-fn panel(runs: &Runs<'_>, control: &Runs<'_>, model: Model, name: &str) -> Panel {
-    let mut dimensions: Vec<usize> = points(runs, model).iter().map(|p| p.0.dimension).collect();
-    dimensions.dedup();
+fn medians(runs: &Runs, wanted: impl Fn(&Cell) -> bool, value: impl Fn(&Outcome) -> f64) -> Vec<Point> {
+    let chosen: Vec<&Run<Cell, Outcome>> = runs.iter().filter(|r| wanted(&r.cell)).collect();
+    let at = |size: usize| {
+        let values: Vec<f64> =
+            chosen.iter().filter(|r| r.cell.size == size).map(|r| value(&r.outcome)).collect();
+        median_point(size as f64, &values)
+    };
+    distinct(&chosen, |r| r.cell.size).into_iter().filter_map(at).collect()
+}
+
+fn kernel(runs: &Runs, control: &Runs) -> Panel {
+    let kernels: Vec<&Cell> = runs.iter().map(|r| &r.cell).filter(|c| c.model == Model::Kernel).collect();
     let mut series = Vec::new();
-    for (colour, &dimension) in dimensions.iter().enumerate() {
-        series.push(equivalents(runs, model, (dimension, RIDGE, 200), colour));
-        for (runs, role, what) in [(runs, Role::Experiment, "measured"), (control, Role::Control, "control")]
-        {
-            let here = points(runs, model).into_iter().filter(|p| p.0.dimension == dimension);
-            let estimate = |(cell, risks): (&Cell, Vec<f64>)| {
-                Some(Point::estimate(exponent(cell), &stats::mean(&risks, 0.95).ok()?))
+    for (colour, dimension) in distinct(&kernels, |c| c.dimension).into_iter().enumerate() {
+        let wanted = |c: &Cell| c.model == Model::Kernel && c.dimension == dimension;
+        let most = kernels.iter().filter(|c| c.dimension == dimension).map(|c| c.size).max().unwrap_or(1);
+        let line = |k: i32| {
+            let samples =
+                (dimension as f64 / 2.0) * (2.0 * most as f64 / dimension as f64).powf(f64::from(k) / 100.0);
+            Some(Point::new(samples, Steps::of(dimension, samples, &Theory::as_stated())?.risk))
+        };
+        let label = |what: &str| format!("d = {dimension}, {what}");
+        series.push(Series::new(label("theory"), Role::Theory, colour, (0..=100).filter_map(line).collect()));
+        series.push(Series::new(
+            label("measured"),
+            Role::Experiment,
+            colour,
+            medians(runs, wanted, Outcome::risk),
+        ));
+        series.push(Series::new(
+            label("control"),
+            Role::Control,
+            colour,
+            medians(control, wanted, Outcome::risk),
+        ));
+    }
+    Panel { title: "Kernel ridge regression".into(), x: Axis::log("samples n"), y: Axis::log("risk"), series }
+}
+
+fn shares(runs: &Runs, model: Model, title: &str, label: &str) -> Panel {
+    let cells: Vec<&Cell> = runs.iter().map(|r| &r.cell).filter(|c| c.model == model).collect();
+    let dimension = cells.iter().map(|c| c.dimension).max().unwrap_or(2);
+    let most = cells.iter().map(|c| c.size).max().unwrap_or(1);
+    let mut series = Vec::new();
+    for degree in 0..3 {
+        let count = |k: usize| {
+            let size = (most * k / 50).max(1);
+            let theory = Theory::as_stated();
+            let (left, _) = match model {
+                Model::Tangent => tangent_left(dimension, size, &theory),
+                _ => random_left(dimension, size, &theory),
             };
-            let label = format!("d = {dimension}, {what}");
-            series.push(Series::new(label, role, colour, here.filter_map(estimate).collect()));
-        }
+            Point::new(size as f64, left[degree])
+        };
+        let name = |what: &str| format!("degree {}, {what}", degree + 1);
+        series.push(Series::new(name("count"), Role::Theory, degree, (0..=55).map(count).collect()));
+        let measured = medians(runs, |c| c.model == model, |o| o.left[degree]);
+        series.push(Series::new(name("measured"), Role::Experiment, degree, measured));
     }
-    series.push(equivalents(runs, model, (FAR, 0.0, 300), 2));
-    for (degree, ends) in [[0.3, 1.0], [1.0, 2.0], [2.0, 3.0]].into_iter().enumerate() {
-        let ends = ends.map(|x| Point::new(x, height(degree)));
-        series.push(Series::new(format!("plateau {degree}"), Role::Theory, 4 + degree, ends.to_vec()));
-    }
-    let x = match model {
-        Model::Kernel => "log n / log d",
-        Model::RandomFeatures => "log N / log d",
-        Model::Tangent => "log (N d) / log d",
-    };
-    Panel { title: name.into(), x: Axis::linear(x), y: Axis::linear("risk"), series }
-}
-
-/// The equivalent of a model in a dimension, with a ridge, along `log n / log d` from 0.3 to so many hundredths.
-fn equivalents(
-    runs: &Runs<'_>,
-    model: Model,
-    (dimension, ridge, to): (usize, f64, i32),
-    colour: usize,
-) -> Series {
-    let at = |percent: i32| {
-        let (first, _) = points(runs, model).into_iter().next()?;
-        let size = (dimension as f64).powf(f64::from(percent) / 100.0).round() as usize;
-        let cell = Cell { dimension, size, ..first.clone() };
-        Some(Point::new(exponent(&cell), theory_with_ridge(&cell, ridge).ok()?))
-    };
-    let line = (30..=to).step_by(5).filter_map(at).collect();
-    Series::new(format!("d = {dimension}, equivalent"), Role::Theory, colour, line)
-}
-
-/// `log n / log d`.
-fn exponent(cell: &Cell) -> f64 {
-    (cell.size as f64).ln() / (cell.dimension as f64).ln()
+    Panel { title: title.into(), x: Axis::linear(label), y: Axis::linear("share left"), series }
 }

@@ -1,0 +1,103 @@
+//! The staircase at finite size: the kernel's from its spectrum, that of features by counting.
+
+use overparam_eval::theory::Theory;
+use overparam_linearized::spectrum::Spectrum;
+
+use super::{ENERGIES, GAIN, RIDGE};
+
+/// Degrees of `exp(GAIN t)` that are followed; what is beyond is below rounding.
+const DEGREES: usize = 9;
+
+pub(super) use overparam_tensor::sphere::multiplicity;
+
+/// The risk of kernel ridge regression, and what rivals say of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Steps {
+    pub(super) risk: f64,
+    /// `sum_k e_k (1 - s_k)`.
+    pub(super) first_power: f64,
+    /// `sum_k e_k (1 - s_k)^2`.
+    pub(super) no_variance: f64,
+}
+
+impl Steps {
+    pub(super) fn of(dimension: usize, samples: f64, theory: &Theory) -> Option<Self> {
+        let mut series = vec![1.0];
+        for j in 1..2 * DEGREES {
+            series.push(series[j - 1] * GAIN / j as f64);
+        }
+        let spectrum = Spectrum::of_power_series(&series, dimension, DEGREES).ok()?;
+        let dimensions = theory.constant("dimensions of a degree (of their number)", 1.0);
+        let steepness = theory.constant("exponent of the eigenvalues", 1.0);
+        let levels: Vec<(f64, f64)> = spectrum
+            .eigenvalues()
+            .iter()
+            .zip(spectrum.multiplicities())
+            .map(|(eigenvalue, count)| (eigenvalue.powf(steepness), count * dimensions))
+            .collect();
+        let variance = theory.constant("variance (of its value)", 1.0);
+        let kappa = threshold(&levels, samples);
+        let learned = |eigenvalue: f64| eigenvalue / (eigenvalue + kappa);
+        let spent: f64 = levels.iter().map(|(l, b)| b * learned(*l).powi(2)).sum::<f64>() / samples;
+        let left = |power: i32| -> f64 {
+            ENERGIES.iter().zip(&levels).map(|(e, (l, _))| e * (1.0 - learned(*l)).powi(power)).sum()
+        };
+        let no_variance = left(2);
+        let risk = no_variance * (1.0 + variance * spent / (1.0 - spent));
+        Some(Self { risk, first_power: left(1), no_variance })
+    }
+}
+
+/// The root of `n = sum_k B_k l_k / (l_k + kappa) + ridge / kappa`, whose right side falls in `kappa`.
+fn threshold(levels: &[(f64, f64)], samples: f64) -> f64 {
+    let freedom = |kappa: f64| levels.iter().map(|(l, b)| b * l / (l + kappa)).sum::<f64>() + RIDGE / kappa;
+    let (mut low, mut high) = (-80.0f64, 20.0f64);
+    for _ in 0..200 {
+        let middle = 0.5 * (low + high);
+        if freedom(middle.exp()) > samples { low = middle } else { high = middle }
+    }
+    high.exp()
+}
+
+/// Of `(dimension, ln n, ln risk)`: how far the best straight line of each dimension misses the points, at its worst. The minimax line
+/// of many points is that of some three of them.
+pub(super) fn straight_line(points: &[(usize, f64, f64)]) -> f64 {
+    let mut worst = 0.0f64;
+    for (i, a) in points.iter().enumerate() {
+        for (j, b) in points.iter().enumerate().skip(i + 1) {
+            for c in points.iter().skip(j + 1).filter(|c| a.0 == b.0 && b.0 == c.0) {
+                let between = a.2 + (c.2 - a.2) * (b.1 - a.1) / (c.1 - a.1);
+                worst = worst.max(0.5 * (b.2 - between).abs());
+            }
+        }
+    }
+    worst
+}
+
+/// What `N` random features leave of degrees 1 to 3; the same if all degrees were learned alike.
+pub(super) fn random_left(dimension: usize, features: usize, theory: &Theory) -> ([f64; 3], [f64; 3]) {
+    let dimensions = theory.constant("dimensions of a degree (of their number)", 1.0);
+    let count = |degree: usize| multiplicity(dimension, degree) * dimensions;
+    let mut before = 1.0;
+    let left = [1, 2, 3].map(|degree| {
+        let free = features as f64 - before;
+        before += count(degree);
+        (1.0 - free / count(degree)).clamp(0.0, 1.0)
+    });
+    (left, [(1.0 - features as f64 / before).clamp(0.0, 1.0); 3])
+}
+
+/// What tangent features of `N` neurons leave of degrees 1 to 3; the same if every parameter beyond the first `d` took up a dimension.
+pub(super) fn tangent_left(dimension: usize, neurons: usize, theory: &Theory) -> ([f64; 3], [f64; 3]) {
+    let dimensions = theory.constant("dimensions of a degree (of their number)", 1.0);
+    let (d, n) = (dimension as f64, neurons as f64);
+    let (second, third) = (multiplicity(dimension, 2) * dimensions, multiplicity(dimension, 3) * dimensions);
+    // Differences between neurons are one fewer than neurons.
+    let untouched = (d - n + 1.0).max(0.0);
+    let left = ((untouched * (untouched + 1.0) / 2.0 - 1.0) / second).clamp(0.0, 1.0);
+    let rest = n * d - d;
+    let of_third =
+        |second_left: f64| (1.0 - (rest - second * (1.0 - second_left)).max(0.0) / third).clamp(0.0, 1.0);
+    let all = (1.0 - rest / second).clamp(0.0, 1.0);
+    ([0.0, left, of_third(left)], [0.0, all, of_third(all)])
+}
