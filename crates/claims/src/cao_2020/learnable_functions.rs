@@ -14,13 +14,16 @@
 //!
 //! The odd part of a two-layer net is linear, so `mu_3 = 0`; three layers do learn degree 3. Each depth is the other's rival.
 //!
-//! *Decay.* The residual's component of degree `k` decays as `(1 - eta mu_k)^t`. In three dimensions inputs lie on a lattice that integrates
-//! low harmonics almost exactly, as the population does, and the target is `(phi_1 + ... + phi_4) / 8`; in ten they are random, and
-//! the target is `(phi_1 + phi_2) / (4 sqrt 2)`: 400 examples do not tell the 660 harmonics of degree 4 apart. Components by least squares
-//! on the target's harmonics. Judged at the step at which the formula leaves 1/5.
+//! *Decay.* The residual's component of degree `k` decays as `(1 - eta mu_k)^t`, judged at the step at which the formula leaves 1/5. In three
+//! dimensions inputs lie on a lattice that integrates low harmonics almost exactly, as the population does, and the target is a
+//! multiple of `phi_1 + ... + phi_4`. The kernel of one three-layer net fluctuates by a seventh as a whole, so its rates are judged in
+//! units of each other. In ten dimensions inputs are random and the target is a multiple of `phi_1 + phi_2`: 400 examples do not tell
+//! the 660 harmonics of degree 4 apart, and even degree 2 decayed 1.13 times as fast as in the population (8 draws). There nets are
+//! judged against descent on the limit kernel of the same inputs. Components by least squares on the target's harmonics.
 //!
-//! *Size of the target.* The rates are those of a fixed kernel; a net's kernel drifts, the less the smaller the target. Degree 4 comes
-//! last and is slowed most, by 6 to 7% at these widths; a target of standard deviation 1 at width 1,024 had it at 0.72 of its rate.
+//! *Size of the target.* The rates are those of a fixed kernel; a net's kernel drifts, the less the smaller the target, and what comes
+//! last is slowed most. A target of standard deviation 1 at width 1,024 had degree 4 at 0.72 of its rate, 1/4 at 0.93 to 0.97, and with 1/4
+//! the third degree of three layers, width 256, was at 0.90 in units of the second. It is 1/10 now, chosen after these runs.
 //!
 //! *Complexity.* Corollary 3.10 bounds the test error by `sqrt(y^T K^-1 y / n)`. With `n` random examples, `K` the limit kernel on them,
 //! `y^T K^-1 y = f_k^2 / (mu_k + kappa_n)` for a target `f_k phi_k`, where `n = sum_k B_k mu_k / (mu_k + kappa_n) + tail / kappa_n`: bounded if `mu_k > 0`, so
@@ -30,7 +33,8 @@
 //! *Test.* 40 random inputs in three dimensions, targets of one degree, two layers, test error on 1,000 fresh inputs in units of the
 //! target's energy.
 //!
-//! *Tolerances.* Rates of degree 2 and 3: 0.12, of degree 1 and 4: 0.15; at most half of the distance to the other depth's. Complexity: 0.02
+//! *Tolerances.* Rates of degree 2 and 3: 0.12 (0.09 for degree 2 in units of degree 1), of degree 1 and 4: 0.15; at most half of the
+//! distance to the other depth's. Complexity: 0.02
 //! inside the class, 0.15 outside, where the matrix is ill-conditioned and the formula approximate; exponents 0.05.
 //!
 //! *Control.* Decay: nets of the other depth. Complexity: coins in place of what is in the class, degree 1 in place of what is not. Test: coins.
@@ -121,7 +125,7 @@ pub enum Outcome {
 }
 
 /// Standard deviation of the decay's targets.
-const SIZE: f64 = 0.25;
+const SIZE: f64 = 0.1;
 /// A component is judged at the step at which the formula leaves this share.
 const FOLLOWED: f64 = 0.2;
 /// Of the complexity.

@@ -197,7 +197,8 @@ impl Claim for PolylogWidth {
     }
 
     fn run(&self, cell: &Cell, context: &Context<'_>) -> Result<Outcome, CellError> {
-        let streams = (0..cell.draws).map(|draw| context.own("draw").indexed(draw));
+        // Shared by all sizes of a seed, so that more examples contain the fewer.
+        let streams = (0..cell.draws).map(|draw| context.shared("draw", cell.seed).indexed(draw));
         let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
         match cell.task {
             Task::Margin | Task::Coins | Task::Outside => {
@@ -263,11 +264,11 @@ impl Labels {
         }
     }
 
-    /// `n` examples as columns, and their labels.
+    /// The first `n` examples of a stream as columns, and their labels.
     fn draw(self, n: usize, stream: &Stream) -> (DMatrix<f64>, Vec<f64>) {
         let mut kept = Vec::with_capacity(n * DIMENSION);
         for batch in 0.. {
-            let fresh = sphere(4 * n, DIMENSION, &stream.named("inputs").indexed(batch)).transpose();
+            let fresh = sphere(512, DIMENSION, &stream.named("inputs").indexed(batch)).transpose();
             let good = fresh.column_iter().filter(|x| self.teacher(x.as_slice()).abs() >= CUT);
             good.for_each(|x| kept.extend_from_slice(x.as_slice()));
             if kept.len() >= n * DIMENSION {
