@@ -9,6 +9,7 @@ mod commands;
 mod curve;
 mod evaluate;
 mod files;
+mod interrupt;
 mod machine;
 mod meter;
 mod options;

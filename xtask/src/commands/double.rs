@@ -11,7 +11,7 @@ use overparam_eval::table::number;
 use overparam_eval::theory::Theory;
 use serde_json::json;
 
-use super::reproduce::{stopped, watch_for_stop};
+use crate::interrupt::{stopped, watch_for_stop};
 use crate::options::{RunOptions, Voice};
 use crate::progress::{event, watch};
 use crate::terminal::{bad, bold, good};

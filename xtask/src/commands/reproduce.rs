@@ -1,8 +1,6 @@
 //! `reproduce` and `report`: run what the store does not have, judge, write the report, print the verdicts.
 
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -10,12 +8,13 @@ use overparam_claims::TALKS;
 use overparam_eval::claim::Doubling;
 use overparam_eval::decide::Decision;
 use overparam_eval::report::{CheckReport, ClaimFacts, ClaimReport, Report, RunFacts, State};
-use overparam_eval::runner::{self, ClaimRuns, Request, RunError};
+use overparam_eval::runner::{self, ClaimRuns, Request};
 use overparam_eval::seal::{Lock, Seal};
 use overparam_eval::table::number;
 use serde_json::json;
 
 use super::{double, launch, shard};
+use crate::interrupt::{stopped, watch_for_stop};
 use crate::machine;
 use crate::options::{LaunchOptions, RunOptions, Voice};
 use crate::progress::{event, watch};
@@ -47,28 +46,6 @@ pub(crate) fn reproduce(
         Ok(runs) => conclude(options, &request, &runs, start),
         Err(error) => stopped(options, error),
     }
-}
-
-/// A flag that Ctrl-C and a termination turn on.
-pub(super) fn watch_for_stop() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let handler = Arc::clone(&stop);
-    ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed)).context("cannot watch for Ctrl-C")?;
-    Ok(stop)
-}
-
-/// Says how far a stopped run got; any other error is passed on.
-pub(super) fn stopped(options: &RunOptions, error: RunError) -> Result<ExitCode> {
-    if matches!(error, RunError::Incomplete { .. }) {
-        eprintln!("{error}");
-        return Ok(ExitCode::from(3));
-    }
-    let RunError::Interrupted { finished, total } = error else { return Err(error.into()) };
-    if options.voice() == Voice::Json {
-        event(&json!({"event": "stopped", "finished": finished, "cells": total}));
-    }
-    eprintln!("{error}. The same command goes on from there.");
-    Ok(ExitCode::from(130))
 }
 
 /// Judges what the store has.

@@ -6,7 +6,7 @@ use anyhow::Result;
 use overparam_eval::runner::{self, Request, Shard, ShardRuns};
 use serde_json::json;
 
-use super::reproduce::{stopped, watch_for_stop};
+use crate::interrupt::{stopped, watch_for_stop};
 use crate::options::{RunOptions, Voice};
 use crate::progress::{event, watch};
 
