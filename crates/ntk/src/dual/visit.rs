@@ -1,6 +1,6 @@
 //! The three ways in which a dual map is evaluated, and a visitor with a method for each.
 //!
-//! What is done with a map (its moments at one pair, the variances after it, a sweep over many pairs) is a [`Visit`]. A map
+//! What is done with a map (its moments at one pair, the variances after it, a sweep over many pairs) is a `Visit`. A map
 //! calls the method of its own kind, so that the compiler sees the map inside the visitor's loops: the choice among maps is made
 //! once per sweep, not once per entry.
 

@@ -5,7 +5,7 @@ use crate::finite::plan::AffineMap;
 /// How the kernel is computed; all agree up to rounding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Method {
-    /// The cheapest by [`Costs`].
+    /// The cheapest by `Costs`.
     #[default]
     Auto,
     /// Contraction of per-example Jacobians.
