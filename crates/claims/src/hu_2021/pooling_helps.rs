@@ -11,7 +11,7 @@
 //! over pairs at the same place: a moved image is another image to the latter and nearly the same one to the former. So pooling
 //! wins, and wins more, the further images move.
 //!
-//! *Tolerances.* CLAIMS.md: at every `n`, wherever images move, accuracy with pooling is higher by more than 2 standard errors, paired
+//! *Tolerances.* At every `n`, wherever images move, accuracy with pooling is higher by more than 2 standard errors, paired
 //! by seed; the gain grows with `s` (least squares over `s`, in every seed). Images that do not move (`s = 0`, digits centred
 //! by whoever collected them) are measured as well, and judged for CIFAR-10 alone, where places vary by nature.
 //!

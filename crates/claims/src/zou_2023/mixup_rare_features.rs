@@ -13,7 +13,7 @@
 //! *Tolerances.* In a typical draw the error on examples with a rare feature is at most 0.05 with mixup, at least 0.2
 //! and 5 times as large without, and at most 0.05 if mixup stops after half of the steps.
 //!
-//! *Changed after looking.* THEORY.md's setting, noise 0.15 and time 150, does not hold in every seed, here or in an
+//! *Changed after looking.* The first setting, noise 0.15 and time 150, does not hold in every seed, here or in an
 //! independent simulation (numpy): there the two rates are 10 and 9, and standard training finds a rare feature on some draws
 //! (error 0.09 to 0.47 on four); and on some draws mixup needs longer (0.07 at time 150, 0.014 at 300). Hence more noise and a
 //! longer time, chosen on eight other draws; bounds as they were. (At noise 0.18 mixup in the first half left 0.06 on one of

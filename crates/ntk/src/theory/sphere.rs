@@ -74,7 +74,7 @@ mod properties {
         t * k0 + k1
     }
 
-    /// Exact eigenvalues of `t k0 + k1` (THEORY.md, section 5).
+    /// Exact eigenvalues of `t k0 + k1`.
     #[test]
     fn the_relu_tangent_kernel_has_its_spectrum() {
         let ten = spectrum(two_layer, 10, 5).unwrap();

@@ -189,7 +189,7 @@ mod tests {
     fn the_two_layer_kernel_is_the_sum_of_arc_cosines() {
         let spectrum = Kernel::TwoLayer.spectrum(10, 30).unwrap();
         assert!((spectrum.trace() - 2.0).abs() < 1e-12);
-        // THEORY.md, section 5.
+        // Exact eigenvalues of `t k0 + k1`.
         for (k, value) in [(0, 0.36806), (1, 0.1), (2, 8.5725e-3), (4, 9.654e-5)] {
             assert!((spectrum.eigenvalues()[k] / value - 1.0).abs() < 1e-4);
         }
