@@ -84,7 +84,9 @@ fn shell_commands_are_understood() {
                     .output()
                     .unwrap();
                 let message = String::from_utf8_lossy(&output.stderr).into_owned();
-                assert!(output.status.success(), "{page}: {line}\n{command}: {message}");
+                // Another assumption may well have another verdict: that is what `--set` is for.
+                let judged = line.contains("--set") && matches!(output.status.code(), Some(1 | 4));
+                assert!(output.status.success() || judged, "{page}: {line}\n{command}: {message}");
                 tried += 1;
             }
         }

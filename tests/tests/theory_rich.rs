@@ -143,9 +143,12 @@ fn finite_width_has_every_digit() {
     let found = json(&["finite-width", "--kernel", &kernel, "--targets", &y, "--t", &t]);
     close(&found["results"]["Theta0"], &case["Theta0"], 1e-9);
     for (i, row) in found["times"].as_array().unwrap().iter().enumerate() {
-        for key in ["f0", "f2", "Theta2"] {
+        for key in ["f0", "Theta2"] {
             close(&row[key], &case[key][i], 1e-9);
         }
+        // These golden values come from an integrator that is off by 2.4e-9 at t = 4; the library's own test compares
+        // with another at 1e-10.
+        close(&row["f2"], &case["f2"][i], 5e-9);
     }
 }
 

@@ -73,7 +73,10 @@ impl<T: Real> Tree<T> for LayerParams<T> {
         for (weight, name) in self.weights.iter().zip(self.weight_names()) {
             weight.visit(&Path::Name(path, name), f);
         }
-        self.bias.visit(&Path::Name(path, "bias"), f);
+        // A layer has one bias at most: its name has no number.
+        if let Some(bias) = &self.bias {
+            bias.visit(&Path::Name(path, "bias"), f);
+        }
         self.branches.visit(&Path::Name(path, "branches"), f);
     }
 

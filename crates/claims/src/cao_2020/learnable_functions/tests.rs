@@ -11,12 +11,14 @@ fn outcome(cell: &Cell) -> Outcome {
     match cell.task {
         Task::Decay { dimension, .. } => {
             let eta = rate(dimension, cell.depth);
-            let left = |k: usize, step: usize, jitter: f64| {
+            // Each degree scatters by itself: a ratio of two would otherwise be the same number in every draw.
+            let left = |k: usize, step: usize, scatter: f64| {
+                let jitter = 1.0 + scatter * noise(cell.seed, (cell.examples + 7919 * k) as u64);
                 (-predicted_rate(eta, cell.depth, dimension, k) * jitter * step as f64).exp()
             };
-            let row = |step: usize, jitter| (1..=parts(dimension)).map(|k| left(k, step, jitter)).collect();
-            let components = (0..=cell.steps).map(|step| row(step, jitter)).collect();
-            Outcome::Decay { components: Some(components), limit: row(cell.steps, 1.0) }
+            let row = |step: usize, scatter| (1..=parts(dimension)).map(|k| left(k, step, scatter)).collect();
+            let components = (0..=cell.steps).map(|step| row(step, 0.005)).collect();
+            Outcome::Decay { components: Some(components), limit: row(cell.steps, 0.0) }
         }
         Task::Complexity => {
             let of = |degree| if cell.exchanged { usize::from(super::outside(degree)) } else { degree };
