@@ -12,9 +12,10 @@
 //! wins, and wins more, the further images move.
 //!
 //! *Tolerances.* At every `n`, wherever images move, accuracy with pooling is higher by 8 points in the mean, paired by seed
-//! (the source's gains are 8 to 11; 2 points for images at rest), and the gain grows with `s` by a point per pixel (least squares over `s`
-//! within a seed). Between 2 points and the control's mean of -2 lies too little for 32 draws of 24 test images. Images that do not move (`s = 0`, digits centred
-//! by whoever collected them) are measured as well, and judged for CIFAR-10 alone, where places vary by nature.
+//! (the source's gains are 8 to 11; 2 points for images at rest), and the gain grows with `s` by a point per pixel (least squares
+//! over `s` within a seed). Between 2 points and the control's mean of -2 lies too little for 32 draws of 24 test images. Images
+//! that do not move (`s = 0`, digits centred by whoever collected them) are measured as well, and judged for CIFAR-10 alone,
+//! where places vary by nature.
 //!
 //! *Size.* What two cores can pay: 20 ns a pair of pixels, a layer and a pair of images. A first smoke run (20 and 40 images) had gains
 //! of 30 to 50 points at `s = 2`; a control of two seeds happened to have equal losses, hence no standard error, in both.
