@@ -80,6 +80,18 @@ fn validate(schema: &Value, all: &Value, value: &Value, place: &str) -> Result<(
                     validate(rule, all, item, &format!("{place}[{i}]"))?;
                 }
             }
+            "prefixItems" => {
+                let items = value.as_array().into_iter().flatten().zip(rule.as_array().unwrap());
+                for (i, (item, rule)) in items.enumerate() {
+                    validate(rule, all, item, &format!("{place}[{i}]"))?;
+                }
+            }
+            "minItems" | "maxItems" => {
+                let (count, limit) = (value.as_array().map(|a| a.len() as u64), rule.as_u64());
+                if (keyword == "minItems" && count < limit) || (keyword == "maxItems" && count > limit) {
+                    return fail(&format!("{count:?} items against {keyword} {limit:?}"));
+                }
+            }
             "anyOf" => {
                 let fits = |s: &Value| validate(s, all, value, place).is_ok();
                 if !rule.as_array().unwrap().iter().any(fits) {
@@ -222,7 +234,7 @@ fn one_assumption_is_changed_from_the_command_line() {
     }
     assert!(claim["command"].as_str().unwrap().ends_with("--set width=24"));
     let message = |set: &str| String::from_utf8_lossy(&run(set).code(2).get_output().stderr).into_owned();
-    assert!(message("widht=24").contains("there are architecture, depth, examples, seed, steps, width"));
+    assert!(message("widht=24").contains("there are depth, examples, missing, seed, steps, width"));
     assert!(message("width").contains("expected FIELD=VALUE"));
     // Of two claims one has the field: the other is said to be unchanged.
     let both = ["list", "resnet-global-minimum", "rank-not-norm", "--set", "width=24"];
