@@ -4,9 +4,13 @@
 //!
 //! Crates need no such test: cargo refuses loops between them. Code for tests is left out, as are paths that a macro makes.
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use common::{root, sources};
 
 /// Circles that are known, by the end of their files' paths: each is one idea cut into files for reading.
 const KNOWN: [(&str, &[&str]); 2] = [
@@ -44,24 +48,6 @@ struct Source {
     imports: Vec<Import>,
     /// Modules that only tests have.
     tests: BTreeSet<String>,
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_owned()
-}
-
-fn sources(below: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(below) else { return Vec::new() };
-    let mut files = Vec::new();
-    for path in entries.flatten().map(|e| e.path()) {
-        if path.is_dir() {
-            files.extend(sources(&path));
-        } else if path.extension().is_some_and(|e| e == "rs") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    files
 }
 
 /// The module that a file is, below the root of its crate.

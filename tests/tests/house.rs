@@ -1,25 +1,11 @@
 //! The house's rules that a program can check: dependencies point down, files stay readable, nothing is unfinished.
 
+mod common;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_owned()
-}
-
-fn sources(below: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(below) else { return Vec::new() };
-    let mut files = Vec::new();
-    for path in entries.flatten().map(|e| e.path()) {
-        if path.is_dir() {
-            files.extend(sources(&path));
-        } else if path.extension().is_some_and(|e| e == "rs") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    files
-}
+use common::{root, sources};
 
 fn code() -> Vec<PathBuf> {
     let folders = ["crates", "xtask", "tests/src", "fuzz/targets"];

@@ -146,7 +146,7 @@ impl Figure {
         panels.map(|(i, panel)| svg::panel(self, panel, &format!("{id}-{i}"))).collect()
     }
 
-    /// The numbers behind the figure, a point a row.
+    /// The numbers behind the figure, one row per point.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         let series = self.panels.iter().flat_map(|panel| panel.series.iter().map(move |s| (panel, s)));
         series.flat_map(|(panel, s)| {

@@ -29,7 +29,7 @@ fn problem(layers: Vec<overparam_ntk::architecture::Layer>, input: Shape, seed: 
     Problem { start: net.init(&stream), train: batch("train", 6), test: batch("test", 4), targets, net }
 }
 
-/// Every output of every example a row.
+/// One row per output of every example.
 fn column(x: &Tensor<f64>) -> DMatrix<f64> {
     x.reshape(&[x.len(), 1]).array().to_matrix()
 }

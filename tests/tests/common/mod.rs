@@ -38,6 +38,21 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_owned()
 }
 
+/// The Rust files below a folder, in order.
+pub(crate) fn sources(below: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(below) else { return Vec::new() };
+    let mut files = Vec::new();
+    for path in entries.flatten().map(|e| e.path()) {
+        if path.is_dir() {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
 /// A Python with these modules, if the machine has one.
 pub(crate) fn python(modules: &str) -> Option<String> {
     let named = std::env::var("OVERPARAM_PYTHON").ok();

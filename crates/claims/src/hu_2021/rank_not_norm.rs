@@ -38,9 +38,8 @@ use overparam_deep_linear::rank_not_norm::{completion_2x2, effective_rank_upper_
 use overparam_deep_linear::{DeepLinearError, DeepLinearNetwork, GradientFlow, Initialization, Objective};
 use overparam_eval::check::{Bound, Check};
 use overparam_eval::claim::{About, CellError, Claim, Context, Plan, Run, Source};
-use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series};
+use overparam_eval::figure::{Figure, Panel};
 use overparam_eval::runs::Runs;
-use overparam_eval::table::number;
 use overparam_eval::theory::Theory;
 use overparam_tensor::ode::Tolerance;
 use serde::{Deserialize, Serialize};

@@ -11,7 +11,7 @@ const DEGREES: usize = 40;
 /// Intervals of Simpson's rule in the angle.
 const INTERVALS: usize = 4_000;
 
-/// Uniform points on the unit sphere, a point a row.
+/// Uniform points on the unit sphere, one row per point.
 pub(super) fn points(count: usize, d: usize, stream: &Stream) -> DMatrix<f64> {
     wide::sphere(count, d, stream) / (d as f64).sqrt()
 }

@@ -20,7 +20,7 @@ fn starts(runs: &Runs, count: usize) -> Vec<f64> {
     scales(runs.iter().map(|run| &run.cell), count)
 }
 
-/// One number a seed, from the runs of one method.
+/// One number per seed, from the runs of one method.
 fn by_seed<'a>(
     runs: impl Iterator<Item = &'a Run<Cell, Outcome>>,
     method: impl Fn(Method) -> bool,

@@ -92,7 +92,7 @@ pub(super) fn run(
         let own = all.view((0, 0), (n, n)).into_owned();
         let ridged = &own + DMatrix::identity(n, n) * (lambda * lambda);
         let factor = Cholesky::factor(&ridged).map_err(CellError::new)?;
-        // The map from labels to predictions, an example a row.
+        // The map from labels to predictions, one row per example.
         let map = factor.solve(&cross.columns(0, n).transpose());
         let missed = map.tr_mul(&y.rows(0, n).into_owned()) - &test_y;
         let variance = NOISE * NOISE * map.norm_squared() / TESTS as f64;

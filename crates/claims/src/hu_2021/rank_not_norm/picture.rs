@@ -1,6 +1,11 @@
 //! The claim's panels.
 
-use super::*;
+use overparam_deep_linear::rank_not_norm::{effective_rank_upper_bound, norm_lower_bound};
+use overparam_eval::claim::Run;
+use overparam_eval::figure::{Axis, Panel, Point, Role, Series};
+use overparam_eval::table::number;
+
+use super::{Cell, FROBENIUS, ORDERS, Outcome, SHOWN, Sample, settled};
 
 pub(super) fn norms(run: &Run<Cell, Outcome>, control: &[Run<Cell, Outcome>]) -> Panel {
     let samples = &run.outcome.samples;
