@@ -34,6 +34,10 @@ pub(crate) fn times(eigenvalues: &[f64], size: usize, end: f64) -> Vec<f64> {
     let last = if end.is_finite() { end } else { 10.0 * size as f64 / smallest };
     let first = (size as f64 / largest).min(last) / 100.0;
     let ratio = last / first;
+    // Times next to the least or the largest number have no hundredth, or no ratio.
+    if first == 0.0 || !ratio.is_finite() {
+        return vec![0.0, end];
+    }
     let between = (0..POINTS).map(|i| first * ratio.powf(f64::from(i) / f64::from(POINTS - 1)));
     let mut times: Vec<f64> = std::iter::once(0.0).chain(between).collect();
     match times.last_mut() {
@@ -88,5 +92,7 @@ mod tests {
         assert_eq!(times(&[1.0], 1, 3.0).last(), Some(&3.0));
         assert_eq!(times(&[1.0], 1, 0.0), [0.0]);
         assert_eq!(times(&[0.0], 1, f64::INFINITY), [0.0, f64::INFINITY]);
+        assert_eq!(times(&[1.0], 1, 5e-324), [0.0, 5e-324]);
+        assert_eq!(times(&[1e-320, 2e-320], 2, f64::INFINITY), [0.0, f64::INFINITY]);
     }
 }

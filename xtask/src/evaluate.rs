@@ -86,6 +86,12 @@ fn counted_from(start: usize, error: NtkError) -> NtkError {
         NtkError::Overflow { which, input, scalar } if which == "first inputs" => {
             NtkError::Overflow { which, input: start + input, scalar }
         }
+        NtkError::Underflow { which, input, scalar } if which == "first inputs" => {
+            NtkError::Underflow { which, input: start + input, scalar }
+        }
+        NtkError::Unresolved { which, input } if which == "first inputs" => {
+            NtkError::Unresolved { which, input: start + input }
+        }
         other => other,
     }
 }

@@ -116,6 +116,10 @@ macro_rules! table {
             fn slopes(&self) -> Option<Slopes> {
                 match self { $(Self::$family(map) => map.slopes(),)* }
             }
+
+            fn resolves(&self, s: f64) -> bool {
+                match self { $(Self::$family(map) => map.resolves(s),)* }
+            }
         }
     };
 }
@@ -165,7 +169,7 @@ impl Activation {
         AbRelu { a: -1.0, b: 1.0 }.into()
     }
 
-    /// `tanh`, `sigmoid`, `softplus` or `silu` by quadrature with `nodes` nodes (100 unless given); `None` for other names.
+    /// `tanh`, `sigmoid`, `softplus` or `silu`; `None` for other names. `nodes` is kept, but the kernels do not depend on it.
     pub fn numerical(name: &str, nodes: Option<usize>) -> Option<Self> {
         numerical::named(name, nodes).map(Self::Numerical)
     }
@@ -173,7 +177,8 @@ impl Activation {
     /// The dual map at one point: variances `q_x, q_y >= 0` and covariance `k`, `k^2 <= q_x q_y`.
     ///
     /// # Errors
-    /// [`NtkError::Parameter`] if the 2 x 2 matrix is not a covariance.
+    /// [`NtkError::Parameter`] if the 2 x 2 matrix is not a covariance; [`NtkError::Unresolved`] if quadrature does not resolve a
+    /// function at these variances.
     ///
     /// ```
     /// use overparam_ntk::activation::Activation;
@@ -193,7 +198,11 @@ impl Activation {
         if k.is_nan() || k.abs() > scale * (1.0 + 1e-12) {
             return Err(NtkError::parameter("k", &k, "a covariance with k^2 <= q_x q_y"));
         }
-        Ok(self.map()?.moments(&pair))
+        let map = self.map()?;
+        if let Some(input) = pair.s.iter().position(|&s| !map.resolves(s)) {
+            return Err(NtkError::Unresolved { which: "q_x, q_y", input });
+        }
+        Ok(map.moments(&pair))
     }
 }
 

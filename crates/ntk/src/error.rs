@@ -59,6 +59,31 @@ pub enum NtkError {
         /// `"f32"`, `"f64"`.
         scalar: &'static str,
     },
+    /// A variance of an input is so near to the least number that products of it lose digits, or are zero: angles after it would be
+    /// made up.
+    #[error(
+        "{which}: a variance of input {input} falls to where the numbers of {scalar} lose their digits on its way through the \
+         network; make the input or the weights larger{}", if *.scalar == "f32" { ", or compute in f64" } else { "" }
+    )]
+    Underflow {
+        /// `"first inputs"`, `"second inputs"`.
+        which: &'static str,
+        /// Counted from zero.
+        input: usize,
+        /// `"f32"`, `"f64"`.
+        scalar: &'static str,
+    },
+    /// Quadrature does not resolve an activation given as a function at the variance that it meets.
+    #[error(
+        "{which}: 500 quadrature nodes do not resolve an activation at the variance of input {input}; make the input or the \
+         weights smaller, or use an activation with a closed form, which functions with kinks and jumps need"
+    )]
+    Unresolved {
+        /// `"first inputs"`, `"second inputs"`.
+        which: &'static str,
+        /// Counted from zero.
+        input: usize,
+    },
     /// A parameter of a computation is out of its range.
     #[error("{name} = {given}: expected {expected}")]
     Parameter {

@@ -88,7 +88,9 @@ impl<T: Real> Kernel<T> {
     ///
     /// # Errors
     /// [`NtkError::Input`] if a batch is empty, has another shape than the kernel or an entry that is not finite;
-    /// [`NtkError::Overflow`] if a variance grows beyond the numbers of `T` on its way through the network.
+    /// [`NtkError::Overflow`] and [`NtkError::Underflow`] if a variance grows beyond the numbers of `T` on its way through the network,
+    /// or falls to where they lose their digits. A variance of zero is none that falls: inputs may be zero.
+    /// [`NtkError::Unresolved`] if the nodes of an activation given as a function do not resolve it.
     pub fn both(&self, x1: &Inputs<T>, x2: Option<&Inputs<T>>) -> Result<Kernels<T>, NtkError> {
         let (nngp, ntk) = self.compute(x1, x2, Wanted { nngp: true, ntk: true })?;
         Ok(Kernels { nngp, ntk })

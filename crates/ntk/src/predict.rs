@@ -64,6 +64,13 @@ impl Regularizer {
         let amount = self.amount(kernel)?;
         let mut regular = kernel.clone();
         (0..kernel.nrows()).for_each(|i| regular[(i, i)] += amount);
+        if regular.diagonal().iter().any(|x| !x.is_finite()) {
+            return Err(NtkError::parameter(
+                "regularizer",
+                &amount,
+                "a number that leaves the diagonal finite",
+            ));
+        }
         Ok(regular)
     }
 }
@@ -87,6 +94,17 @@ pub(crate) fn check(kernel: &DMatrix<f64>, targets: &DMatrix<f64>) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// Refuses results beyond the numbers of f64.
+pub(crate) fn finite(which: &'static str, matrix: DMatrix<f64>) -> Result<DMatrix<f64>, NtkError> {
+    if matrix.iter().all(|x| x.is_finite()) {
+        return Ok(matrix);
+    }
+    Err(NtkError::input(
+        which,
+        "there are entries beyond the numbers of f64; make the targets or the regularizer smaller",
+    ))
 }
 
 /// Refuses a matrix of the wrong shape.

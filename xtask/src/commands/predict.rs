@@ -91,6 +91,15 @@ pub(crate) fn predict(options: &PredictOptions) -> Result<ExitCode> {
     }
     let seconds = duration(start.elapsed().as_secs_f64());
     println!("{}: time {}, {losses}  ({seconds})", output.path().display(), options.time);
+    let (rank, inputs) = (task.training.rank(), task.y.nrows());
+    let least = task.training.least_loss(&DMatrix::zeros(inputs, task.y.ncols()))?;
+    // What rounding leaves of targets that do not conflict.
+    if rank < inputs && least > task.y.norm_squared() * f64::EPSILON {
+        eprintln!(
+            "note: the training kernel is singular (rank {rank} of {inputs}) and the targets conflict, for example on repeated \
+             inputs: the training loss cannot go below {least:.6e}"
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }
 

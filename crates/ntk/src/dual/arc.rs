@@ -51,7 +51,7 @@ const NARROW: [f64; 10] = [
 ];
 
 /// `q` for f64, ascending.
-const WIDE_SINE: [f64; 19] = [
+pub(super) const WIDE_SINE: [f64; 19] = [
     0.16666666666666669,
     0.07499999999998412,
     0.04464285714665563,
@@ -74,7 +74,7 @@ const WIDE_SINE: [f64; 19] = [
 ];
 
 /// `q` for f32, ascending.
-const NARROW_SINE: [f64; 8] = [
+pub(super) const NARROW_SINE: [f64; 8] = [
     0.16666665678232892,
     0.07500252163633334,
     0.044538813973175724,
@@ -106,6 +106,16 @@ pub(crate) fn arcsine<T: Real, W: Wide<T>>(w: W, x: W::V, square: W::V, root: W:
     let q =
         if T::choose(true, false) { polynomial(w, &NARROW_SINE, u) } else { polynomial(w, &WIDE_SINE, u) };
     (w.mul_add(w.mul(leg, u), q, leg), small)
+}
+
+/// `(asin x - x) / x` and `asin x / x` for `x^2 <= 1/2`, which the caller sees to.
+#[inline(always)]
+pub(super) fn small_arcsine<T: Real, W: Wide<T>>(w: W, x: W::V) -> [W::V; 2] {
+    let u = w.mul(x, x);
+    let q =
+        if T::choose(true, false) { polynomial(w, &NARROW_SINE, u) } else { polynomial(w, &WIDE_SINE, u) };
+    let rest = w.mul(u, q);
+    [rest, w.add(w.splat(T::ONE), rest)]
 }
 
 /// The whole of `asin x`, from the same numbers.

@@ -12,8 +12,9 @@ use std::f64::consts::{FRAC_2_PI, PI};
 use overparam_tensor::linalg::Real;
 use overparam_tensor::simd::Wide;
 
-use super::correlated::{ArcsineDual, Correlated, DualTerms, margin};
-use super::increment::ValueWithIncrement;
+use super::aligned::excess;
+use super::arc::{NARROW_SINE, WIDE_SINE, small_arcsine};
+use super::correlated::{Aligned, ArcsineDual, Correlated, DualTerms, margin};
 use super::visit::in_vectors;
 use crate::pair::{PairMap, Side};
 
@@ -35,13 +36,39 @@ impl<T: Real> PairMap<T> for Erf {
 
 impl<T: Real> ArcsineDual<T> for Erf {
     const FACTOR: f64 = 2.0;
-    const ODD: bool = true;
 
     #[inline(always)]
-    fn kappa<W: Wide<T>>(self, w: W, terms: DualTerms<W, T>) -> ValueWithIncrement<W, T> {
-        terms.arcsine.scaled(w, w.splat(T::of(FRAC_2_PI)))
+    fn scale<W: Wide<T>>(self, _: W, _: W::V, z: W::V) -> W::V {
+        z
+    }
+
+    #[inline(always)]
+    fn drop<W: Wide<T>>(self, w: W, terms: DualTerms<W, T>, _: W::M) -> [W::V; 2] {
+        let kappa = terms.arcsine.scaled(w, w.div(w.splat(T::of(FRAC_2_PI)), terms.z));
+        [kappa.from, w.sub(w.splat(T::ZERO), kappa.by)]
+    }
+
+    /// Over `4 / pi^2`, with `theta_x = theta_0 + d_x` and so on: `(theta_0 (d_x + d_y) + d_x d_y) / z_0^2`. Where angles are small,
+    /// `asin z / z` is a series in `z^2`, `z_0^2 = uv`.
+    #[inline(always)]
+    fn lengths<W: Wide<T>>(self, w: W, aligned: &Aligned<W::V>) -> W::V {
+        let [x, y] = aligned.ends;
+        let [dx, dy] = [x.turn, y.turn].map(|turn| w.mul(turn, small_arcsine(w, turn)[1]));
+        let large = w.mul_add(aligned.arcsine, w.add(dx, dy), w.mul(dx, dy));
+        let large = w.div(w.div(large, aligned.z), aligned.z);
+        let small = if T::choose(true, false) {
+            excess(w, &NARROW_SINE, [x.z, y.z], x.ahead)
+        } else {
+            excess(w, &WIDE_SINE, [x.z, y.z], x.ahead)
+        };
+        let most = w.splat(T::of(SERIES));
+        let series = w.less(w.select(w.less(x.z, y.z), y.z, x.z), most);
+        w.mul(w.splat(T::of(FRAC_2_PI * FRAC_2_PI)), w.select(series, small, large))
     }
 }
+
+/// Up to this sine of an angle, whose square is below a half, the series of the arcsine is used.
+const SERIES: f64 = 0.7;
 
 #[cfg(test)]
 mod tests {

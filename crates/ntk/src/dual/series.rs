@@ -7,7 +7,9 @@
 //! The coefficients come from `n` Gauss-Hermite nodes ([`HermiteBasis`]). The matrix `V_ji = sqrt(w_i) h_j(z_i)` is orthogonal, so
 //! `n` coefficients reproduce the quadrature of `E phi^2` exactly: the kernel is positive semi-definite and consistent on equal inputs whatever `phi` is. Work is
 //! `n^2` per input and `n` per pair, where two-dimensional quadrature takes `n^2` per pair. Polynomials of degree below `n`
-//! are exact; functions analytic in a strip converge like `exp(-const sqrt n)`; kinks converge slowly.
+//! are exact; functions analytic in a strip converge like `exp(-const sqrt n)`; kinks converge slowly. Of functions of which nothing
+//! is known, the last quarter of the coefficients has to vanish: where it does not, 500 nodes are taken, and where those are not
+//! enough, the input is refused.
 //!
 //! With `a`, `b` the coefficients of the two sides (`b_j` times `(-1)^j` where `c` is negative) the determinant after the function is
 //!
@@ -16,10 +18,13 @@
 //! whose terms are as small as they should be where inputs nearly agree: it gives the margin there.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use overparam_tensor::quadrature::HermiteBasis;
+use overparam_tensor::linalg::{LinalgError, Real};
+use overparam_tensor::quadrature::{HermiteBasis, Rule};
 
+use super::expansion::Expansion;
+use super::visit::{DualMap, Visit};
 use crate::NtkError;
 use crate::pair::{Moments, Pair};
 
@@ -32,52 +37,107 @@ pub(crate) struct Series {
     /// `phi` and `phi'`.
     functions: [Function; 2],
     basis: HermiteBasis,
+    /// Where the nodes do not resolve the functions, [`MOST`] nodes are taken.
+    refined: bool,
 }
 
+/// The most nodes.
+pub(crate) const MOST: usize = 500;
+
+/// What may be missing of the norm of a function with the nodes that there are; with the most nodes.
+const RESOLVED: [f64; 2] = [1e-16, 1e-10];
+
 impl Series {
-    /// `phi` and `phi'` with `n >= 1` nodes.
+    /// `phi` and `phi'` with `n >= 1` nodes, which are exact for polynomials of degree below `n`.
     pub(crate) fn new(functions: [Function; 2], n: usize) -> Result<Self, NtkError> {
-        Ok(Self { functions, basis: HermiteBasis::new(n)? })
+        Ok(Self { functions, basis: HermiteBasis::new(n)?, refined: false })
     }
 
-    /// `a_0(s)..a_(n-1)(s)` followed by `a'_0(s)..a'_(n-1)(s)`.
-    pub(crate) fn expand(&self, s: f64, out: &mut Vec<f64>) {
-        for f in &self.functions {
-            let values: Vec<f64> = self.basis.nodes().iter().map(|z| f(s * z)).collect();
-            out.extend(self.basis.coefficients(&values));
+    /// `phi` and `phi'` of which nothing is known, with `n >= 1` nodes where they are enough.
+    pub(crate) fn refined(functions: [Function; 2], n: usize) -> Result<Self, NtkError> {
+        most()?;
+        Ok(Self { refined: true, ..Self::new(functions, n)? })
+    }
+
+    /// The basis for an input of standard deviation `s`.
+    fn basis(&self, s: f64) -> &HermiteBasis {
+        match most() {
+            Ok(most) if self.refined && !self.resolved_by(&self.basis, s, RESOLVED[0]) => most,
+            _ => &self.basis,
         }
     }
 
-    /// Entries [`Self::expand`] writes.
-    pub(crate) fn features(&self) -> usize {
-        2 * self.basis.nodes().len()
+    /// Whether quadrature resolves both functions at the standard deviation `s`.
+    pub(crate) fn resolves(&self, s: f64) -> bool {
+        !self.refined
+            || self.resolved_by(&self.basis, s, RESOLVED[0])
+            || most().is_ok_and(|most| self.resolved_by(most, s, RESOLVED[1]))
     }
 
-    /// The dual map at one pair.
-    pub(crate) fn at(&self, pair: &Pair) -> Moments {
-        let [x, y] = pair.s.map(|s| {
-            let mut features = Vec::with_capacity(self.features());
-            self.expand(s, &mut features);
-            features
-        });
-        let (kappa, kappa_dot) = self.moments(&x, &y, pair.correlation());
-        Moments { kappa, kappa_dot }
+    /// Whether the last quarter of the coefficients of both functions has next to nothing of the norm, and the norm is that of another
+    /// quadrature, which sees what lies between the nodes.
+    fn resolved_by(&self, basis: &HermiteBasis, s: f64, missing: f64) -> bool {
+        static PANELS: OnceLock<Rule> = OnceLock::new();
+        let panels = PANELS.get_or_init(|| Rule::gaussian(&[]));
+        let n = basis.nodes().len();
+        self.functions.iter().all(|f| {
+            let values: Vec<f64> = basis.nodes().iter().map(|z| f(s * z)).collect();
+            let squares: Vec<f64> = basis.coefficients(&values).map(|a| a * a).collect();
+            let norm: f64 = squares.iter().sum();
+            let tail: f64 = squares[(3 * n).div_ceil(4)..].iter().sum();
+            let other = panels.integrate(|z| f(s * z).powi(2));
+            // The second comparison has rounding errors; what is not finite is another complaint.
+            !norm.is_finite() || tail <= missing * norm && (norm - other).abs() <= RESOLVED[1] * norm
+        })
+    }
+}
+
+/// The basis of the most nodes, made once.
+fn most() -> Result<&'static HermiteBasis, NtkError> {
+    static BASIS: OnceLock<Result<HermiteBasis, LinalgError>> = OnceLock::new();
+    let basis = BASIS.get_or_init(|| HermiteBasis::new(MOST));
+    basis.as_ref().map_err(|error| error.clone().into())
+}
+
+impl DualMap for Series {
+    fn visit<T: Real, V: Visit<T>>(&self, visitor: V) -> V::Output {
+        visitor.expanded(self)
+    }
+}
+
+impl Expansion for Series {
+    fn features(&self, deviations: &[f64]) -> usize {
+        2 * deviations.iter().map(|&s| self.basis(s).nodes().len()).max().unwrap_or(0)
     }
 
-    /// `(kappa, kappa')` from two expansions and the correlation.
-    pub(crate) fn moments(&self, x: &[f64], y: &[f64], c: f64) -> (f64, f64) {
-        let n = self.basis.nodes().len();
+    /// `a_0(s)..a_(n-1)(s)` followed by `a'_0(s)..a'_(n-1)(s)`, both filled up with zeros.
+    fn expand(&self, s: f64, out: &mut [f64]) {
+        let (basis, half) = (self.basis(s), out.len() / 2);
+        for (f, out) in self.functions.iter().zip(out.chunks_exact_mut(half)) {
+            let values: Vec<f64> = basis.nodes().iter().map(|z| f(s * z)).collect();
+            out.iter_mut().zip(basis.coefficients(&values)).for_each(|(out, a)| *out = a);
+        }
+    }
+
+    fn moments(&self, x: &[f64], y: &[f64], pair: &Pair) -> Moments {
+        let c = pair.correlation();
         let sum = |x: &[f64], y: &[f64]| x.iter().zip(y).rev().fold(0.0, |sum, (a, b)| sum * c + a * b);
-        (sum(&x[..n], &y[..n]), sum(&x[n..], &y[n..]))
+        let ([xv, xs], [yv, ys]) = (halves(x), halves(y));
+        Moments { kappa: sum(xv, yv), kappa_dot: sum(xs, ys) }
+    }
+
+    /// The coefficients of an input of no variance are those of a constant, whatever the correlation.
+    fn variance(&self, own: &[f64], _: f64) -> f64 {
+        halves(own)[0].iter().rev().fold(0.0, |sum, a| sum + a * a)
     }
 
     /// `kappa_xx kappa_yy - kappa^2` as on the page of this module.
-    pub(crate) fn determinant(&self, x: &[f64], y: &[f64], pair: &Pair) -> f64 {
-        let n = self.basis.nodes().len();
+    fn determinant(&self, x: &[f64], y: &[f64], pair: &Pair) -> f64 {
+        let ([x, _], [y, _]) = (halves(x), halves(y));
         let opposite = pair.k < 0.0;
         let signed = |(j, b): (usize, &f64)| if opposite && j % 2 == 1 { -b } else { *b };
-        let terms = || x[..n].iter().zip(y[..n].iter().enumerate().map(signed));
-        let square: f64 = x[..n].iter().map(|a| a * a).sum();
+        let terms = || x.iter().zip(y.iter().enumerate().map(signed));
+        let square: f64 = x.iter().map(|a| a * a).sum();
         let product: f64 = terms().map(|(a, b)| a * b).sum();
         let ratio = product / square;
         let rest: f64 = terms().map(|(a, b)| (b - ratio * a).powi(2)).sum();
@@ -89,6 +149,12 @@ impl Series {
         }
         square * rest + lost * (2.0 * product - lost)
     }
+}
+
+/// Coefficients of the function and of its derivative.
+fn halves(features: &[f64]) -> [&[f64]; 2] {
+    let (values, slopes) = features.split_at(features.len() / 2);
+    [values, slopes]
 }
 
 impl fmt::Debug for Series {

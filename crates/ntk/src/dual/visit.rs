@@ -6,8 +6,8 @@
 
 use overparam_tensor::linalg::Real;
 
+use super::expansion::Expansion;
 use super::piecewise_linear::{PiecewiseLinear, Slopes};
-use super::series::Series;
 use crate::pair::{self, Moments, Pair, PairMap};
 
 /// What is done with a dual map.
@@ -22,7 +22,7 @@ pub(crate) trait Visit<T: Real> {
     fn one_by_one(self, map: &impl OneByOne) -> Self::Output;
 
     /// For an expansion of both sides.
-    fn expanded(self, series: &Series) -> Self::Output;
+    fn expanded(self, map: &impl Expansion) -> Self::Output;
 }
 
 /// The dual map of an activation, constants ready.
@@ -33,6 +33,11 @@ pub(crate) trait DualMap: Clone + std::fmt::Debug + Send + Sync + 'static {
     /// The slopes of a piecewise linear function, which a convolution takes into its own pass.
     fn slopes(&self) -> Option<Slopes> {
         None
+    }
+
+    /// Whether quadrature resolves the function at the standard deviation `s`.
+    fn resolves(&self, _: f64) -> bool {
+        true
     }
 
     /// The map at one pair.
@@ -64,8 +69,8 @@ impl Visit<f64> for AtPair<'_> {
         map.moments(self.0)
     }
 
-    fn expanded(self, series: &Series) -> Moments {
-        series.at(self.0)
+    fn expanded(self, map: &impl Expansion) -> Moments {
+        map.at(self.0)
     }
 }
 
@@ -76,12 +81,6 @@ impl DualMap for Slopes {
 
     fn slopes(&self) -> Option<Slopes> {
         Some(*self)
-    }
-}
-
-impl DualMap for Series {
-    fn visit<T: Real, V: Visit<T>>(&self, visitor: V) -> V::Output {
-        visitor.expanded(self)
     }
 }
 

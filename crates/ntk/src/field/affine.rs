@@ -39,7 +39,8 @@ impl<T: Real> Affine<T> {
             // The fan-in is channels * area and multiplies a mean over the area.
             Parameterization::Standard => (channels as f64, f64::from(u8::from(b_std.is_some()))),
         };
-        Self { w2: T::of(w2), b2: T::of(b2), by_weight: T::of(by_weight), by_bias: T::of(by_bias) }
+        let w2 = Variances::or_least(T::of(w2), w_std == 0.0);
+        Self { w2, b2: T::of(b2), by_weight: T::of(by_weight), by_bias: T::of(by_bias) }
     }
 
     /// Multiplication of everything by `factor`.
@@ -104,7 +105,8 @@ impl<T: Real> PairMap<T> for Biased<'_, T> {
 impl<T: Real> Affine<T> {
     /// Variances after the map.
     pub(crate) fn advance(&self, before: &Variances<T>) -> Variances<T> {
-        Variances::new(before.q.iter().map(|&q| self.covariance(q)).collect())
+        let after = |&q: &T| Variances::or_least(self.covariance(q), q == T::ZERO || self.w2 == T::ZERO);
+        Variances::new(before.q.iter().map(after).collect())
     }
 
     /// Takes every pair of a field through the map.

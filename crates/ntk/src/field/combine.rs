@@ -80,7 +80,8 @@ pub(crate) fn merge<T: Real>(
 
 /// Variances of two branches together.
 fn join_variances<T: Real>(combine: Combine, a: &Variances<T>, b: &Variances<T>) -> Variances<T> {
-    let merge = |(&a, &b): (&T, &T)| if combine == Combine::Product { a * b } else { a + b };
+    let product = |a: T, b: T| Variances::or_least(a * b, a == T::ZERO || b == T::ZERO);
+    let merge = |(&a, &b): (&T, &T)| if combine == Combine::Product { product(a, b) } else { a + b };
     Variances::new(a.q.iter().zip(&b.q).map(merge).collect())
 }
 

@@ -13,13 +13,33 @@ pub(crate) struct Variances<T> {
     pub(crate) reciprocal: Vec<T>,
     /// What the step that led here needs of its side: Hermite expansions, or attention weights.
     pub(crate) extra: Vec<f64>,
+    /// The first pixel (or vector) at which quadrature does not resolve the function that led here.
+    pub(crate) unresolved: Option<usize>,
 }
 
 impl<T: Real> Variances<T> {
     pub(crate) fn new(q: Vec<T>) -> Self {
         let s: Vec<T> = q.iter().map(|&q| Float::sqrt(q)).collect();
         let reciprocal = s.iter().map(|&s| T::ONE / s).collect();
-        Self { q, s, reciprocal, extra: Vec::new() }
+        Self { q, s, reciprocal, extra: Vec::new(), unresolved: None }
+    }
+
+    /// `q`, but where it is zero though what it was made of is not, the least positive number, which is refused later.
+    pub(crate) fn or_least(q: T, zero: bool) -> T {
+        if q == T::ZERO && !zero {
+            T::of(T::choose(f64::from(f32::from_bits(1)), f64::from_bits(1)))
+        } else {
+            q
+        }
+    }
+
+    /// The least variance whose products with rounding errors are normal numbers.
+    pub(crate) fn least() -> T {
+        let of = |least: f64, epsilon: f64| least / epsilon;
+        T::of(T::choose(
+            of(f64::from(f32::MIN_POSITIVE), f64::from(f32::EPSILON)),
+            of(f64::MIN_POSITIVE, f64::EPSILON),
+        ))
     }
 
     /// The part that belongs to inputs `from..to` of a batch of vectors.
@@ -30,6 +50,7 @@ impl<T: Real> Variances<T> {
             s: self.s[from..to].to_vec(),
             reciprocal: self.reciprocal[from..to].to_vec(),
             extra: self.extra[from * each..to * each].to_vec(),
+            unresolved: self.unresolved.filter(|at| (from..to).contains(at)).map(|at| at - from),
         }
     }
 }

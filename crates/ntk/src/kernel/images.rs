@@ -49,10 +49,10 @@ pub(super) fn compute<T: Real>(
         let each = (0..inputs.count()).into_par_iter();
         let examples: Vec<_> =
             each.map_init(Scratch::new, |scratch, i| Example::new(plan, &inputs.row(i), scratch)).collect();
-        match examples.iter().position(|example| example.path.overflow().is_some()) {
-            Some(input) => Err(NtkError::Overflow { which, input, scalar: T::NAME }),
-            None => Ok(examples),
+        for (i, example) in examples.iter().enumerate() {
+            example.path.check(which, i, true)?;
         }
+        Ok(examples)
     };
     let (first, second) = (trace(x1, "first inputs")?, x2.map(|x2| trace(x2, "second inputs")).transpose()?);
     let (rows, columns) = (first.len(), second.as_ref().map_or(first.len(), Vec::len));

@@ -30,7 +30,11 @@ impl<T: Real> Planes<T> {
         };
         let mut data: Vec<T> = (0..channels).flat_map(plane).collect();
         data.extend((0..channels).flat_map(|c| plane(c).zip(&squares).map(unit)));
-        let q = squares.iter().map(|square| T::of(square / channels as f64)).collect();
+        let variance = |(pixel, square): (&[T], &f64)| {
+            let q = T::of(square / channels as f64);
+            Variances::or_least(q, pixel.iter().all(|&x| x == T::ZERO))
+        };
+        let q = image.chunks(channels).zip(&squares).map(variance).collect();
         (Self { pixels: squares.len(), data }, Variances::new(q))
     }
 

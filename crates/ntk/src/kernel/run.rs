@@ -4,6 +4,7 @@ use overparam_tensor::linalg::Real;
 
 use super::plan::Plan;
 use super::slabs;
+use crate::NtkError;
 use crate::field::combine::{End, merge};
 use crate::field::convolution::Around;
 use crate::field::geometry::Geometry;
@@ -13,6 +14,11 @@ use crate::field::scratch::Scratch;
 use crate::field::slab::gather;
 use crate::field::step::{Branches, Slabs, Step};
 use crate::field::variances::Variances;
+
+/// The larger of two numbers; what is no number is larger.
+fn larger<T: Real>(a: T, b: T) -> T {
+    if a >= b { a } else { b }
+}
 
 /// The variances of one input (or one batch of vectors) after every step, in the order in which a pair meets them.
 #[derive(Debug, Clone)]
@@ -37,9 +43,25 @@ impl<T: Real> VariancePath<T> {
         path
     }
 
-    /// The first place at which a variance is no finite number: beyond it every angle is made up.
-    pub(crate) fn overflow(&self) -> Option<usize> {
-        self.states.iter().find_map(|state| state.q.iter().position(|&q| !num_traits::Float::is_finite(q)))
+    /// Refuses variances that are no finite numbers, or too small, on the way of input `i`, which is one of a batch of vectors or,
+    /// for `whole`, all that there is: the pixels of an image, of which the largest is what counts.
+    pub(crate) fn check(&self, which: &'static str, i: usize, whole: bool) -> Result<(), NtkError> {
+        let of = |state: &Variances<T>| {
+            if whole { state.q.iter().copied().fold(T::ZERO, larger) } else { state.q[i] }
+        };
+        for state in &self.states {
+            if state.unresolved.is_some_and(|at| whole || at == i) {
+                return Err(NtkError::Unresolved { which, input: i });
+            }
+            let q = of(state);
+            if !num_traits::Float::is_finite(q) {
+                return Err(NtkError::Overflow { which, input: i, scalar: T::NAME });
+            }
+            if q > T::ZERO && q < Variances::least() {
+                return Err(NtkError::Underflow { which, input: i, scalar: T::NAME });
+            }
+        }
+        Ok(())
     }
 
     /// The same for inputs `from..to` of a batch of vectors.

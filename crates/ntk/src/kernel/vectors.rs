@@ -1,5 +1,7 @@
 //! Kernels between vectors, tile by tile.
 
+use std::cmp::Ordering;
+
 use nalgebra::DMatrix;
 use num_traits::Float;
 use overparam_tensor::linalg::{Real, gemm, mirror_lower, transposed};
@@ -43,13 +45,12 @@ impl<T: Real> Batch<T> {
         let blocks: Vec<_> = (0..n).into_par_iter().step_by(TILE).map(block).collect();
         let variance = |i: usize| {
             let column = blocks[i / TILE].column(i % TILE);
-            T::of(dot(column.as_slice(), column.as_slice()) / d as f64)
+            let q = T::of(dot(column.as_slice(), column.as_slice()) / d as f64);
+            if q == T::ZERO { Variances::or_least(q, column.iter().all(|&x| x == T::ZERO)) } else { q }
         };
         let q = (0..n).into_par_iter().map(variance).collect();
         let path = VariancePath::new(plan, Variances::new(q), None, &mut Scratch::new());
-        if let Some(input) = path.overflow() {
-            return Err(NtkError::Overflow { which, input, scalar: T::NAME });
-        }
+        (0..n).try_for_each(|i| path.check(which, i, false))?;
         let cut = |size: usize| (0..n).step_by(size).map(|i| path.slice(i, (i + size).min(n))).collect();
         let (by_block, by_strip) = (cut(TILE), cut(STRIP));
         Ok(Self { blocks, count: n, by_block, by_strip })
@@ -172,23 +173,37 @@ impl<T: Real> Job<'_, T> {
             if m[i] < close * Float::abs(k[i]) {
                 let sign = Float::signum(k[i]);
                 let scale = m[i] + Float::abs(k[i]);
-                m[i] = scale * T::of(versine(columns.column(j0 + r), self.first.column(i0 + c), sign.f64()));
+                m[i] = scale * T::of(versine(columns.column(j0 + r), self.first.column(i0 + c)));
                 k[i] = sign * (scale - m[i]);
             }
         });
     }
 }
 
-/// `1 - |c|` for nearly parallel `x` and `sign y`: `||x/||x|| - sign y/||y|| ||^2 / 2`.
-fn versine<T: Real>(x: &[T], y: &[T], sign: f64) -> f64 {
-    let (a, b) = (dot(x, x).sqrt(), sign * dot(y, y).sqrt());
+/// `1 - |c|` for nearly parallel or opposite `x` and `y`, to full relative accuracy: large variances before a saturating function multiply
+/// the angle, however small it is. What `y` has beside `x` is found twice, the second time of what the first rounding left;
+/// multiply-adds that round once lose nothing to the subtraction.
+///
+/// The result does not depend on which input is which: the shorter one is taken out of the longer one.
+fn versine<T: Real>(x: &[T], y: &[T]) -> f64 {
+    let [a, b] = [x, y].map(|v| dot(v, v));
+    let (x, y, square, other) =
+        if a < b || a == b && x.partial_cmp(y) == Some(Ordering::Less) { (x, y, a, b) } else { (y, x, b, a) };
+    let share = dot(x, y) / square;
+    let beside = |x: T, y: T| (-share).mul_add(x.f64(), y.f64());
+    let left = sum(x, y, |x, y| beside(x, y) * x.f64()) / square;
+    let rest = sum(x, y, |x, y| (-left).mul_add(x.f64(), beside(x, y)).powi(2));
+    let sine2 = (rest / other).min(1.0);
+    sine2 / (1.0 + (1.0 - sine2).sqrt())
+}
+
+/// A sum over the entries of two vectors, in eight lanes.
+fn sum<T: Real>(x: &[T], y: &[T], term: impl Fn(T, T) -> f64) -> f64 {
     let mut lanes = [0.0; 8];
-    let (xs, ys) = (x.chunks(8), y.chunks(8));
-    for (x, y) in xs.zip(ys) {
-        for (lane, (x, y)) in lanes.iter_mut().zip(x.iter().zip(y)) {
-            let difference = x.f64() / a - y.f64() / b;
-            *lane += difference * difference;
+    for (x, y) in x.chunks(8).zip(y.chunks(8)) {
+        for (lane, (&x, &y)) in lanes.iter_mut().zip(x.iter().zip(y)) {
+            *lane += term(x, y);
         }
     }
-    (lanes.iter().sum::<f64>() / 2.0).min(1.0)
+    lanes.iter().sum()
 }

@@ -9,8 +9,8 @@ use overparam_tensor::{Real, Tensor};
 use super::rule::{Place, Rule};
 use crate::NtkError;
 use crate::activation::{Activation, Dual};
+use crate::dual::expansion::Expansion;
 use crate::dual::piecewise_linear::PiecewiseLinear;
-use crate::dual::series::Series;
 use crate::dual::visit::{DualMap, OneByOne, Visit};
 use crate::field::lines::{self, Sides};
 use crate::field::moments::Field;
@@ -65,7 +65,8 @@ impl Rule for Activation {
 
 impl<T: Real> FieldMap<T> for Dual {
     fn advance(&self, before: &Variances<T>, _: &mut Scratch<T>) -> Variances<T> {
-        self.visit(Advance { before })
+        let unresolved = before.s.iter().position(|s| !self.resolves(s.f64()));
+        Variances { unresolved, ..self.visit(Advance { before }) }
     }
 
     fn apply(&self, field: &mut Field<T>, sides: Sides<'_, T>, _: &mut Scratch<T>) {
@@ -86,28 +87,39 @@ struct Advance<'a, T> {
     before: &'a Variances<T>,
 }
 
+impl<T: Real> Advance<'_, T> {
+    /// By the variance and the standard deviation before. What is zero of a variance that is not has fallen below the least number,
+    /// unless the function is zero.
+    fn variances(&self, of: impl Fn(T, T) -> T) -> Variances<T> {
+        let nothing = of(T::ONE, T::ONE) == T::ZERO;
+        let pairs = self.before.q.iter().zip(&self.before.s);
+        Variances::new(pairs.map(|(&q, &s)| Variances::or_least(of(q, s), nothing || q == T::ZERO)).collect())
+    }
+}
+
 impl<T: Real> Visit<T> for Advance<'_, T> {
     type Output = Variances<T>;
 
     fn in_vectors(self, map: impl PairMap<T>) -> Variances<T> {
-        let variance = |(&q, &s): (&T, &T)| {
+        self.variances(|q, s| {
             let side = Side::constant(q, s);
             single(map, [q, T::ZERO, T::ZERO], side, side)[0]
-        };
-        Variances::new(self.before.q.iter().zip(&self.before.s).map(variance).collect())
+        })
     }
 
     fn one_by_one(self, map: &impl OneByOne) -> Variances<T> {
-        let variance = |(&q, &s): (&T, &T)| T::of(map.moments(&Pair::new(q, T::ZERO, [q, q], [s, s])).kappa);
-        Variances::new(self.before.q.iter().zip(&self.before.s).map(variance).collect())
+        self.variances(|q, s| T::of(map.moments(&Pair::new(q, T::ZERO, [q, q], [s, s])).kappa))
     }
 
     /// The expansions go along for the pairs.
-    fn expanded(self, series: &Series) -> Variances<T> {
-        let mut extra = Vec::with_capacity(self.before.q.len() * series.features());
-        self.before.s.iter().for_each(|s| series.expand(s.f64(), &mut extra));
-        let each = extra.chunks(series.features());
-        let q = each.map(|own| T::of(series.moments(own, own, 1.0).0)).collect();
+    fn expanded(self, map: &impl Expansion) -> Variances<T> {
+        let deviations: Vec<f64> = self.before.s.iter().map(|s| s.f64()).collect();
+        let (extra, each) = map.batch(&deviations);
+        let variance = |(own, &s): (&[f64], &f64)| {
+            let zero = own.iter().all(|&a| a == 0.0);
+            Variances::or_least(T::of(map.variance(own, s)), zero || s == 0.0)
+        };
+        let q = extra.chunks(each.max(1)).zip(&deviations).map(variance).collect();
         Variances { extra, ..Variances::new(q) }
     }
 }
@@ -140,22 +152,22 @@ impl<T: Real> Visit<T> for Sweep<'_, '_, T> {
         });
     }
 
-    fn expanded(self, series: &Series) {
+    fn expanded(self, map: &impl Expansion) {
         let Self { field, sides: Sides { before, after } } = self;
-        let n = series.features();
+        let [left, right] = [after.0, after.1].map(|side| side.extra.len() / side.q.len().max(1));
         let (k, m, ntk) = (&mut field.k, &mut field.m, &mut field.ntk);
         field.geometry.for_each(|i, p, r| {
             let pair = Pair::new(k[i], m[i], [T::ZERO; 2], [before.0.s[p], before.1.s[r]]);
-            let (x, y) = (&after.0.extra[p * n..][..n], &after.1.extra[r * n..][..n]);
-            let (kappa, dot) = series.moments(x, y, pair.correlation());
-            k[i] = T::of(kappa);
+            let (x, y) = (&after.0.extra[p * left..][..left], &after.1.extra[r * right..][..right]);
+            let moments = map.moments(x, y, &pair);
+            k[i] = T::of(moments.kappa);
             m[i] = lines::direct(k[i], after, (p, r));
-            if m[i] < close::<T>() * T::of(kappa.abs()) {
+            if m[i] < close::<T>() * T::of(moments.kappa.abs()) {
                 let scale = after.0.s[p].f64() * after.1.s[r].f64();
-                let careful = series.determinant(x, y, &pair) / (scale + kappa.abs());
+                let careful = map.determinant(x, y, &pair) / (scale + moments.kappa.abs());
                 m[i] = if careful.is_finite() { T::of(careful.max(0.0)) } else { m[i] };
             }
-            ntk[i] *= T::of(dot);
+            ntk[i] *= T::of(moments.kappa_dot);
         });
     }
 }

@@ -14,7 +14,7 @@ use nalgebra::DMatrix;
 use overparam_tensor::linalg::{matmul, transposed};
 
 use super::squared::SquaredLossDynamics;
-use super::{Schedule, expect};
+use super::{Schedule, expect, finite};
 use crate::NtkError;
 
 /// Mean (`m x c`) and covariance (`m x m`, the same for each output).
@@ -41,7 +41,8 @@ impl SquaredLossDynamics {
     /// The law of outputs on test inputs; `kernel` is the training kernel's continuation to them, `m x n`.
     ///
     /// # Errors
-    /// [`NtkError::Input`] if shapes differ, [`NtkError::Parameter`] if the schedule is out of range.
+    /// [`NtkError::Input`] if shapes differ or a result is beyond the numbers of f64, [`NtkError::Parameter`] if the schedule is out
+    /// of range.
     pub fn ensemble(
         &self,
         schedule: Schedule,
@@ -58,7 +59,10 @@ impl SquaredLossDynamics {
         let cross = matmul(&map, transposed(prior.td));
         let covariance =
             prior.tt + matmul(&matmul(&map, prior.dd), transposed(&map)) - &cross - cross.transpose();
-        Ok(Gaussian { mean: matmul(&map, self.targets()), covariance: symmetric(&covariance) })
+        Ok(Gaussian {
+            mean: finite("predicted mean", matmul(&map, self.targets()))?,
+            covariance: finite("predicted covariance", symmetric(&covariance))?,
+        })
     }
 
     /// The law of outputs on the training inputs, `cov = rho(Theta) K_dd rho(Theta)`.
@@ -76,7 +80,10 @@ impl SquaredLossDynamics {
         let half = prior - self.learned(schedule, prior);
         let half = half.transpose();
         let covariance = &half - self.learned(schedule, &half);
-        Ok(Gaussian { mean: self.learned(schedule, self.targets()), covariance: symmetric(&covariance) })
+        Ok(Gaussian {
+            mean: finite("predicted mean", self.learned(schedule, self.targets()))?,
+            covariance: finite("predicted covariance", symmetric(&covariance))?,
+        })
     }
 }
 

@@ -3,10 +3,17 @@
 use nalgebra::DMatrix;
 use overparam_tensor::linalg::{SymmetricEigen, matmul, symmetric_eigen, transposed};
 
-use super::{Regularizer, Schedule, check, expect};
+use super::{Regularizer, Schedule, check, expect, finite};
 use crate::NtkError;
 
+/// For complaints.
+const OUTPUTS: &str = "predicted training outputs";
+
 /// Training on `||f - y||^2 / (2 n c)` with a fixed kernel: the formulas of [`super`], one eigen-decomposition for all times.
+///
+/// Eigenvalues that rounding cannot tell from zero, up to `n` times the machine precision of the largest, count as zero: their modes
+/// are never learned. A kernel has such modes where inputs are repeated, or where there are more inputs than the network can tell
+/// apart.
 ///
 /// ```
 /// use nalgebra::DMatrix;
@@ -32,7 +39,8 @@ impl SquaredLossDynamics {
     /// Decomposes the training kernel (`n x n`, its lower triangle) for targets `n x c`.
     ///
     /// # Errors
-    /// [`NtkError::Input`] if shapes differ or an entry is not finite; [`NtkError::Linalg`] if the decomposition fails.
+    /// [`NtkError::Input`] if shapes differ or an entry is not finite, [`NtkError::Parameter`] if the regulariser is out of range or
+    /// takes the diagonal beyond the numbers of f64; [`NtkError::Linalg`] if the decomposition fails.
     pub fn new(
         kernel: &DMatrix<f64>,
         targets: &DMatrix<f64>,
@@ -57,14 +65,37 @@ impl SquaredLossDynamics {
         self.eigenvalues().last().copied().unwrap_or(0.0)
     }
 
+    /// What rounding cannot tell from zero.
+    fn floor(&self) -> f64 {
+        self.largest() * (self.eigen.values.len() as f64 * f64::EPSILON)
+    }
+
+    /// The number of modes that are learned in the end: below `n`, the regularised kernel is singular.
+    pub fn rank(&self) -> usize {
+        let floor = self.floor();
+        self.eigenvalues().iter().filter(|&&lambda| lambda > floor).count()
+    }
+
+    /// The loss `||f - y||^2 / (2 n c)` that training from outputs `start` cannot go below, because the kernel is singular and the
+    /// targets conflict in modes that it does not see, as those of repeated inputs may.
+    ///
+    /// # Errors
+    /// [`NtkError::Input`] if `start` is not `n x c`.
+    pub fn least_loss(&self, start: &DMatrix<f64>) -> Result<f64, NtkError> {
+        let residual = self.residual(start)?;
+        let left = self.function(|_, lambda| if lambda > 0.0 { 0.0 } else { 1.0 }, &residual);
+        Ok(left.norm_squared() / (2.0 * left.len() as f64))
+    }
+
     /// Outputs on the training inputs, `n x c`, from outputs `start` before training.
     ///
     /// # Errors
-    /// [`NtkError::Input`] if `start` is not `n x c`; [`NtkError::Parameter`] if the schedule is out of range.
+    /// [`NtkError::Input`] if `start` is not `n x c` or the outputs are beyond the numbers of f64; [`NtkError::Parameter`] if the
+    /// schedule is out of range.
     pub fn predict_train(&self, schedule: Schedule, start: &DMatrix<f64>) -> Result<DMatrix<f64>, NtkError> {
         let schedule = schedule.check()?;
         let residual = self.residual(start)?;
-        Ok(start + self.function(|mu, _| schedule.learned(mu), &residual))
+        finite(OUTPUTS, start + self.learned(schedule, &residual))
     }
 
     /// What was added to the diagonal of the kernel.
@@ -84,7 +115,7 @@ impl SquaredLossDynamics {
             return Ok(learned);
         }
         let schedule = schedule.check()?;
-        Ok(learned - self.dual(schedule, &self.residual(start)?) * self.ridge)
+        finite(OUTPUTS, learned - self.dual(schedule, &self.residual(start)?) * self.ridge)
     }
 
     /// Outputs on `m` test inputs from outputs `start` (train, `n x c`; test, `m x c`) before training and the kernel between
@@ -103,14 +134,13 @@ impl SquaredLossDynamics {
         expect("test kernel", kernel, kernel.nrows(), n)?;
         expect("test outputs before training", start.1, kernel.nrows(), c)?;
         let residual = self.residual(start.0)?;
-        Ok(start.1 + matmul(kernel, &self.dual(schedule, &residual)))
+        finite("predicted test outputs", start.1 + matmul(kernel, &self.dual(schedule, &residual)))
     }
 
     /// `Theta^-1 (1 - rho(Theta)) b`: the coefficients of what training adds, in the span of the training inputs.
     pub(super) fn dual(&self, schedule: Schedule, b: &DMatrix<f64>) -> DMatrix<f64> {
-        // In directions the kernel does not see, learned(mu)/lambda would be 0/0 of rounding errors.
-        let floor = self.largest() * self.eigen.values.len() as f64 * f64::EPSILON;
-        self.function(|mu, lambda| if lambda > floor { schedule.learned(mu) / lambda } else { 0.0 }, b)
+        // In directions the kernel does not see, learned(mu)/lambda would be 0/0.
+        self.function(|mu, lambda| if lambda > 0.0 { schedule.learned(mu) / lambda } else { 0.0 }, b)
     }
 
     /// `(1 - rho(Theta)) b`.
@@ -121,14 +151,15 @@ impl SquaredLossDynamics {
     fn residual(&self, start: &DMatrix<f64>) -> Result<DMatrix<f64>, NtkError> {
         let (n, c) = self.targets.shape();
         expect("training outputs before training", start, n, c)?;
-        Ok(&self.targets - start)
+        finite("training targets less outputs before training", &self.targets - start)
     }
 
-    /// `V diag(f(lambda / (n c), lambda)) V^T b`.
+    /// `V diag(f(lambda / (n c), lambda)) V^T b`, `lambda` zero where it may be.
     fn function(&self, f: impl Fn(f64, f64) -> f64, b: &DMatrix<f64>) -> DMatrix<f64> {
-        let size = self.targets.len() as f64;
+        let (size, floor) = (self.targets.len() as f64, self.floor());
         let mut modes = matmul(transposed(&self.eigen.vectors), b);
         for (mut row, &lambda) in modes.row_iter_mut().zip(self.eigen.values.iter()) {
+            let lambda = if lambda > floor { lambda } else { 0.0 };
             row *= f(lambda / size, lambda);
         }
         matmul(&self.eigen.vectors, &modes)

@@ -40,6 +40,10 @@ pub fn symmetric_eigen<T: Real>(a: &DMatrix<T>) -> Result<SymmetricEigen<T>, Lin
         Spec::default(),
     )
     .map_err(|_| LinalgError::NoConvergence { operation: OPERATION, rows: n, columns: n })?;
+    // Entries next to the largest number overflow on the way.
+    if !values.iter().chain(vectors.iter()).copied().all(num_traits::Float::is_finite) {
+        return Err(LinalgError::NoConvergence { operation: OPERATION, rows: n, columns: n });
+    }
     Ok(SymmetricEigen { values, vectors })
 }
 
