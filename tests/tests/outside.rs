@@ -222,7 +222,7 @@ fn one_assumption_is_changed_from_the_command_line() {
     }
     assert!(claim["command"].as_str().unwrap().ends_with("--set width=24"));
     let message = |set: &str| String::from_utf8_lossy(&run(set).code(2).get_output().stderr).into_owned();
-    assert!(message("widht=24").contains("there are architecture, depth, examples, seed, steps, width"));
+    assert!(message("widht=24").contains("there are depth, examples, missing, seed, steps, width"));
     assert!(message("width").contains("expected FIELD=VALUE"));
     // Of two claims one has the field: the other is said to be unchanged.
     let both = ["list", "resnet-global-minimum", "rank-not-norm", "--set", "width=24"];
