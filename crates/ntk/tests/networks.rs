@@ -1,4 +1,5 @@
-//! Finite networks and their empirical kernels: properties, for a zoo with every layer and every activation.
+//! Finite networks and their empirical kernels: properties, for whatever the tables of layers and activations have, and for a zoo of
+//! combinations.
 
 use nalgebra::DMatrix;
 use overparam_ntk::Architecture;
@@ -9,6 +10,7 @@ use overparam_ntk::architecture::{
     dropout, erf, flatten, gelu, global_avg_pool, global_sum_pool, parallel, relu, residual,
 };
 use overparam_ntk::empirical::{Costs, EmpiricalNtk, Method, drift};
+use overparam_ntk::layer;
 use overparam_ntk::linearize::taylor;
 use overparam_ntk::network::{Batch, Network, Params};
 use overparam_tensor::{Array, Tensor, Tree, grad, jvp, random::Stream, vmap};
@@ -77,6 +79,14 @@ fn zoo() -> Vec<(Architecture, Shape)> {
     ]
 }
 
+/// Whatever the table of layers has, each between two layers with weights.
+fn table() -> impl Iterator<Item = (Architecture, Shape)> {
+    let layers = layer::TABLE.iter().flat_map(|entry| (entry.examples)(3));
+    layers.map(|layer| {
+        (Architecture::new([filter(3, Padding::Same), layer, dense(2).b_std(0.4).into()]), IMAGE)
+    })
+}
+
 /// Whatever the table of activations has, and a function of a user with all its derivatives.
 fn activations() -> Vec<Activation> {
     let square =
@@ -102,7 +112,7 @@ fn assert_equal(what: &str, a: &DMatrix<f64>, b: &DMatrix<f64>) {
 
 #[test]
 fn all_methods_agree_for_every_layer() {
-    for (i, (net, shape)) in zoo().into_iter().enumerate() {
+    for (i, (net, shape)) in zoo().into_iter().chain(table()).enumerate() {
         let (net, params, x1) = setting(&net, shape, 4);
         let x2 = x1.map(&mut |leaf| leaf.slice(0, 1..3));
         let ntk = EmpiricalNtk::new(&net, &params).unwrap();
@@ -190,7 +200,7 @@ fn the_cheapest_method_is_the_structured_one_for_wide_nets_and_products_for_many
 
 #[test]
 fn a_batch_is_its_examples() {
-    for (net, shape) in zoo() {
+    for (net, shape) in zoo().into_iter().chain(table()) {
         let (net, params, batch) = setting(&net, shape, 3);
         let together = net.apply_batch(&params, &batch);
         let each = vmap(
@@ -213,7 +223,7 @@ fn derivatives_are_those_of_differences() {
         let layers = [dense(5).b_std(0.4).into(), phi.into(), dense(2).into()];
         (Architecture::new(layers), Shape::vector(3))
     });
-    for (i, (net, shape)) in zoo().into_iter().chain(shallow).enumerate() {
+    for (i, (net, shape)) in zoo().into_iter().chain(table()).chain(shallow).enumerate() {
         let (net, params, x) = setting(&net, shape, 3);
         let f = |p: &Params<f64>| net.apply_batch(p, &x).sin().sum();
         let direction: Params<f64> = net.init(&Stream::root(8));
@@ -252,7 +262,7 @@ fn expansions_end_where_the_network_does() {
 /// f32 and f64 draw the same numbers and agree to single precision.
 #[test]
 fn single_precision_follows_double() {
-    for (net, shape) in zoo() {
+    for (net, shape) in zoo().into_iter().chain(table()) {
         let (net, params, x) = setting(&net, shape, 3);
         let stream = Stream::root(7);
         let small: Params<f32> = net.init(&stream);

@@ -19,7 +19,8 @@
 //!
 //! *Tolerances.* One rate: 0.05, against rivals at 1/2 and 2. All rates: 0.08, where layers have at least 512
 //! neurons; the kernel's drift makes nets slower, at 256 neurons in two hidden layers by 6%. `r`: 0.02
-//! for eigenvectors, at most 1.15 for coins, below every rival. Movement: 0.15, against rivals at 0 and -1.
+//! for eigenvectors, at most 1.15 for coins, below every rival. Movement: 0.12, against rivals at 0 and -1, so that a law
+//! with 0.7 of the exponent is seen.
 //!
 //! *Control.* Mean-field scaling at equal width, where the kernel changes by a factor; for `r` of coins the logistic loss on the
 //! same net and labels, which decays as `1/t`.
@@ -159,7 +160,7 @@ impl Claim for ZeroTrainingError {
                          exponentially, to zero training error; movement falls as m^(-1/2)",
             must_hold: "one rate within 5%, the logarithm of the loss on coins within 8%; ratio of the slopes in the last two quarters \
                         1 +/- 0.02 for an eigenvector, at most 1.15 for coins (any power of t: 1.41); no training errors; \
-                        exponent of the movement -0.5 +/- 0.15",
+                        exponent of the movement -0.5 +/- 0.12",
             control: "mean-field scaling at equal width; for the ratio of slopes on coins the logistic loss, which decays as 1/t",
             cpu_seconds: [25.0, 250.0, 6000.0],
             size_ratio: [0.1, 0.1, 0.3],
@@ -309,7 +310,7 @@ impl Claim for ZeroTrainingError {
                 Check::new(
                     format!("movement-{depth}"),
                     format!("{depth} layers, coins: exponent of the movement of the weights in m"),
-                    Bound::Within { target: exponent, tolerance: 0.15 },
+                    Bound::Within { target: exponent, tolerance: 0.12 },
                 )
                 .predicted("-1/2")
                 .because("the movement of all weights together does not depend on m")

@@ -166,7 +166,7 @@ impl Claim for LowRankCompletion {
             prediction: "with twice as many entries as degrees of freedom, depth 3 recovers the truth, depth 2 does so \
                          worse, the nuclear norm fails; with five times as many all recover it",
             must_hold: "in a typical draw, 2,000 of 10,000 entries: depth 3 recovers the truth, its test error at least 100x below \
-                        depth 2's at scale 1e-3 and 10x at every scale, 1,000x below the nuclear norm's, its effective rank within \
+                        depth 2's at scale 1e-3 and 10x at every scale, 100x below the nuclear norm's, its effective rank within \
                         0.2 of the truth's, its nuclear norm above the minimum; at 5,000 entries depth 2 and more recover; on \
                         real images depth 3 finds at most 0.9 of the rank of depth 2",
             control: "initial scale 1 instead of 1e-3 and less",

@@ -11,9 +11,11 @@
 //! over pairs at the same place: a moved image is another image to the latter and nearly the same one to the former. So pooling
 //! wins, and wins more, the further images move.
 //!
-//! *Tolerances.* At every `n`, wherever images move, accuracy with pooling is higher by more than 2 standard errors, paired
-//! by seed; the gain grows with `s` (least squares over `s`, in every seed). Images that do not move (`s = 0`, digits centred
-//! by whoever collected them) are measured as well, and judged for CIFAR-10 alone, where places vary by nature.
+//! *Tolerances.* At every `n`, wherever images move, accuracy with pooling is higher by 8 points in the mean, paired by seed
+//! (the source's gains are 8 to 11; 2 points for images at rest), and the gain grows with `s` by a point per pixel (least squares
+//! over `s` within a seed). Between 2 points and the control's mean of -2 lies too little for 32 draws of 24 test images. Images
+//! that do not move (`s = 0`, digits centred by whoever collected them) are measured as well, and judged for CIFAR-10 alone,
+//! where places vary by nature.
 //!
 //! *Size.* What two cores can pay: 20 ns a pair of pixels, a layer and a pair of images. A first smoke run (20 and 40 images) had gains
 //! of 30 to 50 points at `s = 2`; a control of two seeds happened to have equal losses, hence no standard error, in both.
@@ -63,8 +65,11 @@ pub struct Outcome {
     pub flat: Vec<f64>,
 }
 
-/// The least gain in accuracy that counts, and the least growth of it per pixel of offset.
-const GAIN: f64 = 0.02;
+/// The least gain in accuracy on images that move: the least of the source's table.
+const GAIN: f64 = 0.08;
+/// The same on images at rest, where places vary by nature alone.
+const GAIN_AT_REST: f64 = 0.02;
+/// The least growth of the gain per pixel of offset.
 const GROWTH: f64 = 0.01;
 
 /// The claim.
@@ -89,8 +94,8 @@ impl Claim for PoolingHelps {
             }],
             prediction: "higher accuracy with pooling at every number of training images, by a gain that grows with the range of \
                          translations",
-            must_hold: "gain above 2 standard errors at every n where images move (and on CIFAR-10 as it is); slope of the gain in \
-                        the range of offsets above 0 in every seed",
+            must_hold: "mean gain of 8 points at every n where images move (2 on CIFAR-10 as it is), growing by a point for every \
+                        pixel of the offset",
             control: "pixels in one fixed random order",
             cpu_seconds: [25.0, 250.0, 10_000.0],
             size_ratio: [0.001, 0.001, 0.01],
@@ -212,10 +217,14 @@ fn checks(runs: &Runs<'_, Cell, Outcome>, data: &Data) -> Vec<Check> {
     let mut gain = Check::new(
         format!("gain-{name}"),
         format!("{name}: accuracy with pooling less without"),
-        Bound::AtLeast(GAIN),
+        Bound::AtLeast(if still { GAIN_AT_REST } else { GAIN }),
     )
     .predicted("above 0 at every n")
-    .because("paired by seed; two points are the least that would matter")
+    .because(if still {
+        "paired by seed; two points are the least that would matter"
+    } else {
+        "paired by seed; the source's gains are 8 to 11 points"
+    })
     .rival("pooling does not matter", 0.0)
     .control_fails()
     .mean();

@@ -8,23 +8,26 @@
 //! * the *flat kernel* of degree `k = 2, 3` on `{-1, 1}^d`, the sum over all `C(d, k)` products of `k` different coordinates of their values
 //!   at both inputs, without ridge; targets are `d / k` products of disjoint coordinates, their errors averaged;
 //! * *kernels with every chance*: ridge regression with the better of two kernels, `<x, y>^2 / d + 1` and the tangent kernel of a
-//!   two-layer ReLU net with biases, each with the best of ten ridges, chosen by 200 validation examples;
+//!   two-layer ReLU net with biases, each with the best of ten ridges, chosen by 200 validation examples; its error is the mean of
+//!   three draws;
 //! * the trained *net* with square responses ([`overparam_feature_flow::quadratic`]), 2 d directions, momentum, stopped by the same
 //!   validation examples; its error is the median of three draws.
 //!
 //! The last two learn `He_2` of one direction of `N(0, I)` inputs, and the XOR of two coordinates of `{-1, 1}^d`. Its class contains
 //! the target, which favours the net; a ReLU student is not tried here.
 //!
-//! *The search* is a bisection on the grid `n = d 2^(j/4)`, for the flat kernel with linear interpolation between the last two.
+//! *The search* is a bisection on the grid `n = d 2^(j/4)`, with linear interpolation between the last two.
 //! Examples are nested, the first `n` of one draw, so that the error nearly falls with `n`; where it does not, the grid's step of 19%
 //! bounds what the bisection can miss by one position.
 //!
 //! *Predicted.* Interpolation with a flat kernel projects on a space of `n` of the `D = C(d, k)` dimensions. The inputs' law does not
 //! change when coordinates are permuted, so that no product is preferred: each keeps on average exactly
-//! `1 - n / D` of itself outside. Hence `n* = 0.9 D`, without constant. For the net `n* ~ d log d`: on this grid of dimensions a
+//! `1 - r / D` of itself outside, where `r` counts the inputs that differ by more than a sign: `x` and `-x` have the same
+//! products up to a sign. Of `M = 2^(d - 1)` such pairs `n` draws meet `M (1 - (1 - 1/M)^n)` on average, and `n*` is where
+//! these are `0.9 D`: `0.9 D` itself in the limit, 1.07 `D` at `d = 9` and degree 3. For the net `n* ~ d log d`: on this grid of dimensions a
 //! fitted exponent of 1.3 to 1.4, against nearly 2 for `D`.
 //!
-//! *Tolerances.* `n* / D` within 10% of 0.9 (a rival that counts products in each order has 1.8 and more). Exponent of the kernels' `n*`
+//! *Tolerances.* `n*` within 10% of that (a rival that counts products in each order has 2 and more). Exponent of the kernels' `n*`
 //! within 0.3 of that of `D` (rivals 1 and 3). The net's exponent below the middle of `d log d` and `D`; kernel's less net's, draw by
 //! draw, above half of what these differ by.
 //!
@@ -39,6 +42,7 @@ use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series, median_po
 use overparam_eval::runs::Runs;
 use overparam_eval::theory::Theory;
 use overparam_feature_flow::quadratic::Target;
+use overparam_tensor::random::Stream;
 use serde::{Deserialize, Serialize};
 
 use crate::summary::{distinct, exponent};
@@ -102,7 +106,7 @@ impl Claim for BeyondKernelSampleComplexity {
             id: "zou-2023/beyond-kernel-sample-complexity",
             statement: "Feature learning beats kernels: a target of degree k takes a kernel as many examples as there are products of \
                         k coordinates, and a trained net about d of degree two in few directions.",
-            formula: "n*(d) = min {n : E (f_n - f)^2 <= 0.1 E f^2},  flat kernel: 0.9 C(d, k),  net: O(d log d)",
+            formula: "n*(d) = min {n : E (f_n - f)^2 <= 0.1 E f^2},  flat kernel: 0.9 C(d, k) different inputs,  net: O(d log d)",
             sources: &[
                 Source {
                     citation: "Ghorbani, Mei, Misiakiewicz, Montanari: When Do Neural Networks Outperform Kernel Methods? \
@@ -117,9 +121,9 @@ impl Claim for BeyondKernelSampleComplexity {
                     url: "https://arxiv.org/abs/2003.10409",
                 },
             ],
-            prediction: "0.9 C(d, k) examples for the flat kernel of degree 2 and 3; log-log slope of n* in d: that of C(d, 2) for \
+            prediction: "0.9 C(d, k) different inputs for the flat kernel of degree 2 and 3; log-log slope of n* in d: that of C(d, 2) for \
                          kernels, that of d log d for the net",
-            must_hold: "n* / C(d, k) within 10% of 0.9; for one direction and for XOR the kernel's slope within 0.3 of the \
+            must_hold: "n* within 10% of the draws that have 0.9 C(d, k) different inputs; for one direction and for XOR the kernel's slope within 0.3 of the \
                         prediction, the net's nearer to d log d than to the kernel, and their difference at least half of the predicted",
             control: "an isotropic target of the same degree",
             cpu_seconds: [20.0, 360.0, 8000.0],
@@ -153,19 +157,22 @@ impl Claim for BeyondKernelSampleComplexity {
         let d = cell.dimension as f64;
         match cell.learner {
             Learner::Flat => 1e-10 * products(cell.degree, d).powi(3) + 1e-3,
-            Learner::Kernel => 1e-9 * d.powi(6) + 1e-2,
+            Learner::Kernel => 3e-9 * d.powi(6) + 3e-2,
             Learner::Net => 1e-5 * d.powi(3) + 1e-2,
         }
     }
 
     fn run(&self, cell: &Cell, context: &Context<'_>) -> Result<Outcome, CellError> {
         let stream = context.shared("draw", cell.seed).indexed(cell.dimension as u64);
+        let three = |error: &dyn Fn(&Stream) -> Result<f64, CellError>| {
+            (0..3).map(|draw| error(&stream.indexed(draw))).collect::<Result<Vec<f64>, CellError>>()
+        };
         let error = |n: usize| match cell.learner {
             Learner::Flat => flat_error(cell, n, &stream),
-            Learner::Kernel => kernel_error(cell, n, &stream.indexed(0)),
+            Learner::Kernel => Ok(three(&|stream| kernel_error(cell, n, stream))?.iter().sum::<f64>() / 3.0),
+            // Training ends at a poor solution now and then: the median does not see it.
             Learner::Net => {
-                let draws = (0..3).map(|draw| net_error(cell, n, &stream.indexed(draw)));
-                let mut errors = draws.collect::<Result<Vec<f64>, CellError>>()?;
+                let mut errors = three(&|stream| net_error(cell, n, stream))?;
                 errors.sort_by(f64::total_cmp);
                 Ok(errors[1])
             }
@@ -259,22 +266,30 @@ fn products_of_two(cube: bool, d: f64) -> f64 {
     if cube { d * (d - 1.0) / 2.0 } else { d * (d + 1.0) / 2.0 }
 }
 
-/// `n* / D` of the flat kernel at each dimension.
+/// How many uniform draws from `{-1, 1}^d` have this many that differ by more than a sign, on average.
+fn draws_for(different: f64, d: f64) -> f64 {
+    let pairs = (d - 1.0).exp2();
+    (-different / pairs).ln_1p() / (-1.0 / pairs).ln_1p()
+}
+
+/// `n*` of the flat kernel at each dimension, over the number of draws with `0.9 D` different inputs.
 fn count_check(runs: &Runs<'_, Cell, Outcome>, degree: usize, theory: &Theory) -> Check {
+    let share = theory.constant("n* / C(d, k)", 1.0 - GOAL);
     let mut check = Check::new(
         format!("count-{degree}"),
-        format!("flat kernel of degree {degree}: n* over the number of products"),
-        Bound::Factor { target: theory.constant("n* / C(d, k)", 1.0 - GOAL), factor: 1.1 },
+        format!("flat kernel of degree {degree}: n* over the draws that have 0.9 D different inputs"),
+        Bound::Factor { target: 1.0, factor: 1.1 },
     )
-    .predicted("0.9")
-    .because("1 - n / D of the target is left on average, exactly")
-    .rival("products counted in each order", 1.8)
-    .rival("half of them are enough", 0.5)
+    .predicted("1")
+    .because("r different inputs leave 1 - r / D of the target on average, exactly")
+    .rival("products counted in each order", 2.0)
+    .rival("half of them are enough", 0.55)
     .missing_is_outside();
     for dimension in runs.distinct(|cell| cell.dimension) {
-        let count = products(degree, dimension as f64);
+        let d = dimension as f64;
+        let predicted = draws_for(share * products(degree, d), d);
         let at = runs.only(|cell| cell.dimension == dimension);
-        let ratio = |r: &Run<Cell, Outcome>| Some(r.outcome.interpolated? / count);
+        let ratio = |r: &Run<Cell, Outcome>| Some(r.outcome.interpolated? / predicted);
         check = check.at(format!("d = {dimension}"), at.draws(|runs| ratio(runs.first()?)));
     }
     check
@@ -338,7 +353,7 @@ fn exponent_checks(runs: &Runs<'_, Cell, Outcome>, name: &str, cube: bool, theor
 
 /// The exponent of `n*` in `d` of one seed's searches; nothing where one did not end.
 fn exponent_in_d(runs: &[&Run<Cell, Outcome>]) -> Option<f64> {
-    let points = runs.iter().map(|r| Some((r.cell.dimension as f64, r.outcome.examples? as f64)));
+    let points = runs.iter().map(|r| Some((r.cell.dimension as f64, r.outcome.interpolated?)));
     exponent(&points.collect::<Option<Vec<_>>>()?)
 }
 
@@ -360,7 +375,9 @@ mod tests {
     use overparam_feature_flow::quadratic::Target;
 
     use super::super::testing::{scattered, tells_apart};
-    use super::{BeyondKernelSampleComplexity, Cell, LEARNERS, Learner, Outcome, TARGETS, products};
+    use super::{
+        BeyondKernelSampleComplexity, Cell, LEARNERS, Learner, Outcome, TARGETS, draws_for, products,
+    };
 
     /// `n* / C(d, k)` of the flat kernel, and exponents of the other learners' `n*`.
     fn grid(count: f64, kernel: f64, net: f64) -> Grid<Cell, Outcome> {
@@ -385,6 +402,17 @@ mod tests {
             }
         }
         Grid::finished(runs)
+    }
+
+    /// Enumeration: the mean number of draws until `r` of `M` pairs have been met is `M (1/M + ... + 1/(M - r + 1))`.
+    #[test]
+    fn draws_are_those_of_a_coupon_collector() {
+        for (different, d) in [(59.4, 12.0), (75.6, 9.0), (198.0, 12.0)] {
+            let pairs = 2f64.powf(d - 1.0);
+            let met = different as usize;
+            let waits: f64 = (0..met).map(|k| pairs / (pairs - k as f64)).sum();
+            assert!((draws_for(met as f64, d) / waits - 1.0).abs() < 0.01, "{different} {d}");
+        }
     }
 
     #[test]

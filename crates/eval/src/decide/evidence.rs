@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::design::{Design, FEWEST};
-use super::p_value::{PValues, ends, mean_and_error, p_values, transformed};
+use super::p_value::{PValues, at_place, ends, mean_and_error, p_values, transformed};
 use crate::check::{Average, Bound, Check, Kind, Place};
 use crate::stats::{Interval, binomial, median, student_t};
 
@@ -92,11 +92,8 @@ fn farthest<'a>(
     alpha: f64,
     n: usize,
 ) -> (Option<&'a Place>, Option<Interval>) {
-    let p = |place: &Place| {
-        let alone = Check { places: vec![place.clone()], ..check.clone() };
-        p_values(&alone, n).yes
-    };
-    let place = check.places.iter().reduce(|a, b| if p(b) > p(a) { b } else { a });
+    let with_p = check.places.iter().map(|place| (place, at_place(check, &place.draws[..n]).yes));
+    let place = with_p.reduce(|a, b| if b.1 > a.1 { b } else { a }).map(|(place, _)| place);
     let interval = place.and_then(|place| {
         let at_looks = steps.iter().filter_map(|&(n, weight)| interval(check, place, n, alpha * weight));
         // The intersection covers as each of them does, because their errors sum to alpha.

@@ -31,7 +31,8 @@ pub fn p_values(check: &Check, n: usize) -> PValues {
         .map_or(PValues::NOTHING, |p| PValues { yes: p.yes, no: (p.no * check.places.len() as f64).min(1.0) })
 }
 
-fn at_place(check: &Check, draws: &[Draw]) -> PValues {
+/// The p values of a check at one place with these draws.
+pub(super) fn at_place(check: &Check, draws: &[Draw]) -> PValues {
     let n = draws.len();
     let inside = draws.iter().filter(|d| d.value.is_some_and(|v| check.bound.contains(v))).count();
     let missing = draws.iter().filter(|d| d.value.is_none()).count();

@@ -102,7 +102,7 @@ fn nuclear(method: Method) -> bool {
 
 fn depth_two_over_three((few, place): (All<'_>, String), scale: f64, i: usize) -> Check {
     let mse = |runs: &[&_], depth| of(runs, descent(depth, scale), |o| o.test_mse);
-    let factor = if i == 0 { 100.0 } else { 10.0 };
+    let factor = if scale >= 1e-3 { 100.0 } else { 10.0 };
     let check = Check::new(
         format!("depth-two-over-three-{i}"),
         format!("{place}: test error of depth 2 / depth 3"),
@@ -131,10 +131,10 @@ fn nuclear_over_three((few, place): (All<'_>, String), scale: f64) -> Check {
     Check::new(
         "nuclear-over-three",
         format!("{place}: test error of minimum nuclear norm / depth 3"),
-        Bound::AtLeast(1000.0),
+        Bound::AtLeast(100.0),
     )
     .predicted("depth 3 far below the nuclear norm")
-    .because("the source's figure has 4,000x")
+    .because("the source's figure has 4,000x; a typical draw of any size is far from 1")
     .rival("descent finds the minimum nuclear norm (Gunasekar et al. 2017, for depth 2)", 1.0)
     .control_fails()
     .missing_is_outside()

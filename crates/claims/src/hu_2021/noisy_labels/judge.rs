@@ -6,7 +6,10 @@ use overparam_eval::runs::Runs;
 use overparam_eval::table::number;
 use overparam_eval::theory::Theory;
 
-use super::sphere::{DIMENSION, NOISE, RULES, Regression, kernel, predicted};
+use super::sphere::{
+    DIMENSION, NOISE, RULES, Regression, kernel, mean_absolute_truth, predicted, predicted_bound,
+    predicted_variance,
+};
 use super::{Accuracies, Cell, Experiment, Outcome};
 use crate::hu_2021::images::Data;
 use crate::hu_2021::zonal::Spectrum;
@@ -14,6 +17,9 @@ use crate::summary::{distinct, exponent};
 
 /// A name and what to read off.
 pub(super) type Method = (&'static str, fn(&Accuracies) -> f64);
+
+/// Examples from which on the formula's size is judged.
+const LARGE: usize = 128;
 
 type All<'a> = Runs<'a, Cell, Outcome>;
 
@@ -77,8 +83,22 @@ fn sphere(runs: &All<'_>, theory: &Theory) -> Vec<Check> {
             let points = regressions(runs)?.iter().map(|r| (r.examples as f64, r.clean_error));
             exponent(&points.collect::<Vec<_>>())
         })));
-        let ratio = |r: &Regression| {
-            (r.clean_error / (size * predicted(&spectrum, r.examples, law.lambda(r.examples), noise))).ln()
+        // What the formula gives at another lambda, in units of itself.
+        let instead = |lambda: &dyn Fn(usize) -> f64| {
+            let large = || sizes.iter().filter(|&&n| n >= LARGE);
+            let log = |&n: &usize| {
+                let at = |lambda| predicted(&spectrum, n, lambda, NOISE * NOISE);
+                (at(lambda(n)) / at(law.lambda(n))).ln()
+            };
+            (large().map(log).sum::<f64>() / large().count().max(1) as f64).exp()
+        };
+        // The geometric mean over the larger n.
+        let over = |measured: fn(&Regression) -> f64, predicted: &dyn Fn(usize) -> f64| {
+            here.draws(|runs| {
+                let large = regressions(runs)?.iter().filter(|r| r.examples >= LARGE);
+                let logs: Vec<f64> = large.map(|r| (measured(r) / predicted(r.examples)).ln()).collect();
+                (!logs.is_empty()).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp())
+            })
         };
         checks.push(
             Check::new(
@@ -88,29 +108,44 @@ fn sphere(runs: &All<'_>, theory: &Theory) -> Vec<Check> {
             )
             .predicted("1")
             .because("finite n: a few percent at n = 1024 in an independent simulation")
-            .rival("the ridge lambda in place of lambda^2", 1.0 / 8.0)
-            .rival("interpolation, at these sizes", 2.0)
+            .rival("the ridge lambda in place of lambda^2", instead(&|n| law.lambda(n).sqrt()))
+            .rival("interpolation", instead(&|_| 0.0))
             .control_fails()
             .log_mean()
-            .draws(here.draws(|runs| {
-                let logs: Vec<f64> =
-                    regressions(runs)?.iter().filter(|r| r.examples >= 128).map(ratio).collect();
-                (!logs.is_empty()).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp())
-            })),
+            .draws(over(|r| r.clean_error, &|n| size * predicted(&spectrum, n, law.lambda(n), noise))),
         );
         checks.push(
             Check::new(
+                format!("variance-{rule}"),
+                format!("{name}: what the noise adds to the clean error over the predicted, geometric mean over n of 128 and more"),
+                Bound::Factor { target: 1.0, factor: 1.1 },
+            )
+            .predicted("1: sigma^2 g / (1 - g)")
+            .because("the error alone could hide a wrong variance behind the bias")
+            .rival("sigma in place of sigma^2", 1.0 / NOISE)
+            .control_fails()
+            .log_mean()
+            .draws(over(|r| r.variance, &|n| predicted_variance(&spectrum, n, law.lambda(n), noise))),
+        );
+        // Where the bound is above what predicting 0 makes of it, it says nothing that could be tested.
+        let least = sizes.iter().map(|&n| predicted_bound(&spectrum, n, law.lambda(n)));
+        let nothing = mean_absolute_truth() / least.fold(f64::INFINITY, f64::min);
+        if nothing <= 1.05 {
+            continue;
+        }
+        checks.push(
+            Check::new(
                 format!("bound-{rule}"),
-                format!("{name}: root mean square clean error over the bound of theorem 5.1, the largest over n"),
+                format!(
+                    "{name}: mean absolute clean error over the bound of theorem 5.1, the largest over n"
+                ),
                 Bound::AtMost(1.0),
             )
             .predicted("at most 1: an upper bound, and weak")
-            .because(
-                "the theorem holds with high probability, for the mean absolute error, which the root mean square exceeds",
-            )
-            .rival("predicting 0", 1.5)
+            .because("the theorem holds with high probability; its lower-order terms are left out")
+            .rival("predicting 0", nothing)
             .draws(here.draws(|runs| {
-                let over = |r: &Regression| Some(r.clean_error.sqrt() / r.bound?);
+                let over = |r: &Regression| Some(r.absolute_error / r.bound?);
                 regressions(runs)?.iter().map(over).try_fold(0f64, |worst, x| Some(worst.max(x?)))
             })),
         );

@@ -25,7 +25,7 @@ const QUANTITIES: [Quantity; 6] = [
         name: "risk",
         formula: "F1^2 B + (tau^2 + F*^2) V + F*^2",
         of: Fit::risk,
-        tolerance: 0.015,
+        tolerance: 0.03,
     },
     Quantity { id: "bias", name: "bias B", formula: "B", of: |f| f.bias, tolerance: 0.05 },
     Quantity { id: "variance", name: "variance V", formula: "V", of: |f| f.variance, tolerance: 0.05 },

@@ -37,10 +37,12 @@ pub(super) fn search(
         }
     }
     tried.sort_by_key(|t| t.0);
-    let interpolated = tried.windows(2).find(|pair| pair[0].1 > GOAL && pair[1].1 <= GOAL).map(|pair| {
+    let crossed = tried.windows(2).find(|pair| pair[0].1 > GOAL && pair[1].1 <= GOAL).map(|pair| {
         let [(n, above), (more, below)] = [pair[0], pair[1]];
         n as f64 + (more - n) as f64 * (above - GOAL) / (above - below)
     });
+    // Where the grid's least n is enough, there is nothing below to interpolate with.
+    let interpolated = crossed.or(enough.map(|n| n as f64));
     Ok(Outcome { examples: enough, interpolated, tried })
 }
 
@@ -124,6 +126,12 @@ mod tests {
             assert!(found >= least && (found as f64) < 1.25 * least as f64, "{least}: {found}");
             assert!(outcome.tried.is_sorted() && outcome.tried.len() <= 5);
         }
-        assert_eq!(search(8, 36.0, |_| Ok(1.0)).unwrap().examples, None);
+        let never = search(8, 36.0, |_| Ok(1.0)).unwrap();
+        assert_eq!((never.examples, never.interpolated), (None, None));
+        let at_once = search(8, 36.0, |_| Ok(0.05)).unwrap();
+        assert_eq!((at_once.examples, at_once.interpolated), (Some(8), Some(8.0)));
+        // The error 8 / n crosses a tenth at n = 80, between grid points.
+        let between = search(8, 360.0, |n| Ok(8.0 / n as f64)).unwrap();
+        assert!((between.interpolated.unwrap() - 80.0).abs() < 2.0, "{between:?}");
     }
 }
