@@ -10,6 +10,9 @@
 //! | `many_machines.rs` | shards, status, the launcher's scripts, and what is refused |
 //! | `bad_input.rs` | wrong data and wrong words: one clear error each, exit status 2 |
 //! | `kernel.rs`, `predict.rs` | kernels and predictions from the shell against golden values |
+//! | `pipes.rs` | closed pipes, full disks, readers of progress that go away |
+//! | `odd_files.rs` | what is read and written: inputs that are outputs, reports in each other's way, bombs, pipes and links |
+//! | `meant.rs` | data read as they are meant: echoes, warnings, layouts, classes |
 //! | `kernel_refusals.rs` | wrong files and options for them |
 //! | `outside.rs` | the report's JSON against its schema, CSV and NPZ against NumPy and pandas, events, completions |
 //! | `browser.rs` | the page in a headless Chromium |

@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{python, root, xtask};
+use common::{overparam, python, root, xtask};
 
 /// The README and every page of the book, by name.
 fn pages() -> Vec<(String, String)> {
@@ -27,13 +27,14 @@ fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
     page.split(&start).skip(1).filter_map(|rest| rest.split_once("\n```")).map(|(code, _)| code).collect()
 }
 
-/// A folder with a `cargo` whose `xtask` is the binary under test, and a `PATH` that begins there.
+/// A folder with an `overparam` and a `cargo` whose `xtask` are the programs under test, and a `PATH` that begins there.
 fn shim(folder: &Path) -> OsString {
-    let program = folder.join("cargo");
-    let binary = xtask().get_program().to_owned();
-    let script = format!("#!/bin/sh\nshift\nexec '{}' \"$@\"\n", binary.display());
-    fs::write(&program, script).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    for (name, before, program) in [("cargo", "shift\n", xtask()), ("overparam", "", overparam())] {
+        let script = folder.join(name);
+        let binary = Path::new(program.get_program()).to_owned();
+        fs::write(&script, format!("#!/bin/sh\n{before}exec '{}' \"$@\"\n", binary.display())).unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    }
     let old = std::env::var_os("PATH").unwrap_or_default();
     std::env::join_paths(std::iter::once(folder.to_owned()).chain(std::env::split_paths(&old))).unwrap()
 }
@@ -43,7 +44,8 @@ fn affordable(line: &str) -> String {
     let line = line.split(" #").next().unwrap_or(line).trim().trim_end_matches(')').to_owned();
     let quick = ["rank-not-norm", "resnet-global-minimum"].iter().any(|claim| line.contains(claim))
         && line.contains("--scale smoke");
-    let (command, arguments) = line.split_once("xtask ").unwrap_or_default();
+    let program = if line.contains(INSTALLED) { INSTALLED } else { "xtask " };
+    let (command, arguments) = line.split_once(program).unwrap_or_default();
     let arguments = match arguments.split_once(' ') {
         Some(("reproduce", rest)) if rest.contains("--launcher") => {
             format!("reproduce {} --dry-run", rest.replace("--dry-run", ""))
@@ -64,8 +66,11 @@ fn affordable(line: &str) -> String {
         Some(at) => [&words[..at], words.get(at + 2..).unwrap_or(&[])].concat(),
         None => words,
     };
-    format!("{}xtask {}", command.trim_start_matches("source <("), words.join(" "))
+    format!("{}{program}{}", command.trim_start_matches("source <("), words.join(" "))
 }
+
+/// How lines of the book call the program that is installed.
+const INSTALLED: &str = "overparam ";
 
 #[test]
 fn shell_commands_are_understood() {
@@ -75,7 +80,10 @@ fn shell_commands_are_understood() {
     for (page, text) in pages() {
         for block in blocks(&text, "sh") {
             let joined = block.replace("\\\n", " ");
-            for line in joined.lines().filter(|l| l.contains("cargo xtask ") && !l.starts_with("alias")) {
+            let ours = |l: &&str| {
+                l.contains("cargo xtask ") || l.trim_start_matches("source <(").starts_with(INSTALLED)
+            };
+            for line in joined.lines().filter(|l| ours(l) && !l.starts_with("alias")) {
                 let command = affordable(line);
                 let output = Command::new("sh")
                     .args(["-c", &command])

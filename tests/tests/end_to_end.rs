@@ -59,6 +59,9 @@ fn a_claim_holds_and_its_report_is_written() {
 fn a_report_without_runs_is_undecided() {
     let out = tempfile::tempdir().unwrap();
     let run = ["report", "rank-not-norm", "--scale", "smoke", "--out", out.path().to_str().unwrap()];
+    let none = xtask().args(run).assert().code(2);
+    assert!(String::from_utf8_lossy(&none.get_output().stderr).contains("there is no store of results"));
+    fs::create_dir(out.path().join("store")).unwrap();
     let output = xtask().args(run).assert().code(4);
     let text = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
     assert!(text.contains("undecided") && text.contains("not in the store yet"), "{text}");

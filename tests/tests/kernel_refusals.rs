@@ -24,6 +24,7 @@ fn fill(folder: &Path) {
     write(&path("empty.npy"), &[0, 2], &[]);
     write(&path("narrow.npy"), &[2, 0], &[]);
     write(&path("cube.npy"), &[2, 2, 2], &[0.5; 8]);
+    write(&path("five.npy"), &[1, 1, 2, 2, 2], &[0.5; 8]);
     write(&path("image.npy"), &[2, 4, 4, 1], &[0.5; 32]);
     fs::write(path("cut.npy"), npy("<f8", false, "1000000, 2", &[0; 24])).unwrap();
     let absurd = "4000000000000, 4000000000000";
@@ -122,7 +123,10 @@ fn kernel_refuses_wrong_inputs() {
             (&["--x1", "narrow.npy"], &["--x1 narrow.npy: there are no inputs: the shape is 2 x 0"]),
             (&["--x1", "empty.csv"], &["--x1 empty.csv: there are no inputs"]),
             (&["--x1", "y.npy"], &["--x1 y.npy: expected 2 axes", "or 4", "got shape 3"]),
-            (&["--x1", "cube.npy"], &["--x1 cube.npy: expected 2 axes", "or 4", "got shape 2 x 2 x 2"]),
+            (
+                &["--x1", "five.npy"],
+                &["--x1 five.npy: expected 2 axes", "or 4", "got shape 1 x 1 x 2 x 2 x 2"],
+            ),
             (
                 &["--x1", "cut.npy"],
                 &["--x1 cut.npy: no .npy file, or one cut short: it ends before its numbers do"],
@@ -151,7 +155,9 @@ fn kernel_refuses_wrong_inputs() {
             ),
             (
                 &["--x2", IMAGE],
-                &["--x2 image.npy: expected vectors of 2 entries as in --x1 x.npy, got images of 4 x 4 x 1"],
+                &[
+                    "--x2 image.npy: expected vectors of 2 entries as in --x1 x.npy, got images of 4 x 4 pixels, 1 channel",
+                ],
             ),
             (&["--x2", "nan.npy"], &["--x2 nan.npy: input 1"]),
         ],
@@ -183,6 +189,7 @@ fn kernel_refuses_wrong_architectures_and_places() {
                 &["--arch", "name.json"],
                 &[
                     "--arch name.json: layer 1 (residual), layer 1: there is no layer or activation called \"rleu\"",
+                    "did you mean relu?",
                 ],
             ),
             (&["--arch", "none.json"], &["--arch none.json: architecture: there are no layers"]),
@@ -192,7 +199,7 @@ fn kernel_refuses_wrong_architectures_and_places() {
             ),
             (
                 &["--arch", "filter.json"],
-                &["--arch filter.json: layer 1 (conv): the 3 x 5 window is larger than the 1 x 1 image"],
+                &["--x1 x.npy: the layer conv needs images, and these are vectors of 2 entries"],
             ),
             (
                 &["--arch", "endless.json", "--x1", IMAGE],

@@ -22,6 +22,9 @@ fn shards_fill_a_store_and_the_report_is_that_of_one_process() {
     let (one, parts) = (folder.path().join("one"), folder.path().join("parts"));
     run("reproduce", &one, &[], 0);
     let state = || -> Value { serde_json::from_str(run("status", &parts, &["--json"], 1).trim()).unwrap() };
+    // A folder without a store may be a misspelt one.
+    run("status", &parts, &[], 2);
+    fs::create_dir_all(parts.join("store")).unwrap();
     let (cells, done) = (state()["cells"].as_u64().unwrap(), || state()["done"].as_u64().unwrap());
     assert_eq!((&state()["event"], done(), &state()["look"]), (&"status".into(), 0, &1.into()));
     let first = run("reproduce", &parts, &["--shard", "2/3"], 0);

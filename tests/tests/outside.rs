@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use common::{python, root, xtask};
+use common::{overparam, python, root, xtask};
 use serde_json::Value;
 
 const CLAIMS: [&str; 3] = ["rank-not-norm", "resnet-global-minimum", "convex-reparametrisation"];
@@ -241,10 +241,51 @@ fn one_assumption_is_changed_from_the_command_line() {
     let output = xtask().args(both).assert().success();
     let told = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
     assert!(told.contains("warning: --set width changes nothing in hu-2021/rank-not-norm"), "{told}");
-    // A value of the wrong type is a cell without an outcome, not a crash.
-    let wrong = run("width=wide").code(4);
-    let text = String::from_utf8_lossy(&wrong.get_output().stdout).into_owned();
-    assert!(text.contains("undecided") && text.contains("invalid type"), "{text}");
+    // A value that no cell can have is refused before anything runs.
+    assert!(
+        message("width=wide")
+            .contains("--set width=wide: fang-2022/resnet-global-minimum takes values such as")
+    );
+    assert!(message("width=-1").contains("expected a"));
+}
+
+/// Both programs are one code: they differ in what they tell a person to type.
+#[test]
+fn the_installed_program_is_the_checkouts() {
+    let said = |mut program: assert_cmd::Command, arguments: &[&str]| {
+        let output = program.args(arguments).assert().success();
+        String::from_utf8(output.get_output().stdout.clone()).unwrap()
+    };
+    for arguments in [&["list", "rank-not-norm", "--out", "/nowhere"][..], &["explain", "rank-not-norm"]] {
+        assert_eq!(said(overparam(), arguments), said(xtask(), arguments), "{arguments:?}");
+    }
+    for arguments in [&["kernel", "--help"][..], &["theory", "balanced", "--help"], &["--help"]] {
+        let (installed, checkout) = (said(overparam(), arguments), said(xtask(), arguments));
+        assert!(installed.contains("  overparam ") && !installed.contains("cargo"), "{installed}");
+        assert!(checkout.contains("  cargo xtask ") && !checkout.contains("  overparam "), "{checkout}");
+    }
+    let misspelt = |mut program: assert_cmd::Command| {
+        let output = program.args(["explain", "xyzzy"]).assert().code(2);
+        String::from_utf8_lossy(&output.get_output().stderr).into_owned()
+    };
+    assert!(misspelt(overparam()).contains("`overparam list` shows them all"));
+    assert!(misspelt(xtask()).contains("`cargo xtask list` shows them all"));
+    // Developers' commands are the checkout's alone.
+    overparam().args(["seal", "--check"]).assert().code(2);
+}
+
+#[test]
+fn the_manual_has_a_page_for_every_command() {
+    for program in [overparam(), xtask()] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut program = program;
+        program.arg("man").arg(folder.path().join("man1")).assert().success();
+        for page in ["overparam", "overparam-kernel", "overparam-reproduce", "overparam-theory-balanced"] {
+            let path = folder.path().join("man1").join(format!("{page}.1"));
+            let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{page}: {e}"));
+            assert!(text.contains(".TH") && text.contains("overparam"), "{page}");
+        }
+    }
 }
 
 #[test]

@@ -21,6 +21,20 @@ pub enum ChangeError {
         /// Those that there are.
         known: String,
     },
+    /// The field takes other values.
+    #[error("--set {field}={value}: {claim} takes values such as {known}{reason}")]
+    Value {
+        /// As typed.
+        field: String,
+        /// As typed.
+        value: String,
+        /// The claim that cannot use it.
+        claim: String,
+        /// Some that it has.
+        known: String,
+        /// What is wrong, after a colon, if the type of the field says it.
+        reason: String,
+    },
 }
 
 /// Fields with their new values. A field is named by the end of its path: `width`, `setting.rank`.
@@ -62,6 +76,54 @@ impl Changes {
         }
     }
 
+    /// Refuses a value that a claim's cells cannot have: one of another type, by `accepts(claim, cell)`, or a negative number
+    /// for a field that is positive in every cell.
+    ///
+    /// # Errors
+    /// [`ChangeError::Value`] with values that the field takes.
+    pub fn check_values(
+        &self,
+        claims: &[(&str, Vec<Value>)],
+        accepts: impl Fn(usize, &Value) -> Result<(), String>,
+    ) -> Result<(), ChangeError> {
+        for change @ (field, value) in &self.0 {
+            for (i, (claim, cells)) in claims.iter().enumerate() {
+                let own = fields(cells.iter());
+                let taken: BTreeSet<&String> = own
+                    .iter()
+                    .filter(|(path, _)| names(path, field))
+                    .flat_map(|(_, values)| values)
+                    .collect();
+                let refuse = |reason: String| {
+                    let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                    Err(ChangeError::Value {
+                        field: field.clone(),
+                        value,
+                        claim: (*claim).to_owned(),
+                        known: some_of(&taken),
+                        reason,
+                    })
+                };
+                if taken.is_empty() {
+                    continue;
+                }
+                let number = |text: &&String| text.parse::<f64>().ok();
+                if value.as_f64().is_some_and(|x| x < 0.0) && taken.iter().all(|t| number(t) > Some(0.0)) {
+                    return refuse(": expected a positive number".to_owned());
+                }
+                let alone = Self(vec![change.clone()]);
+                for cell in cells {
+                    let mut changed = cell.clone();
+                    alone.apply(&mut changed);
+                    if let Err(reason) = accepts(i, &changed) {
+                        return refuse(format!(": {reason}"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Refuses a field that none of these claims' cells has: a misspelt name would otherwise change nothing. Returns a
     /// line for each field that only some of them have, which says whom it does not change.
     ///
@@ -87,6 +149,22 @@ impl Changes {
         }
         Ok(lines)
     }
+}
+
+/// A few values, numbers in their order.
+fn some_of(values: &BTreeSet<&String>) -> String {
+    const SHOWN: usize = 4;
+    let shown: Vec<&str> =
+        in_order(values.iter().map(|value| value.as_str())).into_iter().take(SHOWN).collect();
+    shown.join(", ")
+}
+
+/// Values as a person lists them: numbers by size, then words.
+pub fn in_order<'a>(values: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut values: Vec<&str> = values.collect();
+    let number = |text: &str| text.parse::<f64>().unwrap_or(f64::INFINITY);
+    values.sort_by(|a, b| number(a).total_cmp(&number(b)).then_with(|| a.cmp(b)));
+    values
 }
 
 /// Fields by their paths, with the values they take.
@@ -147,6 +225,27 @@ mod tests {
         let mut other = json!({"depth": 1});
         changes.apply(&mut other);
         assert_eq!(other, json!({"depth": 1}));
+    }
+
+    #[test]
+    fn values_that_no_cell_can_have_are_refused_with_some_that_it_has() {
+        let cells: Vec<_> = [256, 32, 1000].map(|width| json!({"width": width, "shift": -width})).to_vec();
+        let claims = [("a/wide", cells)];
+        let whole = |_: usize, cell: &serde_json::Value| match cell["width"].as_i64() {
+            Some(_) => Ok(()),
+            None => Err("expected a whole number".to_owned()),
+        };
+        let check = |given: &str| {
+            let checked = Changes::parse(&[given]).unwrap().check_values(&claims, whole);
+            checked.map_err(|e| e.to_string())
+        };
+        assert_eq!(check("width=64"), Ok(()));
+        assert_eq!(
+            check("width=wide").unwrap_err(),
+            "--set width=wide: a/wide takes values such as 32, 256, 1000: expected a whole number"
+        );
+        assert!(check("width=-1").unwrap_err().contains("expected a positive number"));
+        assert_eq!(check("shift=-1"), Ok(()), "other values are negative too");
     }
 
     #[test]

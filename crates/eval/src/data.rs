@@ -8,6 +8,7 @@
 //! | [`images`] | MNIST, Fashion-MNIST | four IDX files in a folder |
 //! | [`cifar`] | CIFAR-10 | six files of the binary version in a folder |
 //! | [`numbers`] | rows of numbers | CSV, with or without a heading |
+//! | [`plain`] | whole files, and nothing that only looks like one | any |
 //! | [`split`](mod@split) | training, validation and test parts; observed entries of a matrix | |
 //!
 //! Files that users bring are not trusted. Every reader checks everything it reads and answers with one [`DataError`]
@@ -40,6 +41,7 @@ mod file;
 pub mod idx;
 pub mod images;
 pub mod numbers;
+pub mod plain;
 pub mod ratings;
 pub mod split;
 
@@ -47,6 +49,6 @@ pub use cifar::load_cifar10;
 pub use digits::{Digits, digits};
 pub use error::DataError;
 pub use images::{ImageDataset, LabelledImages, load_image_dataset};
-pub use numbers::read_numbers;
+pub use numbers::{Columns, read_columns, read_numbers};
 pub use ratings::{Rating, Ratings, read_ratings};
 pub use split::{Split, observed_entries, split};

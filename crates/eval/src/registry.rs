@@ -74,6 +74,12 @@ pub trait AnyClaim: Sync + Send {
     /// That the cell does not have the claim's type.
     fn doubled(&self, cell: &Value, what: Doubling) -> Result<Option<Task>, CellError>;
 
+    /// Whether a cell has the claim's type, which one with a changed field need not have.
+    ///
+    /// # Errors
+    /// That it has not, and why.
+    fn accepts(&self, cell: &Value) -> Result<(), CellError>;
+
     /// Computes one cell.
     ///
     /// # Errors
@@ -104,6 +110,10 @@ impl<C: Claim> AnyClaim for C {
 
     fn control_tasks(&self, plan: &Plan<'_>) -> Vec<Task> {
         erase(self, &self.control(plan))
+    }
+
+    fn accepts(&self, cell: &Value) -> Result<(), CellError> {
+        serde_json::from_value::<C::Cell>(cell.clone()).map(drop).map_err(|e| CellError(e.to_string()))
     }
 
     fn run(&self, cell: &Value, context: &Context<'_>) -> Result<Value, CellError> {

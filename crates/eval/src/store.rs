@@ -24,11 +24,15 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::data::plain;
 use holder::Holder;
 pub(crate) use lease::Leases;
 pub use lease::{Patience, Sign};
 
 const FORMAT: &str = "overparam-cell 1";
+
+/// Bytes of a stored result: curves of thousands of points take a hundredth of it.
+const LARGEST: u64 = 128 << 20;
 
 /// What identifies a result: change any part and it is another result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -225,7 +229,10 @@ pub(crate) fn beside(path: &Path, kind: &str) -> PathBuf {
 }
 
 fn lookup(path: PathBuf, key: &Key) -> Lookup {
-    let text = match fs::read_to_string(&path) {
+    let text = plain::read(&path, LARGEST).and_then(|(content, _)| {
+        String::from_utf8(content).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is no text"))
+    });
+    let text = match text {
         Ok(text) => text,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Lookup::Missing,
         Err(e) => return Lookup::Rejected { path, reason: e.to_string() },

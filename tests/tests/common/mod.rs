@@ -1,4 +1,4 @@
-//! The real binary, built once a test process, and files for it.
+//! The real programs, built once per test process, and files for them.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub(crate) mod browser;
@@ -10,8 +10,25 @@ use std::sync::OnceLock;
 
 /// A command that runs `xtask`, in the profile that the tests were built in.
 pub(crate) fn xtask() -> assert_cmd::Command {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    let binary = BINARY.get_or_init(|| {
+    command("xtask")
+}
+
+/// The same of the program that is installed.
+pub(crate) fn overparam() -> assert_cmd::Command {
+    command("overparam")
+}
+
+fn command(name: &str) -> assert_cmd::Command {
+    let mut command =
+        assert_cmd::Command::new(programs().join(format!("{name}{}", std::env::consts::EXE_SUFFIX)));
+    command.env("NO_COLOR", "1");
+    command
+}
+
+/// The folder of both programs.
+fn programs() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
         // target/<profile>/deps/<this test>: the binary stands two levels up.
         let test = std::env::current_exe().expect("a running test has a path");
         let profile = test.ancestors().nth(2).expect("tests run from target/<profile>/deps").to_owned();
@@ -19,18 +36,16 @@ pub(crate) fn xtask() -> assert_cmd::Command {
         // Cargo chooses features for all packages that it builds at once. With the workspace and this test (which is
         // built already) these are the ones of `cargo test --workspace`, and nothing but the binary is to be built.
         let test = env!("CARGO_CRATE_NAME");
-        build.args(["build", "--quiet", "--locked", "--workspace", "--bin", "xtask", "--test", test]);
+        build.args(["build", "--quiet", "--locked", "--workspace", "--bin", "xtask", "--bin", "overparam"]);
+        build.args(["--test", test]);
         build.arg("--target-dir");
         build.arg(profile.parent().expect("a profile lies in a target folder"));
         if profile.ends_with("release") {
             build.arg("--release");
         }
-        assert!(build.status().expect("cargo runs").success(), "xtask does not build");
-        profile.join(format!("xtask{}", std::env::consts::EXE_SUFFIX))
-    });
-    let mut command = assert_cmd::Command::new(binary);
-    command.env("NO_COLOR", "1");
-    command
+        assert!(build.status().expect("cargo runs").success(), "the programs do not build");
+        profile
+    })
 }
 
 /// The workspace's folder.

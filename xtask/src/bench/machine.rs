@@ -5,8 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::machine;
-use crate::terminal::utc;
+use overparam_cli::machine;
+use overparam_cli::terminal::utc;
 
 /// The circumstances of a run.
 pub(crate) struct Circumstances {

@@ -25,7 +25,7 @@ pub(crate) fn print_own_peak(case: &Case) -> Result<()> {
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kibibytes = peak.and_then(|text| text.split_whitespace().next()?.parse::<f64>().ok());
     if let Some(kibibytes) = kibibytes {
-        println!("{}", kibibytes / 1024.0);
+        say!("{}", kibibytes / 1024.0);
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::figures::Spread;
 use super::outcome::{Outcome, Verdict};
-use crate::terminal::{bad, bold, doubtful, good};
+use overparam_cli::terminal::{bad, bold, doubtful, good};
 
 /// The heading.
 pub(crate) fn heading() -> String {

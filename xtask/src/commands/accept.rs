@@ -13,9 +13,9 @@ use clap::ValueEnum;
 use overparam_tensor::random::Stream;
 use serde_json::{Value, json};
 
-use crate::options::RunOptions;
-use crate::progress::event;
-use crate::terminal::{bad, bold, duration, good};
+use overparam_cli::options::RunOptions;
+use overparam_cli::progress::event;
+use overparam_cli::terminal::{bad, bold, duration, good};
 
 /// What to test.
 #[derive(clap::Args)]
@@ -95,15 +95,15 @@ pub(crate) fn accept(options: &AcceptOptions) -> Result<ExitCode> {
         .with_context(|| options.options.out.display().to_string())?;
     std::fs::write(&path, format!("{report:#}\n")).with_context(|| path.display().to_string())?;
     match options.options.voice() {
-        crate::options::Voice::Json => event(&report),
-        crate::options::Voice::Quiet => {}
-        crate::options::Voice::Person => {
-            println!("\n{}", bold("acceptance"));
+        overparam_cli::options::Voice::Json => event(&report),
+        overparam_cli::options::Voice::Quiet => {}
+        overparam_cli::options::Voice::Person => {
+            say!("\n{}", bold("acceptance"));
             for f in &findings {
                 let word = if f.accepted { good("accepted") } else { bad("refused ") };
-                println!("{word}  {}  {}: {}", f.part, f.asked, f.found);
+                say!("{word}  {}  {}: {}", f.part, f.asked, f.found);
             }
-            println!("report: {}  ({})", path.display(), duration(start.elapsed().as_secs_f64()));
+            say!("report: {}  ({})", path.display(), duration(start.elapsed().as_secs_f64()));
         }
     }
     Ok(ExitCode::from(u8::from(!accepted)))

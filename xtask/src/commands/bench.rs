@@ -15,8 +15,8 @@ use crate::bench::peaks::Peaks;
 use crate::bench::race::race;
 use crate::bench::worker::{Children, Python};
 use crate::bench::{cases, counted, memory, page, table};
-use crate::select::nearest;
-use crate::terminal::{bold, wrap};
+use overparam_cli::select::nearest;
+use overparam_cli::terminal::{bold, wrap};
 
 /// What to run beside what.
 #[derive(Args)]
@@ -59,7 +59,7 @@ pub(crate) fn bench(options: &BenchOptions) -> Result<ExitCode> {
     }
     if let Some(name) = &options.kernel {
         if name == "list" {
-            counted::names().for_each(|name| println!("{name}"));
+            counted::names().for_each(|name| say!("{name}"));
             return Ok(ExitCode::SUCCESS);
         }
         return counted::run(name).map(|()| ExitCode::SUCCESS);
@@ -78,7 +78,7 @@ fn run(options: &BenchOptions, all: &[Case], chosen: &[&Case]) -> Result<ExitCod
     let handler = children.clone();
     ctrlc::set_handler(move || {
         handler.end_all();
-        eprintln!("stopped; what was finished is in bench.json");
+        note!("stopped; what was finished is in bench.json");
         std::process::exit(130);
     })
     .context("cannot watch for Ctrl-C")?;
@@ -95,26 +95,26 @@ fn run(options: &BenchOptions, all: &[Case], chosen: &[&Case]) -> Result<ExitCod
     let circumstances = Circumstances::now(command(), versions);
     let mut peaks = Peaks::default();
     let (mut raced, mut met, mut wrong) = (0, 0, 0);
-    println!("{}", table::heading());
+    say!("{}", table::heading());
     for case in chosen {
         let rounds = options.rounds.map_or(case.rounds, usize::from);
         let outcome = race(case, rounds, python.as_ref(), &mut peaks, &children)?;
-        println!("{}", table::row(&outcome));
+        say!("{}", table::row(&outcome));
         document.add(&outcome, &circumstances)?;
         raced += usize::from(outcome.verdict() != Verdict::Alone);
         met += usize::from(outcome.verdict() == Verdict::Met);
         wrong += usize::from(matches!(outcome.verdict(), Verdict::Differ | Verdict::Broken));
     }
-    println!("\n{}", table::LEGEND);
+    say!("\n{}", table::LEGEND);
     if raced > 0 {
-        println!("{met} of {raced} targets met.");
+        say!("{met} of {raced} targets met.");
     }
-    println!("{}", document.path().display());
+    say!("{}", document.path().display());
     if let Some(file) = &options.page {
         let text = page::page(document.cases());
         std::fs::write(file, text)
             .with_context(|| format!("--page {}: cannot be written", file.display()))?;
-        println!("{}", file.display());
+        say!("{}", file.display());
     }
     Ok(ExitCode::from(u8::from(wrong > 0)))
 }
@@ -136,10 +136,10 @@ fn choose<'a>(all: &'a [Case], filters: &[String]) -> Result<Vec<&'a Case>> {
 }
 
 fn describe(case: &Case) {
-    println!("{}", bold(&case.name));
-    println!("    {}", wrap(&case.work, 4, 100));
-    println!("    {}", wrap(&format!("counted: {}", case.cost.counted), 4, 100));
-    println!(
+    say!("{}", bold(&case.name));
+    say!("    {}", wrap(&case.work, 4, 100));
+    say!("    {}", wrap(&format!("counted: {}", case.cost.counted), 4, 100));
+    say!(
         "    beside: {}; target: {} times as fast; {:.3} GFLOP, {:.3} MB at least",
         case.packages.join(" and "),
         case.target,

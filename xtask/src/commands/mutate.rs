@@ -8,9 +8,9 @@ use overparam_eval::mutate::{Mutation, mutate};
 use overparam_eval::runner;
 use overparam_eval::table::number;
 
-use crate::options::{RunOptions, Voice};
-use crate::progress::{event, watch};
-use crate::terminal::{bold, good, wrap};
+use overparam_cli::options::{RunOptions, Voice};
+use overparam_cli::progress::{event, watch};
+use overparam_cli::terminal::{bold, good, wrap};
 
 /// Prints, claim by claim, the smallest change of each constant that is noticed, and rivals that are not.
 pub(crate) fn mutations(options: &RunOptions) -> Result<ExitCode> {
@@ -22,7 +22,7 @@ pub(crate) fn mutations(options: &RunOptions) -> Result<ExitCode> {
     let mut blind = false;
     for (chosen, runs) in request.claims.iter().zip(&runs) {
         if runs.look == 0 {
-            println!(
+            say!(
                 "{}: not in the store; `cargo xtask reproduce` with the same arguments runs it",
                 runs.about.id
             );
@@ -45,18 +45,18 @@ fn accepts_wrong_theory(mutation: &Mutation) -> bool {
 }
 
 fn print(mutation: &Mutation) {
-    println!("{}  {}", bold(mutation.claim), said(mutation.stated));
+    say!("{}  {}", bold(mutation.claim), said(mutation.stated));
     for constant in &mutation.constants {
         let resolution = constant.resolution.map_or_else(
             || "no change up to 50 % is noticed both ways".to_owned(),
             |e| format!("a change of {} % is noticed both ways", number(100.0 * e)),
         );
-        println!("  {} = {}: {resolution}", wrap(&constant.constant, 4, 100), number(constant.value));
+        say!("  {} = {}: {resolution}", wrap(&constant.constant, 4, 100), number(constant.value));
     }
     for (check, rival, decision) in &mutation.rivals {
-        println!("  {check}, rival {rival:?}: {}", said(*decision));
+        say!("  {check}, rival {rival:?}: {}", said(*decision));
     }
-    println!("  control in the experiment's place: {}", said(mutation.exchanged));
+    say!("  control in the experiment's place: {}", said(mutation.exchanged));
 }
 
 fn said(decision: Decision) -> String {

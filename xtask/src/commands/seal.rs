@@ -8,9 +8,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 use overparam_eval::seal::{Lock, Sealed, hash};
 
-use crate::options::Selection;
-use crate::select;
-use crate::terminal::utc;
+use overparam_cli::options::Selection;
+use overparam_cli::select;
+use overparam_cli::terminal::utc;
 
 /// What to seal, and why.
 #[derive(clap::Args)]
@@ -38,11 +38,11 @@ pub(crate) fn seal(options: &SealOptions) -> Result<ExitCode> {
         }
     }
     for (id, hash) in &changed {
-        println!("{id}: {} -> {hash}", lock.current(id).map_or("not sealed", |sealed| sealed.hash.as_str()));
+        say!("{id}: {} -> {hash}", lock.current(id).map_or("not sealed", |sealed| sealed.hash.as_str()));
     }
     let Some(reason) = &options.reason else {
         if changed.is_empty() {
-            println!("every claim declares what claims.lock says");
+            say!("every claim declares what claims.lock says");
         }
         return Ok(ExitCode::from(u8::from(!changed.is_empty())));
     };
@@ -58,7 +58,7 @@ pub(crate) fn seal(options: &SealOptions) -> Result<ExitCode> {
     let partial = path.with_extension("tmp");
     fs::write(&partial, lock.text()).with_context(|| partial.display().to_string())?;
     fs::rename(&partial, &path).with_context(|| path.display().to_string())?;
-    println!("wrote {}", path.display());
+    say!("wrote {}", path.display());
     Ok(ExitCode::SUCCESS)
 }
 

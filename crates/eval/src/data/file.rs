@@ -1,12 +1,12 @@
 //! Opening what the user points to: a folder, a file in it, plain or gzip, or what a file would hold.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
 use super::error::DataError;
+use super::plain;
 
 /// A file that is being read, and how to name it in an error.
 pub(super) struct Input<'a> {
@@ -21,12 +21,7 @@ impl<'a> Input<'a> {
     /// Opens a file; one whose name ends in `.gz` is decompressed as it is read.
     pub(super) fn open(path: &Path) -> Result<Self, DataError> {
         let read_error = |cause| DataError::Read { path: path.to_owned(), cause };
-        let file = File::open(path).map_err(read_error)?;
-        // Opening a folder succeeds on Unix and only reading it fails, with a puzzling message.
-        let metadata = file.metadata().map_err(read_error)?;
-        if metadata.is_dir() {
-            return Err(read_error(io::ErrorKind::IsADirectory.into()));
-        }
+        let (file, metadata) = plain::open(path).map_err(read_error)?;
         Self::of(path, BufReader::new(file), metadata.len()).map_err(read_error)
     }
 

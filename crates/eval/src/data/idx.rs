@@ -9,8 +9,8 @@ use std::path::Path;
 use super::error::DataError;
 use super::file::Input;
 
-/// The most bytes of entries that a header may promise: 1 GiB, twenty times MNIST.
-pub const MAX_BYTES: u64 = 1 << 30;
+/// The most bytes of entries that a header may promise: 256 MiB, five times MNIST.
+pub const MAX_BYTES: u64 = 1 << 28;
 
 /// An array of unsigned bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]

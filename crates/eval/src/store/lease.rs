@@ -32,6 +32,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Holder, Key, Store, StoreError, beside};
+use crate::data::plain;
+
+/// Bytes of a lease: a cell and who computes it.
+const LARGEST: u64 = 1 << 20;
 
 /// How often the holder of a lease gives a sign of life, and how long the others wait for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -240,13 +244,7 @@ enum Sight {
 
 /// Content and time of a lease file; `None` if there is none.
 fn read(path: &Path) -> io::Result<Option<(Vec<u8>, SystemTime)>> {
-    // Opened, because that makes NFS ask the server; what it believes about a name may be a minute old.
-    let content = File::open(path).and_then(|mut file| {
-        let mut text = Vec::new();
-        file.read_to_end(&mut text)?;
-        Ok((text, file.metadata()?.modified()?))
-    });
-    match content {
+    match plain::read(path, LARGEST) {
         Ok(content) => Ok(Some(content)),
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::StaleNetworkFileHandle) => {
             Ok(None)

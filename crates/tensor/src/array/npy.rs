@@ -20,7 +20,7 @@ pub enum NpyError {
     Archive(#[from] ZipError),
     /// The elements are no numbers that fit a float.
     #[error(
-        "npy: elements of type {found} given, expected floats or integers (f4, f8, i1 to i8, u1 to u8, bool)"
+        "npy: elements of type {found} given, expected floats or integers (f2, f4, f8, bfloat16, i1 to i8, u1 to u8, bool)"
     )]
     Elements {
         /// The file's own description of its elements.
@@ -34,12 +34,12 @@ pub enum NpyError {
     },
     /// The arrays of an archive are larger than such a file has reason to hold.
     #[error(
-        "npz: it unpacks to more than {most} bytes, expected at most that of an archive of {length} bytes"
+        "npz: its arrays take more than {most} bytes of memory, expected at most that of an archive of {length} bytes"
     )]
     Bomb {
         /// Bytes in the archive.
         length: u64,
-        /// Bytes that it may unpack to.
+        /// Bytes that its arrays may take.
         most: u64,
     },
     /// An array of an archive is at fault.
@@ -52,8 +52,8 @@ pub enum NpyError {
     },
 }
 
-/// Reads one array. Floats of either width and integers are converted to `T`, rounding where they must; both element
-/// orders are understood.
+/// Reads one array. Floats of 16 (NumPy's `float16`, and `bfloat16` as `ml_dtypes` writes it), 32 and 64 bits and integers are
+/// converted to `T`, rounding where they must; both element orders are understood. Dates are no numbers.
 ///
 /// # Errors
 /// [`NpyError`], for whatever is wrong with the bytes.
@@ -61,9 +61,10 @@ pub fn read_npy<T: Real>(reader: impl Read) -> Result<Array<T>, NpyError> {
     read_within(reader, u64::MAX)?.ok_or_else(|| NpyError::Shape { found: vec![u64::MAX] })
 }
 
-/// `None` if the elements take more than `most` bytes in the file: known before any of them is read.
+/// `None` if the elements take more than `most` bytes, in the file or as an array: known before any of them is read.
 fn read_within<T: Real>(mut reader: impl Read, most: u64) -> Result<Option<Array<T>>, NpyError> {
-    let header = read_header(&mut reader)?;
+    let mut header = read_header(&mut reader)?;
+    let short = Short::rename(&mut header);
     let file = NpyFile::new(header.as_slice().chain(reader))?;
     let found = file.shape().to_vec();
     let shape: Option<Vec<usize>> = found.iter().map(|&n| usize::try_from(n).ok()).collect();
@@ -71,12 +72,15 @@ fn read_within<T: Real>(mut reader: impl Read, most: u64) -> Result<Option<Array
     let (Some(shape), Some(volume), true) = (shape, volume, found.len() <= MAX_RANK) else {
         return Err(NpyError::Shape { found });
     };
-    let width = file.dtype().num_bytes().unwrap_or(1) as u64;
+    let width = file.dtype().num_bytes().unwrap_or(1).max(size_of::<T>()) as u64;
     if (volume as u64).saturating_mul(width) > most {
         return Ok(None);
     }
     let columns_first = file.order() == Order::Fortran;
-    let elements: Vec<T> = read_elements(file)?;
+    let elements: Vec<T> = match short {
+        Some(short) => short.read(file)?,
+        None => read_elements(file)?,
+    };
     if elements.len() != volume {
         return Err(NpyError::Shape { found });
     }
@@ -129,6 +133,54 @@ fn read_header(reader: &mut impl Read) -> Result<Vec<u8>, NpyError> {
     Ok(header)
 }
 
+/// Floats of 16 bits, which the library below does not know.
+#[derive(Clone, Copy)]
+enum Short {
+    /// 5 bits of exponent, 10 of fraction.
+    Half,
+    /// The upper half of an `f32`.
+    Brain,
+}
+
+impl Short {
+    /// Makes 16-bit integers of them in the header, as long, so that the library below reads their bits.
+    fn rename(header: &mut [u8]) -> Option<Self> {
+        const NAMES: [(&[u8], &[u8], Short); 4] = [
+            (b"'<f2'", b"'<u2'", Short::Half),
+            (b"'>f2'", b"'>u2'", Short::Half),
+            (b"'<V2'", b"'<u2'", Short::Brain),
+            (b"'|V2'", b"'<u2'", Short::Brain),
+        ];
+        NAMES.iter().find_map(|(name, bits, short)| {
+            let at = header.windows(name.len()).position(|window| window == *name)?;
+            header[at..at + name.len()].copy_from_slice(bits);
+            Some(*short)
+        })
+    }
+
+    fn read<T: Real, R: Read>(self, file: NpyFile<R>) -> Result<Vec<T>, NpyError> {
+        let Ok(bits) = file.try_data::<u16>() else {
+            return Err(NpyError::Elements { found: "two bytes each".to_owned() });
+        };
+        bits.map(|bits| Ok(T::of(self.value(bits?)))).collect()
+    }
+
+    /// Exact: both are among the numbers of `f64`.
+    fn value(self, bits: u16) -> f64 {
+        if let Self::Brain = self {
+            return f64::from(f32::from_bits(u32::from(bits) << 16));
+        }
+        let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
+        let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f64::from(bits & 0x3ff));
+        sign * match exponent {
+            0 => fraction * 2f64.powi(-24),
+            31 if fraction == 0.0 => f64::INFINITY,
+            31 => f64::NAN,
+            _ => (1.0 + fraction / 1024.0) * 2f64.powi(exponent - 15),
+        }
+    }
+}
+
 fn read_elements<T: Real, R: Read>(file: NpyFile<R>) -> Result<Vec<T>, NpyError> {
     macro_rules! first_that_fits {
         ($file:ident, $($scalar:ty => $convert:expr),* $(,)?) => {{
@@ -141,6 +193,12 @@ fn read_elements<T: Real, R: Read>(file: NpyFile<R>) -> Result<Vec<T>, NpyError>
             };)*
             $file
         }};
+    }
+    if let DType::Plain(plain) = file.dtype()
+        && plain.to_string().trim_start_matches(['\'', '<', '>', '|']).starts_with(['M', 'm'])
+    {
+        // Dates and times are counts of some unit since some day: as numbers they would mean nothing.
+        return Err(NpyError::Elements { found: plain.to_string() });
     }
     let file = first_that_fits!(file,
         f64 => T::of,
@@ -188,16 +246,17 @@ pub fn write_npy<T: Real>(writer: impl Write, array: &Array<T>) -> Result<(), Np
     Ok(())
 }
 
-/// An archive may unpack to this many bytes whatever its size: see [`read_npz`].
-const LARGEST_UNASKED: u64 = 1 << 30;
+/// The arrays of an archive may take this many bytes whatever its size: see [`read_npz`].
+const LARGEST_UNASKED: u64 = 256 << 20;
 
-/// An archive may unpack to this many times its size: numbers from an experiment do not shrink that much.
-const LARGEST_RATIO: u64 = 200;
+/// The arrays of an archive may take this many times its size. Numbers from an experiment do not shrink that much: the pixels
+/// of MNIST, a byte each and mostly zero, take 40 times the size of their archive as `f64`.
+const LARGEST_RATIO: u64 = 64;
 
 /// Reads all arrays of an archive, by name. Every byte of an array is checked by the archive's checksum.
 ///
-/// An archive of a few megabytes can promise terabytes of zeros. Arrays of 1 GiB in all, or 200 times the size of the
-/// archive if that is more, are read; others are refused before they are unpacked.
+/// An archive of a few megabytes can promise terabytes of zeros. Arrays that take 256 MiB of memory in all, or 64 times the
+/// size of the archive if that is more, are read; others are refused before they are unpacked.
 ///
 /// # Errors
 /// [`NpyError`], naming the array at fault.
@@ -219,15 +278,25 @@ pub fn read_npz<T: Real>(mut reader: impl Read + Seek) -> Result<BTreeMap<String
             Ok(None) => Err(NpyError::Bomb { length, most }),
             Err(e) => Err(e),
         };
-        left = member.limit();
-        if left == 0 {
+        let unpacked = left - member.limit();
+        if unpacked == left {
             return Err(NpyError::Bomb { length, most });
         }
         let array =
-            array.map_err(|source| NpyError::Member { name: name.clone(), source: Box::new(source) })?;
+            array.map_err(|source| NpyError::Member { name: display(&name), source: Box::new(source) })?;
+        left = left.saturating_sub(unpacked.max(array.len() as u64 * size_of::<T>() as u64));
         arrays.insert(name, array);
     }
     Ok(arrays)
+}
+
+/// A name as it stands in a message: an archive may hold names of any length.
+fn display(name: &str) -> String {
+    const LONGEST: usize = 80;
+    if name.chars().count() <= LONGEST {
+        return name.to_owned();
+    }
+    name.chars().take(LONGEST).chain("...".chars()).collect()
 }
 
 /// Writes named arrays as an archive without compression, as `numpy.savez` does. The same arrays give the same bytes.

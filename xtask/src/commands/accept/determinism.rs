@@ -14,7 +14,7 @@ use overparam_eval::store::Store;
 use serde_json::{Value, json};
 
 use super::Finding;
-use crate::options::RunOptions;
+use overparam_cli::options::RunOptions;
 
 /// Cheap, and decided at the first look.
 const CLAIM: &str = "hu-2021/rank-not-norm";

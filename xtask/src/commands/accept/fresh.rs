@@ -13,8 +13,8 @@ use overparam_eval::theory::Theory;
 use serde_json::{Value, json};
 
 use super::{Finding, master_seed};
-use crate::options::{RunOptions, Voice};
-use crate::progress::watch;
+use overparam_cli::options::{RunOptions, Voice};
+use overparam_cli::progress::watch;
 
 /// The change of a constant that false claims have.
 const CHANGE: f64 = 0.3;
@@ -53,7 +53,7 @@ pub(super) fn fresh(options: &RunOptions, masters: u64) -> Result<(Vec<Finding>,
                 Decision::Fails | Decision::NotDiscriminating => tally.wrong += 1,
             }
             if decision != Decision::Holds && options.voice() == Voice::Person {
-                println!("master seed {seed}: {} {decision:?}: {}", runs.about.id, verdict.reason);
+                say!("master seed {seed}: {} {decision:?}: {}", runs.about.id, verdict.reason);
             }
             let mutation = mutate(chosen.claim, runs, &design)?;
             let mutants = mutation.constants.iter().flat_map(|c| c.mutants.iter().map(move |m| (c, m)));

@@ -11,8 +11,8 @@ use overparam_tensor::random::Stream;
 use serde_json::{Value, json};
 
 use super::{Finding, master_seed};
-use crate::options::RunOptions;
-use crate::progress::watch;
+use overparam_cli::options::RunOptions;
+use overparam_cli::progress::watch;
 
 const RESAMPLES: u64 = 2_000;
 

@@ -1,0 +1,83 @@
+//! Every command that a user gives, as a library: the program `overparam` and the checkout's `cargo xtask` are this code.
+//!
+//! ```sh
+//! cargo install --path crates/cli        # in a checkout
+//! overparam reproduce --scale smoke
+//! overparam kernel --arch net.json --x1 x.csv --out k.npz
+//! ```
+//!
+//! Data goes to standard output, progress and messages to standard error. Exit status: 0 all asked claims hold (or the
+//! kernel or prediction is written), 1 something is contradicted or not discriminating, or the output could not be written,
+//! 4 something is undecided and nothing contradicted, 2 bad usage or input, 3 a round before is not complete, 130 stopped by
+//! Ctrl-C.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`start`], [`Command`] | the parser of a program, and what all programs understand |
+//! | [`options`], [`select`] | which claims, how large, where |
+//! | [`out`] | printing that outlives its readers |
+//! | [`progress`], [`interrupt`] | how a run is going, and stopping it |
+//! | [`terminal`], [`machine`] | colours, times, words; what machine this is |
+
+#![deny(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing must not end a run: `say!` and `note!`"
+)]
+
+#[macro_use]
+pub mod out;
+mod commands;
+mod curve;
+mod evaluate;
+mod files;
+pub mod interrupt;
+pub mod machine;
+mod meter;
+pub mod options;
+mod placement;
+mod program;
+pub mod progress;
+pub mod select;
+mod slurm;
+pub mod terminal;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+pub use commands::{AFTER_HELP, Command};
+pub use program::name;
+
+/// Parses the arguments of a program of this name, runs it, and says what went wrong: all that a `main` has to do.
+///
+/// Help and version end with status 0, wrong usage and errors with 2.
+pub fn start<P: Parser>(name: &'static str, run: impl FnOnce(P) -> Result<ExitCode>) -> ExitCode {
+    program::is_called(name);
+    let mut command = program::in_examples(P::command());
+    let parsed = command
+        .try_get_matches_from_mut(std::env::args_os())
+        .and_then(|mut matches| P::from_arg_matches_mut(&mut matches));
+    let status = match parsed {
+        Ok(program) => run(program).unwrap_or_else(|error| {
+            note!("error: {}", out::told(&error));
+            ExitCode::from(2)
+        }),
+        Err(usage) => explained(&usage.format(&mut command)),
+    };
+    out::finish(status)
+}
+
+/// Prints help or what is wrong with the usage, in the colours that suit the terminal.
+fn explained(usage: &clap::Error) -> ExitCode {
+    let printed = usage.print();
+    if usage.use_stderr() {
+        // Whoever cannot be told has the exit status.
+        return ExitCode::from(2);
+    }
+    if let Err(error) = printed {
+        out::failed(error);
+    }
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,30 @@
+//! Under which name this program was started: what messages and examples tell a person to type.
+
+use std::sync::OnceLock;
+
+use clap::Command;
+
+static NAME: OnceLock<&'static str> = OnceLock::new();
+
+/// Its name, once for all.
+pub(crate) fn is_called(name: &'static str) {
+    // The first name stays: a process is one program.
+    let _ = NAME.set(name);
+}
+
+/// `overparam`, or `cargo xtask` in a checkout.
+pub fn name() -> &'static str {
+    NAME.get().copied().unwrap_or("overparam")
+}
+
+/// The same commands with this program's name in their examples.
+pub(crate) fn in_examples(mut command: Command) -> Command {
+    if let Some(help) = command.get_after_help().map(ToString::to_string) {
+        command = command.after_help(help.replace("overparam ", &format!("{} ", name())));
+    }
+    let parts: Vec<String> = command.get_subcommands().map(|part| part.get_name().to_owned()).collect();
+    for part in parts {
+        command = command.mut_subcommand(part, in_examples);
+    }
+    command
+}
