@@ -1,7 +1,9 @@
 //! `xtask kernel`, the real binary, against the golden values of `crates/ntk` and against itself on other files.
 
 mod common;
-#[path = "../../crates/ntk/tests/common/mod.rs"]
+#[path = "../../crates/ntk/tests/suite/common/difference.rs"]
+mod difference;
+#[path = "../../crates/ntk/tests/suite/common/golden.rs"]
 mod golden;
 
 use std::fs::{self, File};
@@ -106,7 +108,7 @@ fn ten_architectures_to_forty_digits() {
         }
         let narrow = arrays::<f32>(&desk.kernel(&arch, &x1, &["--precision", "f32"]));
         for ((name, narrow), (_, wide)) in narrow.iter().zip(&own) {
-            let error = golden::scaled_difference(&narrow.map(f64::from), wide);
+            let error = difference::scaled_difference(&narrow.map(f64::from), wide);
             assert!(error < 1e-5, "{} {name} in f32: {error:e}", case["id"]);
         }
     }

@@ -1,7 +1,7 @@
 //! `xtask predict`, the real binary, against neural-tangents' golden values and against formulas written out here.
 
 mod common;
-#[path = "../../crates/ntk/tests/common/mod.rs"]
+#[path = "../../crates/ntk/tests/suite/common/golden.rs"]
 mod golden;
 
 use std::collections::BTreeMap;

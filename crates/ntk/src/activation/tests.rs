@@ -4,7 +4,7 @@ use super::{Activation, Erf, Exp, Gelu, Rbf, Sign, Sin};
 use crate::dual::visit::DualMap;
 use crate::pair::{Moments, Pair};
 
-/// Activations of `tests/duals.csv`, with the largest errors allowed: of `kappa` and `kappa'` in units of their own last
+/// Activations of `tests/data/duals.csv`, with the largest errors allowed: of `kappa` and `kappa'` in units of their own last
 /// place, where nothing cancels, and in units of the last place of what they are for the inputs with themselves.
 fn of(name: &str) -> (Activation, [u64; 2], f64) {
     const CANCELS: u64 = u64::MAX;
@@ -35,7 +35,7 @@ fn a_covariance_is_at_most_the_product_of_deviations() {
 /// Closed forms against mpmath's values, nearly equal and nearly opposite inputs and variances of 1e-8 to 1e8 included.
 #[test]
 fn closed_forms_are_those_of_sixty_digits() {
-    let table = include_str!("../../tests/duals.csv");
+    let table = include_str!("../../tests/data/duals.csv");
     for row in table.lines().filter(|row| !row.starts_with('#')) {
         let (name, numbers) = row.split_once(',').expect("a name");
         let numbers: Vec<f64> = numbers.split(',').map(|x| x.parse().expect("a number")).collect();

@@ -162,7 +162,7 @@ mod tests {
     /// At most four units in the last place from the correctly rounded values, which are mpmath's.
     #[test]
     fn arc_is_within_four_units_in_the_last_place() {
-        let table = include_str!("../../tests/arc.csv");
+        let table = include_str!("../../tests/data/arc.csv");
         let mut worst = [0; 2];
         for row in table.lines().filter(|row| !row.starts_with('#')) {
             let numbers: Vec<f64> = row.split(',').map(|x| x.parse().expect("a number")).collect();

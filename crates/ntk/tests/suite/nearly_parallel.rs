@@ -59,7 +59,7 @@ fn worst<T: Real>(golden: &Golden, case: &Case) -> f64 {
 }
 
 fn golden() -> Golden {
-    serde_json::from_str(include_str!("nearly_parallel.json")).unwrap()
+    serde_json::from_str(include_str!("../data/nearly_parallel.json")).unwrap()
 }
 
 /// After a jump, an error in the angle becomes its square root.

@@ -1,8 +1,6 @@
-//! Kernels against the recursion as it stands in the literature ([`common::recursion`]): sizes, windows, layers.
+//! Kernels against the recursion as it stands in the literature ([`crate::common::recursion`]): sizes, windows, layers.
 
-mod common;
-
-use common::recursion::reference;
+use crate::common::recursion::reference;
 use nalgebra::DMatrix;
 use overparam_ntk::architecture::shape::Shape;
 use overparam_ntk::{Architecture, Images, Inputs, Kernel};

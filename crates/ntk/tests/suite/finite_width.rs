@@ -7,7 +7,7 @@ use overparam_tensor::random::Stream;
 use serde_json::Value;
 
 fn golden(key: &str) -> Value {
-    let all: Value = serde_json::from_str(include_str!("data/finite_width.json")).unwrap();
+    let all: Value = serde_json::from_str(include_str!("../data/finite_width.json")).unwrap();
     all[key].clone()
 }
 

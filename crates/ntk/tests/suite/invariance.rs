@@ -1,7 +1,5 @@
 //! What must hold of every kernel: symmetry, positivity, bits that depend on the two inputs alone, no NaN at the edges.
 
-mod common;
-
 use nalgebra::DMatrix;
 use overparam_ntk::architecture::shape::Shape;
 use overparam_ntk::{Architecture, Images, Inputs, Kernel};
@@ -121,9 +119,10 @@ fn kernels_are_positive_and_single_precision_follows() {
             let values = symmetric_eigen(kernel).unwrap().values;
             assert!(values.min() > -1e-12 * values.max(), "{net:?}: {}", values.min());
         }
-        let narrow = Kernel::<f32>::new(&net, x.shape()).unwrap().both(&common::narrow(&x), None).unwrap();
+        let narrow =
+            Kernel::<f32>::new(&net, x.shape()).unwrap().both(&crate::common::narrow(&x), None).unwrap();
         for (wide, narrow) in [(&wide.nngp, &narrow.nngp), (&wide.ntk, &narrow.ntk)] {
-            let error = common::scaled_difference(&narrow.map(f64::from), wide);
+            let error = crate::common::scaled_difference(&narrow.map(f64::from), wide);
             assert!(error < 1e-5, "{net:?}: {error:e}");
         }
     }

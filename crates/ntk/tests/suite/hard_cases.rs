@@ -31,7 +31,7 @@ struct Diagonal {
 }
 
 fn golden() -> Golden {
-    serde_json::from_str(include_str!("data/hard_cases.json")).unwrap()
+    serde_json::from_str(include_str!("../data/hard_cases.json")).unwrap()
 }
 
 fn number(text: &str) -> f64 {

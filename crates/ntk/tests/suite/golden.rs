@@ -1,9 +1,7 @@
 //! Golden values: a 40-digit reference (`mp40`) and neural-tangents' own float64 (`nt`) for ten architectures and for rows
 //! that are duplicate, antipodal, scaled, nearly equal and zero. `golden.json` says how they were made.
 
-mod common;
-
-use common::{golden, images, layers, matrix, network, vectors};
+use crate::common::{golden, images, layers, matrix, network, vectors};
 use nalgebra::DMatrix;
 use overparam_ntk::{Inputs, Kernel};
 use serde_json::Value;
@@ -61,12 +59,12 @@ fn duplicate_antipodal_scaled_close_and_zero_rows_to_forty_digits() {
 fn single_precision_follows_double() {
     for case in golden()["kernels"].as_array().unwrap() {
         let x = inputs(case, "x1");
-        let narrow = common::narrow(&x);
+        let narrow = crate::common::narrow(&x);
         let net = network(&case["layers"]);
         let wide = Kernel::new(&net, x.shape()).unwrap().both(&x, None).unwrap();
         let narrow = Kernel::new(&net, x.shape()).unwrap().both(&narrow, None).unwrap();
         for (wide, narrow) in [(wide.nngp, narrow.nngp), (wide.ntk, narrow.ntk)] {
-            let error = common::scaled_difference(&narrow.map(f64::from), &wide);
+            let error = crate::common::scaled_difference(&narrow.map(f64::from), &wide);
             assert!(error < 1e-5, "{}: {error:e}", case["id"]);
         }
     }

@@ -1,15 +1,12 @@
 //! Drawn networks and inputs of all sizes against the recursion in numbers of 32 digits. Those are not enough for inputs above 1e6:
 //! the determinant of parallel inputs, zero, is lost to rounding. `hard_cases.rs` has such inputs, at 60 digits.
 //!
-//! `cargo test --release -p overparam-ntk --test drawn -- --ignored --nocapture` draws 10,000 networks and prints the table of the
+//! `cargo test --release -p overparam-ntk --test suite drawn -- --ignored --nocapture` draws 10,000 networks and prints the table of the
 //! book's page on accuracy.
-
-#[path = "common/double.rs"]
-mod double;
 
 use std::collections::BTreeMap;
 
-use double::{Double, PI};
+use crate::common::double::{Double, PI};
 use nalgebra::DMatrix;
 use overparam_ntk::{Architecture, Inputs, Kernel};
 use overparam_tensor::linalg::Real;

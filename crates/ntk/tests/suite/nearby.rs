@@ -5,8 +5,6 @@
 //!
 //! which has all its digits if `t` is taken from `u/|u| - v/|v|`, where its cosine has lost half of them.
 
-mod common;
-
 use overparam_ntk::architecture::shape::Shape;
 use overparam_ntk::{Architecture, Images, Inputs, Kernel};
 use overparam_tensor::linalg::Real;

@@ -1,8 +1,6 @@
 //! Closed-form predictions against neural-tangents' float64 values, to 1e-10; its integrated ones to its own tolerance.
 
-mod common;
-
-use common::{golden, matrix, network, vectors};
+use crate::common::{golden, matrix, network, vectors};
 use nalgebra::DMatrix;
 use overparam_ntk::Kernel;
 use overparam_ntk::predict::ensemble::{Gaussian, Prior};

@@ -1,9 +1,7 @@
 //! Finite networks against neural-tangents: outputs, empirical kernels by every method, expansions. Parameters are given by a
 //! formula in the golden file.
 
-mod common;
-
-use common::{golden, images, network, vectors};
+use crate::common::{golden, images, network, vectors};
 use overparam_ntk::empirical::{EmpiricalNtk, Method, nngp};
 use overparam_ntk::linearize::{Linearized, taylor};
 use overparam_ntk::network::{Batch, Network, Params};
@@ -42,7 +40,7 @@ struct Case {
 
 fn cases() -> Vec<Case> {
     let case = |golden: &'static Value| {
-        let inputs = &common::golden()["inputs"];
+        let inputs = &crate::common::golden()["inputs"];
         let (x1, x2) = if golden["id"] == "emp_conv_relu_gap_c5_k2" {
             (images(&inputs["img"]["x1"]["data"]), images(&inputs["img"]["x2"]["data"]))
         } else {
