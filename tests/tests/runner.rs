@@ -15,9 +15,10 @@ use overparam_eval::runner::{self, Chosen, ClaimRuns, Observer, Request, RunErro
 use overparam_eval::runs::Runs;
 use overparam_eval::store::Store;
 use overparam_eval::theory::Theory;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 enum Behaviour {
     Draw,
     Fail,
@@ -25,7 +26,7 @@ enum Behaviour {
     NotFinite,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Cell {
     behaviour: Behaviour,
     shift: f64,

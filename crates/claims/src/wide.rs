@@ -22,10 +22,11 @@ use overparam_tensor::linalg::{matmul, symmetric_eigen, transposed};
 use overparam_tensor::optim::Optimizer;
 use overparam_tensor::random::Stream;
 use overparam_tensor::{Tensor, Tree, loss, value_and_grad};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How outputs and learning rates depend on the width.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scaling {
     /// `alpha = 1`.
@@ -35,7 +36,7 @@ pub enum Scaling {
 }
 
 /// A net's form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Form {
     /// Weight matrices, at least 2.
     pub depth: usize,
@@ -269,7 +270,7 @@ pub(crate) fn relative_distance(a: &DMatrix<f64>, b: &DMatrix<f64>) -> f64 {
 }
 
 /// Which images a cell draws from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Images {
     /// The embedded 8 x 8 digits.

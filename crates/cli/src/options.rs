@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
-use overparam_eval::changes::Changes;
+use overparam_eval::changes::{Changes, Grids};
 use overparam_eval::claim::{Doubling, Scale};
 use overparam_eval::inputs::Inputs;
 use overparam_eval::report::{Command, Terms};
@@ -46,8 +46,9 @@ pub struct RunOptions {
     /// Folder for the report and the store of finished cells
     #[arg(long, value_name = "DIR", default_value = "out")]
     pub out: PathBuf,
-    /// Another value for a field of every cell: width=256 (`explain` lists a claim's fields); may be given again
-    #[arg(long, value_name = "FIELD=VALUE")]
+    /// Another value for a field of every cell, width=256, or on one side alone, control:width=256 (`explain` lists a claim's
+    /// fields); may be given again
+    #[arg(long, value_name = "[SIDE:]FIELD=VALUE")]
     pub set: Vec<String>,
     /// A data set of your own: movielens-100k, mnist, fashion-mnist or cifar10, and its folder
     #[arg(long, value_name = "NAME=PATH")]
@@ -207,9 +208,11 @@ impl RunOptions {
         };
         // Against the claims' own cells: a field that none of them has would change nothing.
         let own = Request { changes: Changes::none(), ..request.clone() };
-        let cells = |claim| own.tasks(claim, 1).into_iter().flatten().map(|task| task.cell).collect();
-        let claims: Vec<_> =
-            own.claims.iter().enumerate().map(|(i, chosen)| (chosen.claim.about().id, cells(i))).collect();
+        let grids = |(i, chosen): (usize, &Chosen)| Grids {
+            claim: chosen.claim.about().id,
+            cells: own.tasks(i, 1).map(|tasks| tasks.into_iter().map(|task| task.cell).collect()),
+        };
+        let claims: Vec<Grids<'_>> = own.claims.iter().enumerate().map(grids).collect();
         let accepts = |claim: usize, cell: &serde_json::Value| {
             own.claims[claim].claim.accepts(cell).map_err(|error| error.to_string())
         };

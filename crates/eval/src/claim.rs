@@ -3,6 +3,7 @@
 use std::fmt;
 
 use overparam_tensor::random::Stream;
+use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::check::Check;
@@ -179,8 +180,8 @@ impl CellError {
 /// be missing is an `Option`.
 pub trait Claim: Sync + Send {
     /// One point of the grid: plain data with a field `seed`, the index of the draw that it belongs to. Two cells with the
-    /// same JSON are the same cell.
-    type Cell: Serialize + DeserializeOwned;
+    /// same JSON are the same cell. The documentation of its fields is what a user is told of them.
+    type Cell: Serialize + DeserializeOwned + JsonSchema;
     /// What one cell measures: plain data.
     type Outcome: Serialize + DeserializeOwned;
 

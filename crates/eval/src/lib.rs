@@ -22,6 +22,7 @@
 //! | [`stats`] | estimates with intervals, slopes, tails of distributions, rank correlation |
 //! | [`data`] | embedded digits; ratings and IDX readers |
 //! | [`changes`] | another value for a field of every cell |
+//! | [`meaning`] | what the fields of a cell mean, from the documentation of their types |
 //! | [`inputs`] | data sets that the user brings |
 //! | [`figure`] | figures as data, drawn as SVG and PNG |
 //! | [`table`] | small tables and readable numbers |
@@ -37,11 +38,12 @@
 //!     changes::Changes, check::{Bound, Check}, claim::*, decide::Decision, figure::Figure, inputs::Inputs,
 //!     report::{ClaimReport, Terms}, runner, runs::Runs, store::Store, theory::Theory,
 //! };
+//! use schemars::JsonSchema;
 //! use serde::{Deserialize, Serialize};
 //!
 //! struct MeanConcentrates;
 //!
-//! #[derive(Serialize, Deserialize)]
+//! #[derive(Serialize, Deserialize, JsonSchema)]
 //! struct Cell { n: usize, independent: bool, seed: u64 }
 //!
 //! impl Claim for MeanConcentrates {
@@ -102,6 +104,7 @@ pub mod decide;
 pub mod double;
 pub mod figure;
 pub mod inputs;
+pub mod meaning;
 pub mod mutate;
 mod notation;
 pub mod registry;

@@ -1,5 +1,6 @@
 //! Claims of any type behind one object-safe trait: cells and outcomes as JSON values.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::de::DeserializeOwned;
@@ -8,6 +9,7 @@ use serde_json::Value;
 use crate::check::Check;
 use crate::claim::{About, CellError, Claim, Context, Doubling, Plan, Run};
 use crate::figure::Figure;
+use crate::meaning;
 use crate::runs::Grid;
 use crate::table::Table;
 use crate::theory::Theory;
@@ -80,6 +82,9 @@ pub trait AnyClaim: Sync + Send {
     /// That it has not, and why.
     fn accepts(&self, cell: &Value) -> Result<(), CellError>;
 
+    /// What the fields of its cells mean, by their paths.
+    fn meanings(&self) -> BTreeMap<String, String>;
+
     /// Computes one cell.
     ///
     /// # Errors
@@ -114,6 +119,10 @@ impl<C: Claim> AnyClaim for C {
 
     fn accepts(&self, cell: &Value) -> Result<(), CellError> {
         serde_json::from_value::<C::Cell>(cell.clone()).map(drop).map_err(|e| CellError(e.to_string()))
+    }
+
+    fn meanings(&self) -> BTreeMap<String, String> {
+        meaning::meanings::<C::Cell>()
     }
 
     fn run(&self, cell: &Value, context: &Context<'_>) -> Result<Value, CellError> {

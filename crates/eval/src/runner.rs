@@ -19,7 +19,7 @@ use std::sync::atomic::AtomicBool;
 
 use serde_json::Value;
 
-use crate::changes::Changes;
+use crate::changes::{Changes, Side};
 use crate::claim::{About, CellError, Doubling, Plan, Scale};
 use crate::decide::Design;
 use crate::double::doubled;
@@ -85,14 +85,18 @@ impl Request {
     pub fn tasks(&self, claim: usize, draws: usize) -> [Vec<Task>; 2] {
         let any = self.claims[claim].claim;
         let plan = self.plan(draws);
-        [any.tasks(&plan), any.control_tasks(&plan)].map(|mut tasks| {
+        Side::BOTH.map(|side| {
+            let mut tasks = match side {
+                Side::Experiment => any.tasks(&plan),
+                Side::Control => any.control_tasks(&plan),
+            };
             if let Some(what) = self.double {
                 // A cell of the claim's own always has the claim's type.
                 tasks = doubled(any, &tasks, what).ok().flatten().unwrap_or_default();
             }
             if !self.changes.is_empty() {
                 let mut seen = BTreeSet::new();
-                tasks.iter_mut().for_each(|task| self.changes.apply(&mut task.cell));
+                tasks.iter_mut().for_each(|task| self.changes.apply(side, &mut task.cell));
                 tasks.retain(|task| seen.insert(task.cell.to_string()));
             }
             tasks

@@ -20,9 +20,10 @@ use overparam_eval::runs::Runs;
 use overparam_eval::seal::hash;
 use overparam_eval::store::Store;
 use overparam_eval::theory::Theory;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Cell {
     shift: f64,
     seed: u64,

@@ -63,6 +63,15 @@ pub(crate) fn positive(name: &'static str, value: f64) -> Result<(), Error> {
     }
 }
 
+/// `Err` unless a parameter is finite and at least 0.
+pub(crate) fn not_negative(name: &'static str, value: f64) -> Result<(), Error> {
+    if value >= 0.0 && value.is_finite() {
+        Ok(())
+    } else {
+        Err(Error::Parameter { name, value, expected: "finite and at least 0" })
+    }
+}
+
 /// `Err` naming what was counted unless the counts agree.
 pub(crate) fn same(name: &'static str, given: usize, expected: usize) -> Result<(), Error> {
     if given == expected { Ok(()) } else { Err(Error::Count { name, given, expected }) }

@@ -56,6 +56,7 @@ use overparam_eval::theory::Theory;
 use overparam_tensor::Tensor;
 use overparam_tensor::linalg::{Cholesky, least_squares};
 use overparam_tensor::random::Stream;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::wide::{Form, LinearDynamics, Net, Scaling, coins, limit_kernel, sphere};
@@ -63,7 +64,7 @@ use checks::{complexity_checks, decay_checks, test_checks};
 use harmonics::{eigenvalue, harmonics, lattice};
 
 /// What is measured, by the role that it plays in the statement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Task {
     /// The residual's components while several degrees are learned together.
@@ -83,7 +84,7 @@ pub enum Task {
 }
 
 /// One training run, or one kernel.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// What is measured.
     pub task: Task,

@@ -44,6 +44,7 @@ use overparam_eval::runs::Runs;
 use overparam_eval::table::Table;
 use overparam_eval::theory::Theory;
 use overparam_tensor::random::Stream;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::wide::{coins, sphere};
@@ -51,7 +52,7 @@ use checks::{COVER, covers_width, margin_checks, online_checks, without_margin};
 use search::{least_width, online};
 
 /// Where labels come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Labels {
     /// Of `x_1 x_2`: in the class, with a margin.
@@ -63,7 +64,7 @@ pub enum Labels {
 }
 
 /// What is measured, by the role that it plays in the statement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Task {
     /// The least width for labels with a margin.
@@ -80,7 +81,7 @@ pub enum Task {
 }
 
 /// One search, or one pass.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// What is measured.
     pub task: Task,

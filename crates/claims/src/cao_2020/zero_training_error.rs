@@ -35,6 +35,7 @@ use overparam_eval::claim::{About, CellError, Claim, Context, Doubling, Plan, Ru
 use overparam_eval::figure::Figure;
 use overparam_eval::runs::Runs;
 use overparam_eval::theory::Theory;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::wide::{Form, Images, Scaling};
@@ -42,7 +43,7 @@ use crate::widths::{self, Formed};
 use training::{mean, train};
 
 /// What is trained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Task {
     /// Labels along an eigenvector in the middle of the spectrum.
@@ -54,7 +55,7 @@ pub enum Task {
 }
 
 /// What is minimised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Loss {
     /// `(f - y)^2 / 2`.
@@ -64,7 +65,7 @@ pub enum Loss {
 }
 
 /// One training run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// The data.
     pub images: Images,

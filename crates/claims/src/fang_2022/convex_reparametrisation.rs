@@ -30,6 +30,7 @@ use overparam_feature_flow::activation::Activation;
 use overparam_feature_flow::nfr::{Problem, Represented};
 use overparam_tensor::linalg::symmetric_eigen;
 use overparam_tensor::random::Stream;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::FANG_GU_ZHANG_ZHANG;
@@ -38,7 +39,7 @@ use curvature::Objective;
 pub use curvature::Penalty;
 
 /// Nets of one depth.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// Layers with weights, the top one included.
     pub depth: usize,

@@ -38,6 +38,7 @@ use overparam_feature_flow::Error;
 use overparam_feature_flow::activation::Activation;
 use overparam_feature_flow::flow::{Architecture, Flow, Network, Scaling, Start, displacement};
 use overparam_tensor::random::Stream;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::FANG_LEE_YANG_ZHANG;
@@ -45,7 +46,7 @@ use crate::summary::distinct;
 use limit::{Drive, Limit, Population};
 
 /// Nets of one width.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// Mean field, or NTK in the control.
     pub scaling: Scaling,

@@ -34,13 +34,14 @@ use overparam_feature_flow::activation::Activation;
 use overparam_feature_flow::kernel_ridge::best_ridge;
 use overparam_feature_flow::nfr::{Descent, Problem, Represented, Trains};
 use overparam_tensor::linalg::{matmul, transposed};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::FANG_GU_ZHANG_ZHANG;
 use crate::summary::distinct;
 
 /// What is learned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Task {
     /// The product of two coordinates.
@@ -52,7 +53,7 @@ pub enum Task {
 const TASKS: [(Task, &str); 2] = [(Task::Product, "product"), (Task::Digits, "digits")];
 
 /// What a control takes away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Without {
     /// Nothing: the experiment.
@@ -64,7 +65,7 @@ pub enum Without {
 }
 
 /// All methods on one draw of data and start.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// What is learned.
     pub task: Task,

@@ -29,13 +29,14 @@ use overparam_eval::theory::Theory;
 use overparam_feature_flow::Error;
 use overparam_feature_flow::activation::Activation;
 use overparam_feature_flow::flow::{Architecture, Flow, Network, Scaling, Start, feature_spectrum};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::FANG_LEE_YANG_ZHANG;
 use crate::summary::distinct;
 
 /// Which hypothesis of the theorem is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Missing {
     /// None: the experiment.
@@ -47,7 +48,7 @@ pub enum Missing {
 }
 
 /// One net.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// What the control takes away.
     pub missing: Missing,

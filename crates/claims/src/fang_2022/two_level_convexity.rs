@@ -37,17 +37,20 @@ use overparam_eval::theory::Theory;
 use overparam_feature_flow::Error;
 use overparam_feature_flow::activation::Activation;
 use overparam_feature_flow::two_level::{Dictionary, NoisyDescent, Optimum, Particles, TwoLevel};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::summary::distinct;
 
 /// One net.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// `m`.
     pub features: usize,
-    /// Whether descent is noisy, as the theorem has it; not in the control.
-    pub noise: bool,
+    /// Variance of the descent's noise, in units of that for which the theorem has the minimum of `F` as the stationary law.
+    pub noise: f64,
+    /// Rate of descent, `eta`: the theorem's limit is that of a vanishing one.
+    pub learning_rate: f64,
     /// Steps after the burn-in, over which the residual is observed every `EVERY` steps.
     pub steps: usize,
     /// Index of start and noise.
@@ -124,12 +127,12 @@ impl Claim for TwoLevelConvexity {
     fn cells(&self, plan: &Plan<'_>) -> Vec<Cell> {
         let widths: &[usize] =
             plan.by_scale([&[256][..], &[64, 256, 512], &[16, 32, 64, 128, 256, 512, 1024, 2048, 4096]]);
-        grid(plan, widths, true)
+        grid(plan, widths, 1.0)
     }
 
     fn control(&self, plan: &Plan<'_>) -> Vec<Cell> {
         let widths: &[usize] = plan.by_scale([&[256][..], &[256, 512], &[256, 512, 1024]]);
-        grid(plan, widths, false)
+        grid(plan, widths, 0.0)
     }
 
     fn cost(&self, cell: &Cell) -> f64 {
@@ -187,11 +190,10 @@ impl Claim for TwoLevelConvexity {
     }
 }
 
-fn grid(plan: &Plan<'_>, widths: &[usize], noise: bool) -> Vec<Cell> {
+fn grid(plan: &Plan<'_>, widths: &[usize], noise: f64) -> Vec<Cell> {
     let steps = plan.by_scale([8_000, 16_000, 40_000]);
-    plan.seeds()
-        .flat_map(|seed| widths.iter().map(move |&features| Cell { features, noise, steps, seed }))
-        .collect()
+    let cell = |features, seed| Cell { features, noise, learning_rate: LEARNING_RATE, steps, seed };
+    plan.seeds().flat_map(|seed| widths.iter().map(move |&features| cell(features, seed))).collect()
 }
 
 fn problem() -> Result<TwoLevel, Error> {
@@ -213,7 +215,7 @@ fn descend(cell: &Cell, context: &Context<'_>) -> Result<Outcome, Error> {
     let optimum = dictionary.solve(1e-10)?;
     let start = context.shared("start", cell.seed);
     let mut net = Particles::random(&problem, cell.features, &start);
-    let descent = NoisyDescent { learning_rate: LEARNING_RATE, noise: cell.noise };
+    let descent = NoisyDescent { learning_rate: cell.learning_rate, noise: cell.noise };
     let (mut gap, mut energy, mut population) = (0.0, 0.0, vec![0.0; BINS]);
     let observed = cell.steps.div_ceil(EVERY) as f64;
     let weight = observed.recip();
@@ -347,7 +349,7 @@ mod tests {
 
     fn grids(experiment: f64, control: f64) -> Grids<Cell, Outcome> {
         testing::grids(&TwoLevelConvexity, |cell: &Cell, noise: f64| {
-            let factor = if cell.noise { experiment } else { control };
+            let factor = if cell.noise > 0.0 { experiment } else { control };
             Outcome {
                 gap: factor * (0.1 * noise).exp() * EXCESS / (cell.features as f64 * OPTIMUM),
                 energy_gap: 0.0,

@@ -41,10 +41,11 @@ use overparam_eval::figure::Figure;
 use overparam_eval::runs::Runs;
 use overparam_eval::table::Table;
 use overparam_eval::theory::Theory;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One experiment with one seed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// What is done.
     pub experiment: Experiment,
@@ -53,7 +54,7 @@ pub struct Cell {
 }
 
 /// What a cell does.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Experiment {
     /// One source data set, its representation, and targets that use it.
@@ -99,7 +100,7 @@ pub enum Experiment {
 }
 
 /// The sweeps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Vary {
     /// Over `n1` at fixed `T`.

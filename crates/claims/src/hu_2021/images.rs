@@ -7,6 +7,7 @@ use overparam_eval::claim::{CellError, Context};
 use overparam_eval::data::{self, LabelledImages};
 use overparam_eval::inputs::Inputs;
 use overparam_tensor::random::Stream;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::wide;
@@ -15,7 +16,7 @@ use crate::wide;
 const BROUGHT: [&str; 3] = ["mnist", "fashion-mnist", "cifar10"];
 
 /// Which images.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Data {
     /// The embedded handwritten digits, 8 x 8: rows 0 to 1199 to train on, the rest to test on.

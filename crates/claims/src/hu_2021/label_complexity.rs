@@ -49,13 +49,14 @@ use overparam_eval::figure::Figure;
 use overparam_eval::runs::Runs;
 use overparam_eval::table::Table;
 use overparam_eval::theory::Theory;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ARORA_DU_HU_LI_WANG;
 use super::images::Data;
 
 /// One draw of inputs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// Where inputs and labels come from.
     pub problem: Problem,
@@ -68,7 +69,7 @@ pub struct Cell {
 }
 
 /// Where inputs and labels come from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Problem {
     /// Uniform on the unit sphere, labelled by harmonics and by coins.

@@ -46,13 +46,14 @@ use overparam_eval::figure::Figure;
 use overparam_eval::runs::Runs;
 use overparam_eval::table::Table;
 use overparam_eval::theory::Theory;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ARORA_DU_HU_LI_WANG;
 use super::images::Data;
 
 /// Nets trained on one draw of images.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// The images.
     pub data: Data,
@@ -71,7 +72,7 @@ pub struct Cell {
 }
 
 /// Standard deviation of the weights at the start.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Start {
     /// This one: judged.

@@ -47,12 +47,13 @@ use overparam_eval::figure::Figure;
 use overparam_eval::runs::Runs;
 use overparam_eval::table::Table;
 use overparam_eval::theory::Theory;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ARORA_COHEN_HU_LUO;
 
 /// One method on one problem with one seed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// Which matrix, and how much of it is observed.
     pub problem: Problem,
@@ -63,7 +64,7 @@ pub struct Cell {
 }
 
 /// A matrix with hidden entries.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Problem {
     /// A random `size x size` matrix of this rank, entries of mean square 1.
@@ -88,7 +89,7 @@ pub enum Problem {
 }
 
 /// A way to complete a matrix.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// Gradient descent on a deep linear network.

@@ -44,12 +44,13 @@ use overparam_eval::figure::Figure;
 use overparam_eval::runs::Runs;
 use overparam_eval::table::Table;
 use overparam_eval::theory::Theory;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::images::Data;
 
 /// One experiment with one seed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// The images.
     pub data: Data,
@@ -60,7 +61,7 @@ pub struct Cell {
 }
 
 /// What a cell does.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Experiment {
     /// Three ways to one solution.
@@ -97,7 +98,7 @@ pub enum Experiment {
 }
 
 /// A network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Net {
     /// Dense, ReLU, dense.

@@ -32,13 +32,14 @@ use overparam_eval::runs::Runs;
 use overparam_eval::stats;
 use overparam_eval::table::{Table, number};
 use overparam_eval::theory::Theory;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::images::Data;
 use crate::summary::distinct;
 
 /// Both networks on one draw of images.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// The images.
     pub data: Data,

@@ -34,12 +34,13 @@ use overparam_ntk::architecture::{
 };
 use overparam_ntk::{Images, Inputs, Kernel};
 use overparam_tensor::linalg::{Cholesky, matmul};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::images::{Data, choose, one_hot};
 
 /// One draw of images.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// Height and width of the images; digits are averaged over squares.
     pub side: usize,

@@ -42,13 +42,14 @@ use overparam_eval::figure::{Figure, Panel};
 use overparam_eval::runs::Runs;
 use overparam_eval::theory::Theory;
 use overparam_tensor::ode::Tolerance;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::picture::{growths, norms, ranks};
 use super::ARORA_COHEN_HU_LUO;
 
 /// One trajectory of the flow.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// Layers, all 2 x 2.
     pub depth: usize,

@@ -42,6 +42,7 @@ use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series};
 use overparam_eval::runs::Runs;
 use overparam_eval::theory::Theory;
 use overparam_tensor::linalg::{matmul, singular_values, transposed};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
@@ -49,7 +50,7 @@ use super::ARORA_COHEN_HU_LUO;
 use crate::summary::distinct;
 
 /// One trajectory, at two step sizes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// Rows and columns of the matrix to complete.
     pub size: usize,

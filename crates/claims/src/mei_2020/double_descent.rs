@@ -39,12 +39,13 @@ use overparam_eval::claim::{About, CellError, Claim, Context, Doubling, Plan, Ru
 use overparam_eval::figure::Figure;
 use overparam_eval::runs::Runs;
 use overparam_eval::theory::Theory;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use experiment::{Fit, Outcome};
 
 /// One set of random features on one sample, at all ridges.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// Dimension of the inputs.
     pub dimension: usize,

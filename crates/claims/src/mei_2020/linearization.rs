@@ -35,6 +35,7 @@ use overparam_ntk::linearize::Linearized;
 use overparam_ntk::network::Batch;
 use overparam_tensor::Tensor;
 use overparam_tensor::loss;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::summary::exponent;
@@ -43,7 +44,7 @@ use crate::widths::{self, Formed};
 use neuron::{Gaps, Setting, predict};
 
 /// Nets of one form.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// The data.
     pub images: Images,

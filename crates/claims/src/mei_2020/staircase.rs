@@ -36,12 +36,13 @@ use overparam_eval::claim::{About, CellError, Claim, Context, Doubling, Plan, Ru
 use overparam_eval::figure::Figure;
 use overparam_eval::runs::Runs;
 use overparam_eval::theory::Theory;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use theory::{Steps, random_left, straight_line, tangent_left};
 
 /// What is fitted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Model {
     /// Kernel ridge regression on `size` samples.
@@ -53,7 +54,7 @@ pub enum Model {
 }
 
 /// One fit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// What is fitted.
     pub model: Model,

@@ -8,7 +8,7 @@
 //!
 //! *A limit of this claim.* It judges one setting after 4,000 steps, when the training error is 0 but training has not converged: Adam's test
 //! error depends on when one stops. The theorem speaks of converged points, and of a threshold in the number of noise
-//! coordinates, which is not swept here.
+//! coordinates, which is not swept here (`--set sparsity=1` changes it).
 //!
 //! *Predicted.* Descent grows the feature, which all examples share; Adam moves every coordinate at one speed, so an example's
 //! 20 noise coordinates outrun the one of the feature, and the feature noise turns the feature's own weight round.
@@ -24,10 +24,11 @@ use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series, median_po
 use overparam_eval::runs::Runs;
 use overparam_eval::theory::Theory;
 use overparam_feature_flow::patches::sparse::{Data, Response, Trained, Training, Update, train};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The rule by which filters move.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// Gradient descent.
@@ -38,9 +39,30 @@ pub enum Rule {
 
 const RULES: [(Rule, &str); 2] = [(Rule::Descent, "gradient descent"), (Rule::Adam, "Adam")];
 
+/// What the examples are like: the theorem's hypothesis.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Examples {
+    /// Entries of a patch, `d`.
+    pub dimension: usize,
+    /// Training examples, `n`.
+    pub examples: usize,
+    /// Noise coordinates of an example that are not zero, `s`: Adam is led astray where they are many, in units of the rest.
+    pub sparsity: usize,
+    /// Standard deviation of a noise coordinate, in units of the feature's strength.
+    pub noise: f64,
+    /// Strength of the feature noise, `alpha`, in units of the feature's.
+    pub feature_noise: f64,
+}
+
+const EXAMPLES: Examples =
+    Examples { dimension: 1000, examples: 100, sparsity: 20, noise: 0.2, feature_noise: 0.3 };
+
 /// One training run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
+    /// What the examples are like.
+    #[serde(flatten)]
+    pub data: Examples,
     /// How filters move.
     pub rule: Rule,
     /// Whether the responses are linear, which makes the problem convex.
@@ -109,7 +131,8 @@ impl Claim for AdamVersusGd {
     }
 
     fn run(&self, cell: &Cell, context: &Context<'_>) -> Result<Outcome, CellError> {
-        let data = Data { dimension: 1000, examples: 100, sparsity: 20, noise: 0.2, feature_noise: 0.3 };
+        let Examples { dimension, examples, sparsity, noise, feature_noise } = cell.data;
+        let data = Data { dimension, examples, sparsity, noise, feature_noise };
         let (update, learning_rate) = match cell.rule {
             Rule::Descent => (Update::Descent, 0.05),
             Rule::Adam => (Update::Adam, 1e-4),
@@ -226,7 +249,8 @@ impl Claim for AdamVersusGd {
 fn grid(plan: &Plan<'_>, convex: bool) -> Vec<Cell> {
     let filters = plan.by_scale([20, 20, 50]);
     let steps = plan.by_scale([4_000, 4_000, 20_000]);
-    plan.seeds().flat_map(|seed| RULES.map(|(rule, _)| Cell { rule, convex, filters, steps, seed })).collect()
+    let cell = |rule, seed| Cell { data: EXAMPLES, rule, convex, filters, steps, seed };
+    plan.seeds().flat_map(|seed| RULES.map(|(rule, _)| cell(rule, seed))).collect()
 }
 
 #[cfg(test)]
@@ -235,7 +259,7 @@ mod tests {
     use overparam_eval::runs::Grid;
 
     use super::super::testing::{scattered, tells_apart};
-    use super::{AdamVersusGd, Cell, Outcome, RULES, Rule};
+    use super::{AdamVersusGd, Cell, EXAMPLES, Outcome, RULES, Rule};
 
     /// Test errors of both rules, and their noise in units of the feature.
     fn grid(descent: (f64, f64), adam: (f64, f64)) -> Grid<Cell, Outcome> {
@@ -248,7 +272,10 @@ mod tests {
                 noise_product: noise,
                 losses: Vec::new(),
             };
-            Run { cell: Cell { rule, convex: false, filters: 20, steps: 4000, seed }, outcome }
+            Run {
+                cell: Cell { data: EXAMPLES, rule, convex: false, filters: 20, steps: 4000, seed },
+                outcome,
+            }
         };
         Grid::finished((0..32).flat_map(|seed| RULES.map(|(rule, _)| run(seed, rule))).collect())
     }

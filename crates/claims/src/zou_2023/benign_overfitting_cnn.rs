@@ -32,13 +32,14 @@ use overparam_eval::claim::{About, CellError, Claim, Context, Doubling, Plan, Ru
 use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series, median_point};
 use overparam_eval::runs::Runs;
 use overparam_eval::theory::Theory;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::summary::{distinct, exponent};
 use problem::{LEVEL, Problem, TARGET, search};
 
 /// A search for the boundary.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// `q`.
     pub power: i32,

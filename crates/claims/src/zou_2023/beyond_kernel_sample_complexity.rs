@@ -43,13 +43,14 @@ use overparam_eval::runs::Runs;
 use overparam_eval::theory::Theory;
 use overparam_feature_flow::quadratic::Target;
 use overparam_tensor::random::Stream;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::summary::{distinct, exponent};
 use search::{GOAL, flat_error, kernel_error, net_error, search};
 
 /// What learns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Learner {
     /// Interpolation with the flat kernel of a degree.
@@ -69,7 +70,7 @@ const TARGETS: [(Target, Target, &str); 2] = [
 ];
 
 /// One search.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// What is learned.
     pub target: Target,

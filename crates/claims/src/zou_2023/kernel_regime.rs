@@ -27,6 +27,7 @@ use overparam_eval::claim::{About, CellError, Claim, Context, Plan, Run, Scale, 
 use overparam_eval::figure::Figure;
 use overparam_eval::runs::Runs;
 use overparam_eval::theory::Theory;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::finite_width::TwoLayers;
@@ -34,7 +35,7 @@ use crate::wide::{Form, Images, Net, Scaling, extreme_eigenvalues, limit_kernel,
 use crate::widths::{self, Formed};
 
 /// Nets of one form.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// The data.
     pub images: Images,

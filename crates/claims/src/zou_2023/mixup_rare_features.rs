@@ -29,10 +29,11 @@ use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series, median_po
 use overparam_eval::runs::Runs;
 use overparam_eval::theory::Theory;
 use overparam_feature_flow::patches::mixup::{Data, Training, train};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How examples are mixed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// Not at all.
@@ -46,9 +47,34 @@ pub enum Method {
 const METHODS: [(Method, &str); 3] =
     [(Method::Standard, "standard"), (Method::EarlyMixup, "mixup, first half"), (Method::Mixup, "mixup")];
 
+/// What the examples are like: the theorems' hypothesis.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Examples {
+    /// Entries of a patch, `d`.
+    pub dimension: usize,
+    /// Training examples, `n`.
+    pub examples: usize,
+    /// Share of the examples that carry a rare feature, `rho`.
+    pub rare_share: f64,
+    /// Strength of the feature noise, `alpha`, in units of a feature's.
+    pub feature_noise: f64,
+    /// Standard deviation of an entry of a noise patch, in units of a feature's strength.
+    pub noise: f64,
+}
+
+const EXAMPLES: Examples =
+    Examples { dimension: 400, examples: 200, rare_share: 0.1, feature_noise: 0.1, noise: 0.17 };
+/// Weight of an example in its mixture with another, `lambda`.
+const MIXING: f64 = 0.6;
+
 /// One training run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
+    /// What the examples are like.
+    #[serde(flatten)]
+    pub data: Examples,
+    /// Weight of an example in its mixture with another, `lambda`: the other has `1 - lambda`.
+    pub mixing: f64,
     /// How examples are mixed.
     pub method: Method,
     /// Whether the examples that the claim is about carry a rare feature.
@@ -112,14 +138,15 @@ impl Claim for MixupRareFeatures {
     }
 
     fn run(&self, cell: &Cell, context: &Context<'_>) -> Result<Outcome, CellError> {
+        let Examples { dimension, examples, rare_share, feature_noise, noise } = cell.data;
         let data = Data {
-            dimension: 400,
-            examples: 200,
+            dimension,
+            examples,
             patches: 5,
             feature_noise_patches: 2,
-            rare: if cell.rare { 0.1 } else { 0.0 },
-            feature_noise: 0.1,
-            noise: 0.17,
+            rare: if cell.rare { rare_share } else { 0.0 },
+            feature_noise,
+            noise,
         };
         let mixup_steps = match cell.method {
             Method::Standard => 0,
@@ -132,7 +159,7 @@ impl Claim for MixupRareFeatures {
             learning_rate: TIME / cell.steps as f64,
             steps: cell.steps,
             mixup_steps,
-            mixing: 0.6,
+            mixing: cell.mixing,
         };
         let trained =
             train(&data, &training, 2000, &context.shared("run", cell.seed)).map_err(CellError::new)?;
@@ -217,7 +244,8 @@ impl Claim for MixupRareFeatures {
 
 fn grid(plan: &Plan<'_>, rare: bool) -> Vec<Cell> {
     let steps = plan.by_scale([600, 600, 6_000]);
-    plan.seeds().flat_map(|seed| METHODS.map(|(method, _)| Cell { method, rare, steps, seed })).collect()
+    let cell = |method, seed| Cell { data: EXAMPLES, mixing: MIXING, method, rare, steps, seed };
+    plan.seeds().flat_map(|seed| METHODS.map(|(method, _)| cell(method, seed))).collect()
 }
 
 #[cfg(test)]
@@ -226,7 +254,7 @@ mod tests {
     use overparam_eval::runs::Grid;
 
     use super::super::testing::{scattered, tells_apart};
-    use super::{Cell, METHODS, Method, MixupRareFeatures, Outcome};
+    use super::{Cell, EXAMPLES, METHODS, MIXING, Method, MixupRareFeatures, Outcome};
 
     fn grid([standard, early, mixup]: [f64; 3]) -> Grid<Cell, Outcome> {
         let run = |seed: u64, method: Method| {
@@ -237,7 +265,8 @@ mod tests {
             };
             let error = error * scattered(0.1, seed, 0);
             let outcome = Outcome { train_error: 0.0, common_error: 0.0, error };
-            Run { cell: Cell { method, rare: true, steps: 600, seed }, outcome }
+            let cell = Cell { data: EXAMPLES, mixing: MIXING, method, rare: true, steps: 600, seed };
+            Run { cell, outcome }
         };
         Grid::finished((0..32).flat_map(|seed| METHODS.map(|(method, _)| run(seed, method))).collect())
     }

@@ -25,13 +25,14 @@ use overparam_eval::claim::{About, CellError, Claim, Context, Plan, Run, Scale, 
 use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series};
 use overparam_eval::runs::Runs;
 use overparam_eval::theory::Theory;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::wide::{Form, Images, LinearDynamics, Net, Scaling, extreme_eigenvalues, limit_kernel};
 use crate::widths::{self, Formed};
 
 /// Nets of one form.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// The data.
     pub images: Images,

@@ -1,9 +1,10 @@
 //! `explain`: what a claim says and how it is tested.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use overparam_eval::changes::{fields, in_order};
+use overparam_eval::changes::{Fields, fields, in_order};
 use overparam_eval::claim::{About, Plan, Scale};
 use overparam_eval::inputs::Inputs;
 use overparam_eval::registry::{AnyClaim, RawGrid};
@@ -77,16 +78,65 @@ fn print_checks(claim: &dyn AnyClaim) -> Result<()> {
     Ok(())
 }
 
-/// The fields of the standard experiment's cells, which `reproduce --set` changes.
+/// The fields of the claim's cells, which `reproduce --set` changes: what each means, which part it plays, its values.
 fn print_fields(claim: &dyn AnyClaim) {
-    const SHOWN: usize = 6;
-    let plan = Plan { scale: Scale::Standard, seeds: 8, inputs: &Inputs::none() };
-    let tasks: Vec<_> = claim.tasks(&plan).into_iter().chain(claim.control_tasks(&plan)).collect();
-    for (i, (field, values)) in fields(tasks.iter().map(|t| &t.cell)).into_iter().enumerate() {
-        let shown: Vec<&str> = in_order(values.iter().map(String::as_str)).into_iter().take(SHOWN).collect();
-        let more =
-            if values.len() > SHOWN { format!(", ... ({} values)", values.len()) } else { String::new() };
-        let text = format!("{field} = {}{more}", shown.join(", "));
+    let meanings = claim.meanings();
+    let sides = Scale::ALL.map(|scale| Sides::of(claim, scale));
+    let names: BTreeSet<&String> = sides.iter().flat_map(|s| s.0.iter().flat_map(Fields::keys)).collect();
+    for (i, field) in names.into_iter().enumerate() {
+        let meaning = meanings.get(field).map_or("", |meaning| meaning.trim_end_matches('.'));
+        let standard = &sides[1];
+        let text = format!("{field}: {meaning} ({})", standard.part(field));
         say!("  {:<12}{}", if i == 0 { "fields" } else { "" }, wrap(&text, 14, 100));
+        let values = sides.each_ref().map(|sides| sides.values(field));
+        let text = if values.iter().all(|v| *v == values[0]) {
+            values[0].clone()
+        } else {
+            let scales = Scale::ALL.iter().zip(&values).filter(|(_, values)| !values.is_empty());
+            scales.map(|(scale, values)| format!("{scale} {values}")).collect::<Vec<_>>().join("; ")
+        };
+        say!("  {:<14}{}", "", wrap(&text, 16, 100));
     }
+}
+
+/// The fields of the experiment's cells and of the control's at one scale.
+struct Sides([Fields; 2]);
+
+impl Sides {
+    fn of(claim: &dyn AnyClaim, scale: Scale) -> Self {
+        let plan = Plan { scale, seeds: 8, inputs: &Inputs::none() };
+        let tasks = [claim.tasks(&plan), claim.control_tasks(&plan)];
+        Self(tasks.map(|tasks| fields(tasks.iter().map(|task| &task.cell))))
+    }
+
+    /// Which part a field plays in the test.
+    fn part(&self, field: &str) -> &'static str {
+        let Self([experiment, control]) = self;
+        match (experiment.get(field), control.get(field)) {
+            _ if field == "seed" => "the draw",
+            (Some(a), Some(b)) if a.is_disjoint(b) => "what the control changes",
+            (Some(_), None) => "in the experiment only",
+            (None, Some(_)) => "in the control only",
+            (Some(a), _) if a.len() > 1 => "varied",
+            _ => "fixed",
+        }
+    }
+
+    /// Its values, those of the control apart where they are others.
+    fn values(&self, field: &str) -> String {
+        let [experiment, control] = self.0.each_ref().map(|fields| fields.get(field).map(listed));
+        match (experiment, control) {
+            (Some(a), Some(b)) if a == b => a,
+            (Some(a), Some(b)) => format!("{a}, in the control {b}"),
+            (a, b) => a.or(b).unwrap_or_default(),
+        }
+    }
+}
+
+/// The first values in their order, and how many there are.
+fn listed(values: &BTreeSet<String>) -> String {
+    const SHOWN: usize = 6;
+    let shown: Vec<&str> = in_order(values.iter().map(String::as_str)).into_iter().take(SHOWN).collect();
+    let more = if values.len() > SHOWN { format!(", ... ({} values)", values.len()) } else { String::new() };
+    format!("{}{more}", shown.join(", "))
 }

@@ -18,6 +18,7 @@ use overparam_eval::runner::{self, Chosen, ClaimRuns, Observer, Request, RunErro
 use overparam_eval::runs::Runs;
 use overparam_eval::store::{Patience, Store};
 use overparam_eval::theory::Theory;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) const SEEDS: u64 = 20;
@@ -27,7 +28,7 @@ pub(crate) const CELLS: usize = 2 * SEEDS as usize;
 pub(crate) const TROUBLE: &str = "TINY_TROUBLE";
 const STORE: &str = "TINY_STORE";
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Cell {
     pub(crate) shift: f64,
     pub(crate) seed: u64,

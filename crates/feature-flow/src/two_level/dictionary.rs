@@ -260,7 +260,7 @@ mod tests {
         let optimum = dictionary.solve(1e-12).unwrap();
         let m = 400;
         let mut net = Particles::random(&problem, m, &Stream::root(1));
-        let descent = NoisyDescent { learning_rate: 1.0, noise: true };
+        let descent = NoisyDescent { learning_rate: 1.0, noise: 1.0 };
         let (mut gaps, mut energies) = (Vec::new(), Vec::new());
         net.descend(&problem, descent, 6000, &Stream::root(2), |step, _, top| {
             if step >= 1000 && step % 20 == 0 {

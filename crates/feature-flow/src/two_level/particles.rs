@@ -6,7 +6,7 @@ use overparam_tensor::random::{Rng, Stream};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::{TopLayer, TwoLevel};
-use crate::error::{Error, finite_loss, positive};
+use crate::error::{Error, finite_loss, not_negative, positive};
 
 /// `m` features of equal mass, with the top layer at its optimum.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,8 +25,9 @@ pub struct Particles {
 pub struct NoisyDescent {
     /// `eta`.
     pub learning_rate: f64,
-    /// Whether noise is added; without, it is plain gradient descent.
-    pub noise: bool,
+    /// Variance of the noise in units of `2 eta tau`, of which the minimum of `F` is the stationary law: 1 for the theorem, 0 for
+    /// plain gradient descent.
+    pub noise: f64,
 }
 
 impl Particles {
@@ -90,7 +91,8 @@ impl Particles {
         mut observe: impl FnMut(usize, &Self, &TopLayer) -> Result<(), Error>,
     ) -> Result<(), Error> {
         positive("the learning rate", descent.learning_rate)?;
-        let scale = (descent.learning_rate * problem.temperature / 2.0).sqrt();
+        not_negative("the noise", descent.noise)?;
+        let scale = (descent.learning_rate * problem.temperature / 2.0).sqrt() * descent.noise.sqrt();
         let mut rng = stream.rng();
         let mut last: Vec<f64> = normals(&mut rng, self.features.len());
         for step in 0..steps {
@@ -100,7 +102,7 @@ impl Particles {
             for (w, g) in self.features.iter_mut().zip(gradient.iter()) {
                 *w -= descent.learning_rate * g;
             }
-            if descent.noise {
+            if descent.noise > 0.0 {
                 let next = normals(&mut rng, last.len());
                 for (w, (a, b)) in self.features.iter_mut().zip(last.iter().zip(&next)) {
                     *w += scale * (a + b);
@@ -174,7 +176,7 @@ mod properties {
         fn small_steps_without_noise_do_not_raise_the_objective(seed in any::<u64>()) {
             let problem = problem(seed, Activation::Tanh);
             let mut net = Particles::random(&problem, 8, &Stream::root(seed).named("w"));
-            let descent = NoisyDescent { learning_rate: 0.02, noise: false };
+            let descent = NoisyDescent { learning_rate: 0.02, noise: 0.0 };
             let mut last = f64::INFINITY;
             net.descend(&problem, descent, 40, &Stream::root(0), |_, net, _| {
                 let now = net.objective(&problem)?;
@@ -191,7 +193,7 @@ mod properties {
             let order = Stream::root(seed).named("order").permutation(7);
             let permuted = |w: &DMatrix<f64>| w.select_rows(&order);
             let mut other = Particles { features: permuted(&net.features) };
-            let descent = NoisyDescent { learning_rate: 0.1, noise: false };
+            let descent = NoisyDescent { learning_rate: 0.1, noise: 0.0 };
             for net in [&mut net, &mut other] {
                 net.descend(&problem, descent, 20, &Stream::root(0), |_, _, _| Ok(())).unwrap();
             }
@@ -211,7 +213,7 @@ mod properties {
         let m = 4000;
         let mut net = Particles { features: DMatrix::zeros(m, 2) };
         // The step is 0.9 of the relaxation time: plain Euler would miss the variance by 80%.
-        let descent = NoisyDescent { learning_rate: 2.0, noise: true };
+        let descent = NoisyDescent { learning_rate: 2.0, noise: 1.0 };
         net.descend(&problem, descent, 60, &Stream::root(5), |_, _, _| Ok(())).unwrap();
         let variance = net.features.norm_squared() / (2 * m) as f64;
         assert!((variance / 2.25 - 1.0).abs() < 5.0 * (1.0 / m as f64).sqrt(), "{variance}");

@@ -5,10 +5,11 @@ use std::ops::{Add, Div, Mul};
 
 use nalgebra::{DMatrix, DVector};
 use overparam_feature_flow::nfr::{Problem, Represented};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What features cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Penalty {
     /// `mean_z' (mean_z |w_0(z', z)| p_l(z))^2 / p_(l-1)(z')`, the squared `l_{1,2}` norm.

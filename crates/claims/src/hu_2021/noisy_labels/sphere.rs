@@ -3,6 +3,7 @@
 use nalgebra::{DMatrix, DVector};
 use overparam_eval::claim::{CellError, Context};
 use overparam_tensor::linalg::{Cholesky, matmul, transposed};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::hu_2021::zonal::{Spectrum, harmonic, points};
@@ -17,7 +18,7 @@ const TESTS: usize = 300;
 pub(super) const DIMENSION: usize = 5;
 
 /// How `lambda` grows with the number of examples: `factor n^power`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Rule {
     /// The factor; 0 interpolates.
     pub factor: f64,
