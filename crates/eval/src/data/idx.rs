@@ -150,7 +150,7 @@ mod tests {
             (&idx(&[2, 0], &[]), "DIR/a: the header says 2 x 0, expected no dimension of 0"),
             (
                 &idx(&[u32::MAX, u32::MAX], &[0; 6]),
-                "DIR/a: the header says 4294967295 x 4294967295, expected at most 1073741824 bytes",
+                "DIR/a: the header says 4294967295 x 4294967295, expected at most 268435456 bytes",
             ),
         ];
         for (content, expected) in cases {
@@ -160,7 +160,7 @@ mod tests {
             read("a", &idx(&[u32::MAX; 4], &[]), 4).map(|_| ()),
             Err(
                 "DIR/a: the header says 4294967295 x 4294967295 x 4294967295 x 4294967295, expected at most \
-                 1073741824 bytes"
+                 268435456 bytes"
                     .to_owned()
             )
         );
@@ -185,12 +185,12 @@ mod tests {
         );
     }
 
-    /// A header that promises a gigabyte with nothing behind it costs nothing.
+    /// A header that promises a quarter of a gigabyte with nothing behind it costs nothing.
     #[test]
     fn a_promise_is_not_allocated() {
         assert_eq!(
-            read("a", &idx(&[1 << 15, 1 << 15], &[]), 2),
-            Err("DIR/a: 0 bytes follow the header, expected 1073741824 (32768 x 32768)".to_owned())
+            read("a", &idx(&[1 << 14, 1 << 14], &[]), 2),
+            Err("DIR/a: 0 bytes follow the header, expected 268435456 (16384 x 16384)".to_owned())
         );
     }
 }

@@ -2,6 +2,7 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use crate::store::lease::stale_at;
 use crate::store::{Patience, Store};
 
 const STALE: Duration = Duration::from_secs(100);
@@ -35,14 +36,21 @@ fn what_is_cleared_is_counted() {
     }
 }
 
-/// Like a link that leads nowhere: listed, and not there.
+#[test]
+fn a_lease_that_went_while_one_looked_is_not_stale() {
+    let (_folder, store, place) = left(&["a.lease"]);
+    let stale = |name: &str| stale_at(&place.join(name), SystemTime::now(), store.patience).unwrap();
+    assert_eq!((stale("a.lease"), stale("gone.lease")), (Some(Vec::new()), None));
+}
+
+/// Nobody can tell whose it is: nothing is cleared beside it.
 #[cfg(unix)]
 #[test]
-fn a_lease_that_went_while_one_looked_keeps_nothing() {
+fn a_lease_that_is_a_link_to_nowhere_is_an_error() {
     let (_folder, store, place) = left(&["a.json.1.tmp"]);
     std::os::unix::fs::symlink(place.join("nowhere"), place.join("gone.lease")).unwrap();
-    assert_eq!(store.sweep("claim").unwrap(), 1);
-    assert!(!place.join("a.json.1.tmp").exists());
+    assert!(store.sweep("claim").unwrap_err().to_string().contains("a link that leads nowhere"));
+    assert!(place.join("a.json.1.tmp").exists());
 }
 
 #[test]
