@@ -3,6 +3,7 @@
 use nalgebra::{DMatrix, DMatrixViewMut};
 use num_traits::Float;
 use overparam_tensor::linalg::Real;
+use overparam_tensor::optim::rule::sum_of_squares;
 
 use crate::NtkError;
 use crate::shape::Shape;
@@ -121,6 +122,14 @@ impl<T: Real> Inputs<T> {
         if self.shape() != expected {
             let given = words(self.shape());
             return Err(NtkError::input(which, format!("expected {}, got {given}", words(expected))));
+        }
+        // One pass tells that all is well, where it is: no input has a larger square than all of them together.
+        let numbers = match self {
+            Self::Vectors(x) => x.as_slice(),
+            Self::Images(x) => x.data.as_slice(),
+        };
+        if Float::is_finite(T::of(sum_of_squares(numbers))) {
+            return Ok(());
         }
         let squares: Vec<T> = match self {
             Self::Vectors(x) => {

@@ -46,6 +46,22 @@ fn deep_networks_have_right_digits_or_none() {
     assert!(error.to_string().contains("a variance of input 1 falls to where the numbers of f64"), "{error}");
 }
 
+/// What all inputs have together is nothing that a kernel computes.
+#[test]
+fn large_inputs_are_refused_one_by_one() {
+    let net = json!([{"dense": {"width": 1}}, "relu", {"dense": {"width": 1}}]);
+    let row = |large: f32| DMatrix::from_fn(4, 3, |i, _| if i == 2 { large } else { 1e19 });
+    assert!(ntk::<f32>(&net, &row(-1e19)).is_ok());
+    for (large, why) in [
+        (1.1e19, "the squared norm of input 2 overflows f32"),
+        (f32::INFINITY, "input 2, entry 0 is inf"),
+        (f32::NAN, "input 2, entry 0 is NaN"),
+    ] {
+        let error = ntk::<f32>(&net, &row(large)).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+}
+
 #[test]
 fn tiny_inputs_are_refused_and_zeros_are_not() {
     let sign = json!([{"dense": {"width": 1}}, "sign", {"dense": {"width": 1}}]);

@@ -16,7 +16,7 @@ pub struct SymmetricEigen<T: Real> {
     pub vectors: DMatrix<T>,
 }
 
-/// Eigen-decomposition of a symmetric matrix, reading its lower triangle only.
+/// Eigen-decomposition of a symmetric matrix, reading its lower triangle only. That of a diagonal one is read off it.
 ///
 /// # Errors
 /// [`LinalgError::NotFinite`], [`LinalgError::NoConvergence`].
@@ -29,6 +29,15 @@ pub fn symmetric_eigen<T: Real>(a: &DMatrix<T>) -> Result<SymmetricEigen<T>, Lin
     check_finite(OPERATION, a)?;
     let n = a.nrows();
     let (mut values, mut vectors) = (DVector::zeros(n), DMatrix::zeros(n, n));
+    if (0..n).all(|j| a.column(j).iter().skip(j + 1).all(|&x| x == T::ZERO)) {
+        let mut order: Vec<usize> = (0..n).collect();
+        order.sort_by(|&i, &j| a[(i, i)].f64().total_cmp(&a[(j, j)].f64()));
+        for (k, i) in order.into_iter().enumerate() {
+            values[k] = a[(i, i)];
+            vectors[(i, k)] = T::ONE;
+        }
+        return Ok(SymmetricEigen { values, vectors });
+    }
     let scratch =
         evd::self_adjoint_evd_scratch::<T>(n, evd::ComputeEigenvectors::Yes, Par::Seq, Spec::default());
     evd::self_adjoint_evd(
@@ -172,6 +181,18 @@ mod properties {
             prop_assert!(orthonormality_error(&eigen.vectors) < 1e-12);
             let back = &eigen.vectors * DMatrix::from_diagonal(&eigen.values) * eigen.vectors.transpose();
             prop_assert!((back - &a).amax() < 1e-11 * (1.0 + a.amax()));
+        }
+
+        /// Without rounding, whatever stands above the diagonal.
+        #[test]
+        fn the_decomposition_of_a_diagonal_matrix_is_exact(seed in any::<u64>(), n in 0usize..20) {
+            let mut a: DMatrix<f64> = Stream::root(seed).normal_matrix(n, n, 1.0);
+            let diagonal = a.diagonal();
+            a.fill_lower_triangle(0.0, 1);
+            let eigen = symmetric_eigen(&a).unwrap();
+            prop_assert!(eigen.values.as_slice().is_sorted());
+            let back = &eigen.vectors * DMatrix::from_diagonal(&eigen.values) * eigen.vectors.transpose();
+            prop_assert_eq!(back, DMatrix::from_diagonal(&diagonal));
         }
 
         #[test]
