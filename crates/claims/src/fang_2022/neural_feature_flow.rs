@@ -48,7 +48,8 @@ use limit::{Drive, Limit, Population};
 /// Nets of one width.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
-    /// Mean field, or NTK in the control.
+    /// How sums over units and learning rates are scaled: as in the mean-field limit, or as in the NTK's.
+    #[schemars(with = "String")]
     pub scaling: Scaling,
     /// `m`.
     pub width: usize,

@@ -53,6 +53,28 @@ pub struct Cell {
     pub seed: u64,
 }
 
+/// What the fields of a [`Setting`] mean; a test asks for every one of them.
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+struct SettingFields {
+    /// Dimension of the inputs, `d`.
+    dimension: usize,
+    /// Dimension of the representation that the tasks share, `k`.
+    rank: usize,
+    /// Source tasks, `T`.
+    tasks: usize,
+    /// Examples of each source task, `n1`.
+    source_examples: usize,
+    /// Standard deviation of the label noise, `sigma`; the signal has variance about 1.
+    noise: f64,
+    /// Energy of the last direction in the source heads, in units of each of the others: 1 where they load all equally.
+    diversity: f64,
+    /// Condition number of the source inputs' covariance.
+    source_condition: f64,
+    /// Condition number of the target inputs' covariance, whose eigenvectors are other than the source's.
+    target_condition: f64,
+}
+
 /// What a cell does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -62,6 +84,7 @@ pub enum Experiment {
         /// Which sweep it is a point of.
         vary: Vary,
         /// The tasks.
+        #[schemars(with = "SettingFields")]
         setting: Setting,
         /// `n2`, each with its own target tasks.
         target_examples: Vec<usize>,
@@ -69,6 +92,7 @@ pub enum Experiment {
     /// The first stage from many starts, by both methods.
     Starts {
         /// The tasks.
+        #[schemars(with = "SettingFields")]
         setting: Setting,
         /// Starts of each method.
         starts: u64,
@@ -76,6 +100,7 @@ pub enum Experiment {
     /// Fewer examples a task than dimensions: the nuclear-norm variant.
     HighDimensional {
         /// The tasks.
+        #[schemars(with = "SettingFields")]
         setting: Setting,
         /// `n2`.
         target_examples: usize,

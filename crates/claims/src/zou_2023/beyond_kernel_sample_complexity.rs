@@ -73,6 +73,7 @@ const TARGETS: [(Target, Target, &str); 2] = [
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// What is learned.
+    #[schemars(with = "String")]
     pub target: Target,
     /// What learns.
     pub learner: Learner,
