@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use overparam_claims::TALKS;
+use overparam_eval::changes::fields;
 use overparam_eval::check::{Bound, Check, Kind};
 use overparam_eval::claim::{Plan, Scale};
 use overparam_eval::decide::{Decision, Design, decide};
@@ -160,4 +161,21 @@ fn every_claim_is_sealed() {
         assert!(seal.matches, "{}: run `cargo xtask seal --reason ...`", claim.about().id);
     }
     assert_eq!(lock.claims.len(), claims().count(), "claims.lock has claims that are not there");
+}
+
+#[test]
+fn every_field_of_a_cell_says_what_it_means() {
+    let inputs = Inputs::none();
+    for claim in claims() {
+        let meanings = claim.meanings();
+        for scale in Scale::ALL {
+            let plan = Plan { scale, seeds: 1, inputs: &inputs };
+            let tasks: Vec<Task> = claim.tasks(&plan).into_iter().chain(claim.control_tasks(&plan)).collect();
+            for field in fields(tasks.iter().map(|task| &task.cell)).into_keys() {
+                let meaning = meanings.get(&field).map_or("", String::as_str);
+                let words = meaning.split(' ').filter(|word| word.len() > 2).count();
+                assert!(words > 1, "{}: {field} means {meaning:?}, expected a few words", claim.about().id);
+            }
+        }
+    }
 }

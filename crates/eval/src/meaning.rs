@@ -26,23 +26,30 @@ impl Walk<'_> {
             let definition = &self.definitions[name];
             return self.visit(path, definition, said);
         }
-        let mut leaf = !path.is_empty();
-        if let Some(properties) = schema["properties"].as_object() {
-            leaf = false;
-            for (name, inner) in properties {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                self.visit(&path, inner, None);
-            }
-        }
+        let object = self.properties(path, schema, None);
+        let leaf = !path.is_empty() && !object;
         for choices in ["oneOf", "anyOf", "allOf"] {
             for choice in schema[choices].as_array().into_iter().flatten() {
-                self.visit(path, choice, said);
+                // A variant that is one number is described beside it, not inside.
+                if !self.properties(path, choice, choice["description"].as_str()) {
+                    self.visit(path, choice, said);
+                }
             }
         }
         if let (true, Some(said)) = (leaf, said) {
             let words: Vec<&str> = said.split_whitespace().collect();
             self.found.entry(path.to_owned()).or_insert_with(|| words.join(" ").replace(['`', '[', ']'], ""));
         }
+    }
+
+    /// Visits what an object has and says whether it is one; `said` stands in for what they do not say of themselves.
+    fn properties(&mut self, path: &str, schema: &Value, said: Option<&str>) -> bool {
+        let Some(properties) = schema["properties"].as_object() else { return false };
+        for (name, inner) in properties {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            self.visit(&path, inner, inner["description"].as_str().or(said));
+        }
+        true
     }
 }
 
@@ -65,6 +72,8 @@ mod tests {
             /// inverse time.
             rate: f64,
         },
+        /// With this momentum.
+        Momentum(f64),
     }
 
     #[derive(JsonSchema)]
@@ -86,6 +95,7 @@ mod tests {
         assert_eq!(of("width"), Some("m of the Rule."));
         assert_eq!(of("rule"), Some("How weights move."));
         assert_eq!(of("rule.other.rate"), Some("The rate, an inverse time."));
+        assert_eq!(of("rule.momentum"), Some("With this momentum."));
         assert_eq!(of("limit"), Some("Not always there."));
         assert_eq!(of("pair"), None, "says nothing of itself");
     }

@@ -69,7 +69,7 @@ use harmonics::{eigenvalue, harmonics, lattice};
 pub enum Task {
     /// The residual's components while several degrees are learned together.
     Decay {
-        /// `d`.
+        /// Dimension of the inputs, `d`.
         dimension: usize,
         /// The depth whose eigenvalues are to be seen.
         depth: usize,
@@ -78,7 +78,7 @@ pub enum Task {
     Complexity,
     /// The test error for a target of one degree.
     Test {
-        /// From 1 to 4.
+        /// Degree of the target, from 1 to 4.
         degree: usize,
     },
 }
@@ -94,7 +94,7 @@ pub struct Cell {
     pub depth: usize,
     /// `m`; 0 for the limit.
     pub width: usize,
-    /// `n`.
+    /// Training examples, `n`.
     pub examples: usize,
     /// Steps of descent.
     pub steps: usize,

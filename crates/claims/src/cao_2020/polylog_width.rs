@@ -75,7 +75,7 @@ pub enum Task {
     Outside,
     /// One pass of stochastic descent.
     Online {
-        /// `m`.
+        /// Hidden units, `m`.
         width: usize,
     },
 }
@@ -87,7 +87,7 @@ pub struct Cell {
     pub task: Task,
     /// What the labels really are: on the control not what the task says.
     pub labels: Labels,
-    /// `n`.
+    /// Training examples, `n`.
     pub examples: usize,
     /// Data, weights and coins are drawn so many times, and means taken.
     pub draws: u64,

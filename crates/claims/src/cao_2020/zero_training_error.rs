@@ -77,7 +77,7 @@ pub struct Cell {
     pub loss: Loss,
     /// Share of the squared error that the kernel at the start would leave at the end of the run.
     pub left: f64,
-    /// `n`.
+    /// Training examples, `n`.
     pub examples: usize,
     /// Nets, each with its own coins, over which means are taken.
     pub nets: u64,

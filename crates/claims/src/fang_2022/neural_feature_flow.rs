@@ -51,7 +51,7 @@ pub struct Cell {
     /// How sums over units and learning rates are scaled: as in the mean-field limit, or as in the NTK's.
     #[schemars(with = "String")]
     pub scaling: Scaling,
-    /// `m`.
+    /// Hidden units, `m`.
     pub width: usize,
     /// Number of nets.
     pub nets: u64,

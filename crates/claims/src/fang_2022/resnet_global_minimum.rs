@@ -56,7 +56,7 @@ pub struct Cell {
     pub depth: usize,
     /// Units a layer.
     pub width: usize,
-    /// `N`.
+    /// Training examples, `N`.
     pub examples: usize,
     /// At most so many steps.
     pub steps: usize,

@@ -45,7 +45,7 @@ use crate::summary::distinct;
 /// One net.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
-    /// `m`.
+    /// Features, that is hidden units, `m`.
     pub features: usize,
     /// Variance of the descent's noise, in units of that for which the theorem has the minimum of `F` as the stationary law.
     pub noise: f64,

@@ -102,20 +102,20 @@ pub enum Experiment {
         /// The tasks.
         #[schemars(with = "SettingFields")]
         setting: Setting,
-        /// `n2`.
+        /// Examples of the target task, `n2`.
         target_examples: usize,
     },
     /// Tasks that share ReLU units, and a wide net with weight decay.
     Relu {
-        /// `d`.
+        /// Dimension of the inputs, `d`.
         dimension: usize,
         /// Units of the truth.
         units: usize,
-        /// `T`.
+        /// Source tasks, `T`.
         tasks: usize,
-        /// `n1`.
+        /// Examples of each source task, `n1`.
         source_examples: usize,
-        /// `n2`.
+        /// Examples of the target task, `n2`.
         target_examples: usize,
         /// Hidden units of the net.
         width: usize,
@@ -176,7 +176,7 @@ pub enum Outcome {
 /// Mean excess risks over target tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Risks {
-    /// `n2`.
+    /// Examples of the target task, `n2`.
     pub target_examples: usize,
     /// Least squares on the estimated representation.
     pub shared: f64,

@@ -60,7 +60,7 @@ use super::images::Data;
 pub struct Cell {
     /// Where inputs and labels come from.
     pub problem: Problem,
-    /// `n`.
+    /// Training examples, `n`.
     pub examples: usize,
     /// Whether the kernel is of other inputs than the labels.
     pub other_inputs: bool,
@@ -74,12 +74,12 @@ pub struct Cell {
 pub enum Problem {
     /// Uniform on the unit sphere, labelled by harmonics and by coins.
     Sphere {
-        /// `d`.
+        /// Dimension of the inputs, `d`.
         dimension: usize,
     },
     /// Images of two classes.
     Images {
-        /// Which.
+        /// Which images.
         data: Data,
         /// `m` of the net that is trained on them, even.
         width: usize,

@@ -57,9 +57,9 @@ use super::images::Data;
 pub struct Cell {
     /// The images.
     pub data: Data,
-    /// `n`.
+    /// Training examples, `n`.
     pub examples: usize,
-    /// `m`, even.
+    /// Hidden units, `m`, even.
     pub width: usize,
     /// How weights start.
     pub start: Start,
@@ -75,11 +75,11 @@ pub struct Cell {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Start {
-    /// This one: judged.
+    /// This factor, `kappa`, whose loss is judged.
     Kappa(f64),
     /// `m^(-1/2)`, which is mean-field scaling.
     MeanField,
-    /// This one, shown and not judged.
+    /// This factor, whose loss is shown and not judged.
     Shown(f64),
 }
 
@@ -106,7 +106,7 @@ pub struct Outcome {
 /// One moment of training on the coins, everything relative to `||y||^2`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Moment {
-    /// `k`.
+    /// The step, `k`.
     pub step: usize,
     /// Mean over nets of the loss.
     pub loss: f64,

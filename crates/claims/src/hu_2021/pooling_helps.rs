@@ -45,7 +45,7 @@ pub struct Cell {
     pub data: Data,
     /// `s`, the largest offset in pixels.
     pub offset: usize,
-    /// Convolutions.
+    /// Number of convolutions.
     pub depth: usize,
     /// Sizes of the nested training sets, ascending.
     pub examples: Vec<usize>,

@@ -58,7 +58,7 @@ pub struct Cell {
     pub rank: usize,
     /// Observed entries.
     pub observed: usize,
-    /// Layers.
+    /// Number of layers.
     pub depth: usize,
     /// The larger step size, `eta`; the other is half of it.
     pub learning_rate: f64,

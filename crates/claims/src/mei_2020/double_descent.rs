@@ -49,9 +49,9 @@ pub use experiment::{Fit, Outcome};
 pub struct Cell {
     /// Dimension of the inputs.
     pub dimension: usize,
-    /// `n`.
+    /// Training examples, `n`.
     pub samples: usize,
-    /// `N`.
+    /// Random features, `N`.
     pub features: usize,
     /// The features' activation.
     pub activation: String,

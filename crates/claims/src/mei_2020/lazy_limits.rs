@@ -92,9 +92,9 @@ pub struct Cell {
     pub task: Task,
     /// What is fitted.
     pub model: Model,
-    /// `d`.
+    /// Dimension of the inputs, `d`.
     pub dimension: usize,
-    /// `N`.
+    /// Neurons, `N`.
     pub neurons: usize,
     /// The eigenvalues of `B`.
     pub spectrum: Spectrum,

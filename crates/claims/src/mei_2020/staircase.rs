@@ -58,7 +58,7 @@ pub enum Model {
 pub struct Cell {
     /// What is fitted.
     pub model: Model,
-    /// `d`.
+    /// Dimension of the inputs, `d`.
     pub dimension: usize,
     /// Samples, features or neurons.
     pub size: usize,

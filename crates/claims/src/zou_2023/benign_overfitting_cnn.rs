@@ -41,11 +41,11 @@ use problem::{LEVEL, Problem, TARGET, search};
 /// A search for the boundary.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
-    /// `q`.
+    /// Power of the activation, `q`.
     pub power: i32,
-    /// `n`.
+    /// Training examples, `n`.
     pub examples: usize,
-    /// `d`.
+    /// Dimension of the inputs, `d`.
     pub dimension: usize,
     /// Share of the noise's energy in one direction that all examples share, signed by the label.
     pub leaked: f64,

@@ -79,7 +79,7 @@ pub struct Cell {
     pub learner: Learner,
     /// `k`, of the flat kernel and its targets.
     pub degree: usize,
-    /// `d`.
+    /// Dimension of the inputs, `d`.
     pub dimension: usize,
     /// Index of data and starts.
     pub seed: u64,

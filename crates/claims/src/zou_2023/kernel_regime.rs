@@ -41,7 +41,7 @@ pub struct Cell {
     pub images: Images,
     /// The nets.
     pub form: Form,
-    /// `n`.
+    /// Training examples, `n`.
     pub examples: usize,
     /// Steps of descent at rate `n / lambda_max` of the limit kernel.
     pub steps: usize,

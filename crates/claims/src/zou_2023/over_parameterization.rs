@@ -38,7 +38,7 @@ pub struct Cell {
     pub images: Images,
     /// The nets.
     pub form: Form,
-    /// `n`.
+    /// Training examples, `n`.
     pub examples: usize,
     /// Draws of the weights.
     pub draws: u64,

@@ -43,7 +43,7 @@ pub(super) const RULES: [Rule; 3] = [
 /// What came out at one number of examples.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Regression {
-    /// `n`.
+    /// Training examples, `n`.
     pub examples: usize,
     /// Mean squared distance of the fit from the clean truth at test points, the mean over the noise taken exactly.
     pub clean_error: f64,

@@ -27,7 +27,7 @@ pub struct Outcome {
 /// One ridge: what was measured, averaged over targets and noise.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Fit {
-    /// `lambda`.
+    /// The ridge, `lambda`.
     pub lambda: f64,
     /// Whether `lambda` is the optimal one; otherwise one of [`LAMBDAS`].
     pub optimal: bool,
