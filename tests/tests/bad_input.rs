@@ -89,3 +89,56 @@ fn misspelt_words_suggest_the_right_ones() {
     assert!(message(&["list", "--data", "movielens-100k"]).contains("NAME=PATH"));
     assert!(message(&["reproduce", "--threads", "0"]).contains("--threads"));
 }
+
+/// Values that a field cannot have: refused before anything runs, with the field, the value and what is expected.
+#[test]
+fn impossible_values_of_fields_are_refused() {
+    let cases: [(&str, &[&str]); 14] = [
+        ("scale=-1", &["--set scale=-1", "hu-2021/rank-not-norm takes values such as 0.1", "not negative"]),
+        ("scale=wide", &["--set scale=wide", "takes values such as 0.1", "expected a number"]),
+        ("scale=", &["--set scale=", "expected a number"]),
+        ("scale=null", &["--set scale=null", "expected a number"]),
+        ("scale=[1]", &["--set scale=[1]", "expected a number"]),
+        ("depth=0", &["--set depth=0", "2, 3, 4", "expected a whole number of 1 or more"]),
+        ("depth=-3", &["--set depth=-3", "expected a whole number of 1 or more"]),
+        ("depth=2.5", &["--set depth=2.5", "takes values such as 1, 2, 3, 4", "expected a whole number"]),
+        ("exchanged=1", &["--set exchanged=1", "expected true or false"]),
+        ("control:depth=deep", &["--set depth=deep", "takes values such as 1, 2, 3, 4"]),
+        ("dept=3", &["--set dept: no cell has such a field; there are depth, exchanged, scale"]),
+        ("depth", &["--set depth: expected FIELD=VALUE", "control:width=256"]),
+        ("both:depth=3", &["--set both:depth=3: expected FIELD=VALUE"]),
+        ("experiment:=3", &["--set experiment:=3: expected FIELD=VALUE"]),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    for (set, parts) in cases {
+        let arguments = ["reproduce", "rank-not-norm", "--scale", "smoke", "--out", "out", "--set", set];
+        let output = xtask().args(arguments).current_dir(folder.path()).assert().code(2);
+        let output = output.get_output();
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.stdout.is_empty() && message.lines().count() == 1, "{set}: {message}");
+        for part in parts {
+            assert!(message.contains(part), "{set}: {part:?} in {message}");
+        }
+        assert!(!folder.path().join("out").exists(), "{set}: nothing is written");
+    }
+}
+
+/// Descent from a start with a negative determinant on both sides: the control alone is what it was.
+#[test]
+fn one_side_can_be_changed_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let cells = |set: &str| -> Vec<String> {
+        let out = folder.path().join(set.replace([':', '='], "-"));
+        let run = ["reproduce", "rank-not-norm", "--scale", "smoke", "--seeds", "8", "--quiet", "--set", set];
+        assert!(
+            xtask().args(run).arg("--out").arg(&out).status().unwrap().code().is_some_and(|code| code != 2)
+        );
+        let store = fs::read_dir(out.join("store/hu-2021/rank-not-norm")).unwrap();
+        store.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap()).collect()
+    };
+    let with = |cells: &[String], field: &str| cells.iter().filter(|text| text.contains(field)).count();
+    let (both, control) = (cells("exchanged=true"), cells("control:exchanged=false"));
+    assert_eq!(with(&both, "\"exchanged\":false"), 0);
+    assert_eq!(with(&control, "\"exchanged\":true"), 0);
+    assert!(with(&both, "\"exchanged\":true") > 0 && with(&control, "\"exchanged\":false") > 0);
+}

@@ -159,7 +159,7 @@ impl Changes {
                     let mut changed = cell.clone();
                     set("", &mut changed, &change.field, &change.value);
                     if let Err(reason) = accepts(i, &changed) {
-                        return refuse(format!(": {reason}"));
+                        return refuse(format!(": {}", plain(&reason)));
                     }
                 }
             }
@@ -191,6 +191,23 @@ impl Changes {
         }
         Ok(lines)
     }
+}
+
+/// What serde expects, in words of people who do not write Rust.
+fn plain(reason: &str) -> String {
+    const WORDS: [(&str, &str); 7] = [
+        ("usize", "a whole number"),
+        ("u64", "a whole number"),
+        ("u32", "a whole number"),
+        ("i32", "a whole number"),
+        ("i64", "a whole number"),
+        ("f64", "a number"),
+        ("a boolean", "true or false"),
+    ];
+    let Some(at) = reason.find("expected ") else { return reason.to_owned() };
+    let expected = &reason[at + "expected ".len()..];
+    let known = WORDS.iter().find(|(word, _)| *word == expected).map_or(expected, |(_, plain)| plain);
+    format!("expected {known}")
 }
 
 /// What a number must be, if it is out of the range that the values of its field show.
@@ -283,7 +300,7 @@ fn names(path: &str, field: &str) -> bool {
 mod tests {
     use serde_json::json;
 
-    use super::{ChangeError, Changes, Grids, Side, fields};
+    use super::{ChangeError, Changes, Grids, Side, fields, plain};
 
     #[test]
     fn a_field_is_set_wherever_it_is_and_nowhere_else() {
@@ -329,6 +346,9 @@ mod tests {
         for given in ["width=-1", "width=0", "experiment:width=0"] {
             assert!(check(given).unwrap_err().ends_with(": expected a whole number of 1 or more"), "{given}");
         }
+        assert_eq!(plain("invalid type: integer `1`, expected a boolean"), "expected true or false");
+        assert_eq!(plain("unknown variant `x`, expected `a` or `b`"), "expected `a` or `b`");
+        assert_eq!(plain("a duplicate"), "a duplicate");
         assert_eq!(check("control:width=0"), Ok(()), "there is no such cell, which `check` says");
         assert_eq!(check("shift=-1"), Ok(()), "other values are negative too");
     }

@@ -94,18 +94,18 @@ impl<T: Real> Inputs<T> {
         }
     }
 
-    /// Writes inputs `from` to `from + block.ncols()` as columns.
-    pub(crate) fn columns(&self, from: usize, mut block: DMatrixViewMut<'_, T>) {
-        let n = block.ncols();
+    /// Writes entries `first` to `first + block.nrows()` of inputs `from` to `from + block.ncols()` as columns.
+    pub(crate) fn columns(&self, from: usize, first: usize, mut block: DMatrixViewMut<'_, T>) {
+        let (entries, n) = block.shape();
         match self {
-            Self::Vectors(x) => x.rows(from, n).transpose_to(&mut block),
+            Self::Vectors(x) => x.view((from, first), (n, entries)).transpose_to(&mut block),
             Self::Images(x) => {
                 let each = x.shape.pixels() * x.shape.channels;
                 let data = x.data[from * each..].chunks_exact(each);
                 block
                     .column_iter_mut()
                     .zip(data)
-                    .for_each(|(mut column, image)| column.copy_from_slice(image));
+                    .for_each(|(mut column, image)| column.copy_from_slice(&image[first..first + entries]));
             }
         }
     }

@@ -12,6 +12,7 @@
 //! * **Bits** depend on the two inputs alone: not on their order, their batch, their neighbours or the number of threads.
 //!   (They do depend on the kind of processor, whose instructions the matrix product picks at run time.)
 
+mod columns;
 mod dot;
 mod images;
 mod pixels;

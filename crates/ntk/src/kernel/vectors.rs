@@ -4,9 +4,10 @@ use std::cmp::Ordering;
 
 use nalgebra::DMatrix;
 use num_traits::Float;
-use overparam_tensor::linalg::{Real, gemm, mirror_lower, transposed};
+use overparam_tensor::linalg::{Real, mirror_lower};
 use rayon::prelude::*;
 
+use super::columns::{Columns, Made, TILE};
 use super::dot::dot;
 use super::plan::Plan;
 use super::results::{Results, Wanted};
@@ -19,46 +20,30 @@ use crate::field::scratch::Scratch;
 use crate::field::variances::Variances;
 use crate::inputs::Inputs;
 
-/// Inputs to a tile. Products are always of this many columns (padded with zeros), so that the backend's choice of kernel,
-/// and with it every bit, is the same for any batch.
-const TILE: usize = 192;
 /// Rows of a tile that go through all layers together: with three numbers an entry, 36 KiB in f64.
 const STRIP: usize = 8;
 
-/// One batch: columns in blocks of [`TILE`], and their variances through the network.
-struct Batch<T: Real> {
-    /// `d x TILE` each; the last is padded.
-    blocks: Vec<DMatrix<T>>,
+/// One batch: its vectors, and their variances through the network.
+struct Batch<'a, T: Real> {
+    columns: Columns<'a, T>,
     count: usize,
     by_block: Vec<VariancePath<T>>,
     by_strip: Vec<VariancePath<T>>,
 }
 
-impl<T: Real> Batch<T> {
-    fn new(plan: &Plan<T>, inputs: &Inputs<T>, which: &'static str) -> Result<Self, NtkError> {
+impl<'a, T: Real> Batch<'a, T> {
+    fn new(plan: &Plan<T>, inputs: &'a Inputs<T>, which: &'static str) -> Result<Self, NtkError> {
         let (n, d) = (inputs.count(), plan.input.channels);
-        let block = |from: usize| {
-            let mut block = DMatrix::zeros(d, TILE);
-            inputs.columns(from, block.columns_mut(0, TILE.min(n - from)));
-            block
-        };
-        let blocks: Vec<_> = (0..n).into_par_iter().step_by(TILE).map(block).collect();
-        let variance = |i: usize| {
-            let column = blocks[i / TILE].column(i % TILE);
-            let q = T::of(dot(column.as_slice(), column.as_slice()) / d as f64);
-            if q == T::ZERO { Variances::or_least(q, column.iter().all(|&x| x == T::ZERO)) } else { q }
-        };
-        let q = (0..n).into_par_iter().map(variance).collect();
+        let columns = Columns::of(inputs);
+        let q = columns.map(|x| {
+            let q = T::of(dot(x, x) / d as f64);
+            if q == T::ZERO { Variances::or_least(q, x.iter().all(|&x| x == T::ZERO)) } else { q }
+        });
         let path = VariancePath::new(plan, Variances::new(q), None, &mut Scratch::new());
         (0..n).try_for_each(|i| path.check(which, i, false))?;
         let cut = |size: usize| (0..n).step_by(size).map(|i| path.slice(i, (i + size).min(n))).collect();
         let (by_block, by_strip) = (cut(TILE), cut(STRIP));
-        Ok(Self { blocks, count: n, by_block, by_strip })
-    }
-
-    fn column(&self, i: usize) -> &[T] {
-        let d = self.blocks[0].nrows();
-        &self.blocks[i / TILE].as_slice()[(i % TILE) * d..][..d]
+        Ok(Self { columns, count: n, by_block, by_strip })
     }
 }
 
@@ -80,8 +65,8 @@ pub(super) fn compute<T: Real>(
         split(&mut nngp, rows, panels).into_iter().zip(split(&mut ntk, rows, panels)).enumerate().collect();
     let job = Job { plan, first: &first, second: second.as_ref() };
     work.into_par_iter().for_each_init(
-        || (Scratch::new(), DMatrix::zeros(TILE, TILE)),
-        |(scratch, tile), (panel, (k, ntk))| job.panel(panel, k, ntk, scratch, tile),
+        || (Scratch::new(), Products { tile: DMatrix::zeros(TILE, TILE), made: Default::default() }),
+        |(scratch, products), (panel, (k, ntk))| job.panel(panel, k, ntk, scratch, products),
     );
     if second.is_none() {
         mirror_lower(&mut nngp);
@@ -98,11 +83,17 @@ fn split<T: Real>(matrix: &mut DMatrix<T>, rows: usize, panels: usize) -> Vec<&m
     matrix.as_mut_slice().chunks_mut(rows * TILE).collect()
 }
 
+/// What one thread needs for products of inputs.
+struct Products<T: Real> {
+    tile: DMatrix<T>,
+    made: [Made<T>; 2],
+}
+
 struct Job<'a, T: Real> {
     plan: &'a Plan<T>,
-    first: &'a Batch<T>,
+    first: &'a Batch<'a, T>,
     /// `None`: the first with itself.
-    second: Option<&'a Batch<T>>,
+    second: Option<&'a Batch<'a, T>>,
 }
 
 impl<T: Real> Job<'_, T> {
@@ -113,13 +104,13 @@ impl<T: Real> Job<'_, T> {
         nngp: &mut [T],
         ntk: &mut [T],
         scratch: &mut Scratch<T>,
-        tile: &mut DMatrix<T>,
+        Products { tile, made }: &mut Products<T>,
     ) {
         let columns = self.second.unwrap_or(self.first);
         let start = if self.second.is_none() { panel } else { 0 };
         let scale = T::of(1.0 / self.plan.input.channels as f64);
-        for block in start..self.first.blocks.len() {
-            gemm(scale, transposed(&self.first.blocks[block]), &columns.blocks[panel], T::of(0.0), tile);
+        for block in start..self.first.columns.blocks() {
+            self.first.columns.product(block, (&columns.columns, panel), scale, made, tile);
             let i0 = block * TILE;
             let width = (self.first.count - i0).min(TILE);
             let height = (columns.count - panel * TILE).min(TILE);
@@ -173,7 +164,8 @@ impl<T: Real> Job<'_, T> {
             if m[i] < close * Float::abs(k[i]) {
                 let sign = Float::signum(k[i]);
                 let scale = m[i] + Float::abs(k[i]);
-                m[i] = scale * T::of(versine(columns.column(j0 + r), self.first.column(i0 + c)));
+                m[i] = scale
+                    * T::of(versine(&columns.columns.column(j0 + r), &self.first.columns.column(i0 + c)));
                 k[i] = sign * (scale - m[i]);
             }
         });

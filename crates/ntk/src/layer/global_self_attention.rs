@@ -8,10 +8,11 @@
     "ntk' = 2 w^2 G_x k G_y^T + b^2 + w^2 G_x ntk G_y^T         (values and outputs; queries and keys drop out)"
 )]
 //!
-//! Cost: `2 P^3` multiply-adds per pair of images of `P` pixels.
+//! Cost: `4 P^3` multiply-adds per pair of images of `P` pixels, in products of matrices.
 
+use nalgebra::DMatrix;
 use overparam_tensor::Tensor;
-use overparam_tensor::linalg::Real;
+use overparam_tensor::linalg::{Real, gemm, matmul, transposed};
 use serde_json::{Value, json};
 
 use super::rule::{Entry, Place, Rule, with_bias};
@@ -207,34 +208,42 @@ impl Attention {
     }
 
     /// Covariance and NTK after the layer; margins are left to the caller.
-    fn attend<T: Real>(&self, field: &mut Field<T>, weights: (&[f64], &[f64]), scratch: &mut Scratch<T>) {
-        let (k, ntk) = (self.mix(&field.k, weights), self.mix(&field.ntk, weights));
+    fn attend<T: Real>(
+        &self,
+        field: &mut Field<T>,
+        (left, right): (&[f64], &[f64]),
+        scratch: &mut Scratch<T>,
+    ) {
+        let weights = [left, right].map(|side| self.matrix(side));
         let mut next = Field::take(field.geometry, field.same, scratch);
-        for i in 0..next.k.len() {
-            next.k[i] = T::of(self.w2 * k[i] + self.b2);
-            next.ntk[i] = T::of(self.by_weight * k[i] + self.by_bias + self.w2 * ntk[i]);
+        self.mix(&field.k, &weights, &mut next.k);
+        self.mix(&field.ntk, &weights, &mut next.ntk);
+        let [w2, b2, by_weight, by_bias] = [self.w2, self.b2, self.by_weight, self.by_bias].map(T::of);
+        for (k, ntk) in next.k.iter_mut().zip(&mut next.ntk) {
+            *ntk = by_weight * *k + by_bias + w2 * *ntk;
+            *k = w2 * *k + b2;
         }
         field.replace(next, scratch);
     }
 
+    /// The weights of a side, a row for each pixel that attends.
+    fn matrix<T: Real>(&self, weights: &[f64]) -> DMatrix<T> {
+        let n = self.pixels();
+        DMatrix::from_fn(n, n, |p, r| T::of(weights[p * n + r]))
+    }
+
     /// `G_x K G_y^T` in the layout of a field.
-    fn mix<T: Real>(&self, matrix: &[T], (left, right): (&[f64], &[f64])) -> Vec<f64> {
+    fn mix<T: Real>(&self, field: &[T], [left, right]: &[DMatrix<T>; 2], out: &mut [T]) {
         let n = self.pixels();
         let at = |p: usize, r: usize| Geometry::pixel_pair(self.height, self.width, p, r);
-        let mut half = vec![0.0; n * n];
-        for p in 0..n {
-            for a in 0..n {
-                let g = left[p * n + a];
-                (0..n).for_each(|r| half[p * n + r] += g * matrix[at(a, r)].f64());
+        let half = matmul(left, &DMatrix::from_fn(n, n, |p, r| field[at(p, r)]));
+        let mut mixed = DMatrix::zeros(n, n);
+        gemm(T::ONE, &half, transposed(right), T::ZERO, &mut mixed);
+        for r in 0..n {
+            for p in 0..n {
+                out[at(p, r)] = mixed[(p, r)];
             }
         }
-        let mut out = vec![0.0; n * n];
-        for p in 0..n {
-            for r in 0..n {
-                out[at(p, r)] = half[p * n..][..n].iter().zip(&right[r * n..][..n]).map(|(h, g)| h * g).sum();
-            }
-        }
-        out
     }
 }
 
