@@ -219,7 +219,7 @@ impl Attention {
         self.mix(&field.k, &weights, &mut next.k);
         self.mix(&field.ntk, &weights, &mut next.ntk);
         let [w2, b2, by_weight, by_bias] = [self.w2, self.b2, self.by_weight, self.by_bias].map(T::of);
-        for (k, ntk) in next.k.iter_mut().zip(&mut next.ntk) {
+        for (k, ntk) in next.k.iter_mut().zip(next.ntk.iter_mut()) {
             *ntk = by_weight * *k + by_bias + w2 * *ntk;
             *k = w2 * *k + b2;
         }
