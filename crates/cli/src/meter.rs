@@ -72,12 +72,11 @@ fn bar(name: &'static str, total: u64) -> ProgressBar {
     } else {
         "{prefix:18!} {percent:>3} % {wide_msg}"
     };
-    let bar = ProgressBar::new(total);
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style.progress_chars("=> "));
+    let bar = ProgressBar::new(total).with_prefix(name);
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style.progress_chars("=> ")),
+        Err(_) => bar,
     }
-    bar.set_prefix(name);
-    bar
 }
 
 #[cfg(test)]

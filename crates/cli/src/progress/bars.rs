@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use overparam_eval::claim::{About, CellError};
 use overparam_eval::runner::{Observer, Round};
 
@@ -76,26 +76,28 @@ impl Bars {
     }
 }
 
-/// A line that no terminal of at least 30 columns wraps: what is too long is cut.
+/// From how many columns on everything is said.
+const WIDE: usize = 72;
+
+/// A line that no terminal of at least 30 columns wraps: what is too long is cut. It has nowhere to be drawn before it is given to
+/// a screen: what it drew by itself would stay there.
 fn bar(name: &'static str) -> ProgressBar {
-    const WIDE: usize = 72;
-    let (columns, _) = size();
-    let template = if columns >= WIDE {
+    let template = if size().0 >= WIDE {
         "{prefix:30!} [{bar:14}] {pos:>4}/{len:<4} {wide_msg}"
     } else {
         "{prefix:16!} {pos:>4}/{len:<4} {wide_msg}"
     };
-    let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style.progress_chars("=> "));
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden()).with_prefix(name);
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style.progress_chars("=> ")),
+        Err(_) => bar,
     }
-    bar.set_prefix(name);
-    bar
 }
 
 impl Observer for Bars {
     fn round(&self, round: &Round) {
-        self.say(&standing(round));
+        let told = standing(round);
+        self.say(&if size().0 >= WIDE { told } else { told.replace(" claims decided", " decided") });
     }
 
     fn planned(&self, claim: usize, about: &About, cells: usize, cached: usize, cost_left: f64) {
