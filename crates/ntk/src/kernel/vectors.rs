@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::dot::dot;
 use super::plan::Plan;
+use super::progress::Progress;
 use super::results::{Results, Wanted};
 use super::run::{Cursor, VariancePath};
 use crate::NtkError;
@@ -67,6 +68,7 @@ pub(super) fn compute<T: Real>(
     x1: &Inputs<T>,
     x2: Option<&Inputs<T>>,
     wanted: Wanted,
+    progress: &Progress,
 ) -> Result<Results<T>, NtkError> {
     let first = Batch::new(plan, x1, "first inputs")?;
     let second = x2.map(|x2| Batch::new(plan, x2, "second inputs")).transpose()?;
@@ -78,11 +80,11 @@ pub(super) fn compute<T: Real>(
     let panels = columns.div_ceil(TILE);
     let work: Vec<_> =
         split(&mut nngp, rows, panels).into_iter().zip(split(&mut ntk, rows, panels)).enumerate().collect();
-    let job = Job { plan, first: &first, second: second.as_ref() };
-    work.into_par_iter().for_each_init(
+    let job = Job { plan, first: &first, second: second.as_ref(), progress };
+    work.into_par_iter().try_for_each_init(
         || (Scratch::new(), DMatrix::zeros(TILE, TILE)),
         |(scratch, tile), (panel, (k, ntk))| job.panel(panel, k, ntk, scratch, tile),
-    );
+    )?;
     if second.is_none() {
         mirror_lower(&mut nngp);
         mirror_lower(&mut ntk);
@@ -103,6 +105,7 @@ struct Job<'a, T: Real> {
     first: &'a Batch<T>,
     /// `None`: the first with itself.
     second: Option<&'a Batch<T>>,
+    progress: &'a Progress,
 }
 
 impl<T: Real> Job<'_, T> {
@@ -114,11 +117,12 @@ impl<T: Real> Job<'_, T> {
         ntk: &mut [T],
         scratch: &mut Scratch<T>,
         tile: &mut DMatrix<T>,
-    ) {
+    ) -> Result<(), NtkError> {
         let columns = self.second.unwrap_or(self.first);
         let start = if self.second.is_none() { panel } else { 0 };
         let scale = T::of(1.0 / self.plan.input.channels as f64);
         for block in start..self.first.blocks.len() {
+            self.progress.check()?;
             gemm(scale, transposed(&self.first.blocks[block]), &columns.blocks[panel], T::of(0.0), tile);
             let i0 = block * TILE;
             let width = (self.first.count - i0).min(TILE);
@@ -144,7 +148,10 @@ impl<T: Real> Job<'_, T> {
                 }
                 field.give(scratch);
             }
+            let diagonal = self.second.is_none() && block == panel;
+            self.progress.advance(if diagonal { height * (height + 1) / 2 } else { height * width });
         }
+        Ok(())
     }
 
     /// Moments of the inputs themselves: `k = x.y/d`, no NTK yet.
