@@ -104,6 +104,9 @@ pub enum NtkError {
         /// Why it stopped.
         reason: &'static str,
     },
+    /// Another thread asked for an evaluation to end ([`Progress::stop`](crate::kernel::Progress::stop)).
+    #[error("stopped before the kernel was complete")]
+    Stopped,
     /// A decomposition failed.
     #[error(transparent)]
     Linalg(#[from] LinalgError),

@@ -17,6 +17,7 @@ mod dot;
 mod images;
 mod pixels;
 mod plan;
+mod progress;
 mod results;
 mod run;
 mod slabs;
@@ -31,7 +32,10 @@ use crate::inputs::Inputs;
 use crate::layer::{Flatten, Layer};
 use crate::shape::Shape;
 use plan::Plan;
-use results::{Results, Wanted};
+use results::Results;
+
+pub use progress::Progress;
+pub use results::Wanted;
 
 /// Both kernels of one evaluation, `n1 x n2`.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,7 +97,7 @@ impl<T: Real> Kernel<T> {
     /// or falls to where they lose their digits. A variance of zero is none that falls: inputs may be zero.
     /// [`NtkError::Unresolved`] if the nodes of an activation given as a function do not resolve it.
     pub fn both(&self, x1: &Inputs<T>, x2: Option<&Inputs<T>>) -> Result<Kernels<T>, NtkError> {
-        let (nngp, ntk) = self.compute(x1, x2, Wanted { nngp: true, ntk: true })?;
+        let (nngp, ntk) = self.compute(x1, x2, Wanted::BOTH, &Progress::default())?;
         Ok(Kernels { nngp, ntk })
     }
 
@@ -102,7 +106,7 @@ impl<T: Real> Kernel<T> {
     /// # Errors
     /// As [`Self::both`].
     pub fn nngp(&self, x1: &Inputs<T>, x2: Option<&Inputs<T>>) -> Result<DMatrix<T>, NtkError> {
-        Ok(self.compute(x1, x2, Wanted { nngp: true, ntk: false })?.0)
+        Ok(self.compute(x1, x2, Wanted::NNGP, &Progress::default())?.0)
     }
 
     /// The NTK alone; see [`Self::both`].
@@ -110,7 +114,22 @@ impl<T: Real> Kernel<T> {
     /// # Errors
     /// As [`Self::both`].
     pub fn ntk(&self, x1: &Inputs<T>, x2: Option<&Inputs<T>>) -> Result<DMatrix<T>, NtkError> {
-        Ok(self.compute(x1, x2, Wanted { nngp: false, ntk: true })?.1)
+        Ok(self.compute(x1, x2, Wanted::NTK, &Progress::default())?.1)
+    }
+
+    /// The wanted kernels, watched from another thread: how far it is, and a way to stop. A kernel that nobody wanted is `0 x 0`.
+    ///
+    /// # Errors
+    /// As [`Self::both`]; [`NtkError::Stopped`] if `progress` was told to stop.
+    pub fn evaluate(
+        &self,
+        x1: &Inputs<T>,
+        x2: Option<&Inputs<T>>,
+        wanted: Wanted,
+        progress: &Progress,
+    ) -> Result<Kernels<T>, NtkError> {
+        let (nngp, ntk) = self.compute(x1, x2, wanted, progress)?;
+        Ok(Kernels { nngp, ntk })
     }
 
     fn compute(
@@ -118,15 +137,16 @@ impl<T: Real> Kernel<T> {
         x1: &Inputs<T>,
         x2: Option<&Inputs<T>>,
         wanted: Wanted,
+        progress: &Progress,
     ) -> Result<Results<T>, NtkError> {
         x1.check("first inputs", self.shape)?;
         if let Some(x2) = x2 {
             x2.check("second inputs", self.shape)?;
         }
         if self.plan.input.pixels() == 1 {
-            vectors::compute(&self.plan, x1, x2, wanted)
+            vectors::compute(&self.plan, x1, x2, wanted, progress)
         } else {
-            images::compute(&self.plan, x1, x2, wanted)
+            images::compute(&self.plan, x1, x2, wanted, progress)
         }
     }
 }

@@ -109,6 +109,11 @@ impl Network {
         Params { layers: params::draw(&self.specs, stream) }
     }
 
+    /// All parameters zero: their names and shapes, at no cost in random numbers.
+    pub fn zeros<T: Real>(&self) -> Params<T> {
+        Params { layers: params::zeros(&self.specs) }
+    }
+
     /// The parameters whose leaves, in order, are these tensors: weights before bias, layer by layer, branches in order.
     ///
     /// # Errors
@@ -121,7 +126,7 @@ impl Network {
             return Err(NtkError::input("parameters", reason));
         }
         let mut leaves = leaves.into_iter();
-        let mut params: Params<T> = self.init(&Stream::root(0));
+        let mut params: Params<T> = self.zeros();
         params.visit_mut(&mut |leaf| *leaf = leaves.next().unwrap_or_else(|| leaf.clone()));
         self.check_params(&params)?;
         Ok(params)

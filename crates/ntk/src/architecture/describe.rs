@@ -22,6 +22,24 @@ impl Architecture {
         }
         Ok(text)
     }
+
+    /// One line per layer without shapes, for no input in particular: number, name, settings; branches are indented.
+    ///
+    /// ```
+    /// use overparam_ntk::prelude::*;
+    ///
+    /// let net = serial![dense(512).w_std(1.5).b_std(0.1), relu(), dense(1)];
+    /// assert_eq!(net.outline(), "1. dense w_std 1.5, b_std 0.1\n2. relu\n3. dense w_std 1\n");
+    /// ```
+    pub fn outline(&self) -> String {
+        let mut text = String::new();
+        for (i, layer) in self.layers.iter().enumerate() {
+            line(&mut text, layer, i, 0);
+            text.push('\n');
+            layer.describe_inside(&mut text, 1);
+        }
+        text
+    }
 }
 
 fn words(shape: Shape) -> String {

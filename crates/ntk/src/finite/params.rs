@@ -119,6 +119,15 @@ impl Spec {
         }
     }
 
+    fn zeros<T: Real>(&self) -> LayerParams<T> {
+        let zero = |draw: &Draw| Tensor::zeros(&draw.shape);
+        LayerParams {
+            weights: self.weights.iter().map(zero).collect(),
+            bias: self.bias.as_ref().map(zero),
+            branches: self.branches.iter().map(|branch| zeros(branch)).collect(),
+        }
+    }
+
     fn shapes<'a>(&'a self, out: &mut Vec<&'a [usize]>) {
         out.extend(self.weights.iter().chain(&self.bias).map(|draw| draw.shape.as_slice()));
         self.branches.iter().flatten().for_each(|spec| spec.shapes(out));
@@ -127,6 +136,10 @@ impl Spec {
 
 pub(crate) fn draw<T: Real>(specs: &[Spec], stream: &Stream) -> Vec<LayerParams<T>> {
     specs.iter().enumerate().map(|(i, spec)| spec.draw(&stream.indexed(i as u64))).collect()
+}
+
+pub(crate) fn zeros<T: Real>(specs: &[Spec]) -> Vec<LayerParams<T>> {
+    specs.iter().map(Spec::zeros).collect()
 }
 
 /// Shapes of all leaves in order.

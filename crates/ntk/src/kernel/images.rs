@@ -3,11 +3,12 @@
 use std::cmp::Ordering;
 
 use nalgebra::DMatrix;
-use overparam_tensor::linalg::Real;
+use overparam_tensor::linalg::{Real, mirror_lower};
 use rayon::prelude::*;
 
 use super::pixels::{self, Planes};
 use super::plan::Plan;
+use super::progress::Progress;
 use super::results::{Results, Wanted};
 use super::run::{Cursor, VariancePath};
 use crate::NtkError;
@@ -39,16 +40,25 @@ impl<T: Real> Example<T> {
     }
 }
 
+/// Rows of a column that are one piece of work: results are written in place, and of pieces there are far fewer than of pairs.
+fn run_of(rows: usize, columns: usize) -> usize {
+    (rows * columns / 4096).clamp(1, 64)
+}
+
 pub(super) fn compute<T: Real>(
     plan: &Plan<T>,
     x1: &Inputs<T>,
     x2: Option<&Inputs<T>>,
     wanted: Wanted,
+    progress: &Progress,
 ) -> Result<Results<T>, NtkError> {
     let trace = |inputs: &Inputs<T>, which: &'static str| -> Result<Vec<Example<T>>, NtkError> {
         let each = (0..inputs.count()).into_par_iter();
-        let examples: Vec<_> =
-            each.map_init(Scratch::new, |scratch, i| Example::new(plan, &inputs.row(i), scratch)).collect();
+        let example = |scratch: &mut Scratch<T>, i: usize| {
+            progress.check()?;
+            Ok(Example::new(plan, &inputs.row(i), scratch))
+        };
+        let examples = each.map_init(Scratch::new, example).collect::<Result<Vec<_>, NtkError>>()?;
         for (i, example) in examples.iter().enumerate() {
             example.path.check(which, i, true)?;
         }
@@ -56,32 +66,50 @@ pub(super) fn compute<T: Real>(
     };
     let (first, second) = (trace(x1, "first inputs")?, x2.map(|x2| trace(x2, "second inputs")).transpose()?);
     let (rows, columns) = (first.len(), second.as_ref().map_or(first.len(), Vec::len));
-    let pairs: Vec<(usize, usize)> = match second {
-        None => (0..columns).flat_map(|j| (j..rows).map(move |i| (i, j))).collect(),
-        Some(_) => (0..columns).flat_map(|j| (0..rows).map(move |i| (i, j))).collect(),
-    };
     let right = second.as_ref().unwrap_or(&first);
-    let moments: Vec<(T, T)> = pairs
-        .par_iter()
-        .map_init(Scratch::new, |scratch, &(i, j)| {
-            let same = (second.is_none() && i == j).then_some(0);
-            pair(plan, &first[i], &right[j], same, scratch)
-        })
+    let allocate = |wanted| if wanted { DMatrix::zeros(rows, columns) } else { DMatrix::zeros(0, 0) };
+    let (mut nngp, mut ntk) = (allocate(wanted.nngp), allocate(wanted.ntk));
+    let size = run_of(rows, columns);
+    let runs = rows.div_ceil(size);
+    // Of a symmetric kernel the lower half, which is what comes first to hand in a column of the result.
+    let needed = |run: usize, j: usize| second.is_some() || (run + 1) * size > j;
+    let work: Vec<_> = split(&mut nngp, rows, columns, size)
+        .into_iter()
+        .zip(split(&mut ntk, rows, columns, size))
+        .enumerate()
+        .map(|(at, results)| (at % runs, at / runs, results))
+        .filter(|&(run, j, _)| needed(run, j))
         .collect();
-    let fill = |wanted: bool, pick: fn(&(T, T)) -> T| {
-        if !wanted {
-            return DMatrix::zeros(0, 0);
-        }
-        let mut matrix = DMatrix::zeros(rows, columns);
-        for (&(i, j), moments) in pairs.iter().zip(&moments) {
-            matrix[(i, j)] = pick(moments);
-            if second.is_none() {
-                matrix[(j, i)] = pick(moments);
+    work.into_par_iter().try_for_each_init(Scratch::new, |scratch, (run, j, (k, theta))| {
+        let from = run * size;
+        let start = if second.is_none() { from.max(j) } else { from };
+        for i in start..rows.min(from + size) {
+            progress.check()?;
+            let same = (second.is_none() && i == j).then_some(0);
+            let moments = pair(plan, &first[i], &right[j], same, scratch);
+            if let Some(k) = k.get_mut(i - from) {
+                *k = moments.0;
             }
+            if let Some(theta) = theta.get_mut(i - from) {
+                *theta = moments.1;
+            }
+            progress.advance(1);
         }
-        matrix
-    };
-    Ok((fill(wanted.nngp, |m| m.0), fill(wanted.ntk, |m| m.1)))
+        Ok::<(), NtkError>(())
+    })?;
+    if second.is_none() {
+        mirror_lower(&mut nngp);
+        mirror_lower(&mut ntk);
+    }
+    Ok((nngp, ntk))
+}
+
+/// Columns in runs of `size` rows; as many empty slices if nobody wants them.
+fn split<T: Real>(matrix: &mut DMatrix<T>, rows: usize, columns: usize, size: usize) -> Vec<&mut [T]> {
+    if matrix.is_empty() {
+        return (0..rows.div_ceil(size) * columns).map(|_| <&mut [T]>::default()).collect();
+    }
+    matrix.as_mut_slice().chunks_mut(rows).flat_map(|column| column.chunks_mut(size)).collect()
 }
 
 /// `(k, ntk)` of two images. The one that is smaller in dictionary order goes left, so that sums over pixels are taken in

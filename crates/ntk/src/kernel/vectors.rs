@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::columns::{Columns, Made, TILE};
 use super::dot::dot;
 use super::plan::Plan;
+use super::progress::Progress;
 use super::results::{Results, Wanted};
 use super::run::{Cursor, VariancePath};
 use crate::NtkError;
@@ -52,6 +53,7 @@ pub(super) fn compute<T: Real>(
     x1: &Inputs<T>,
     x2: Option<&Inputs<T>>,
     wanted: Wanted,
+    progress: &Progress,
 ) -> Result<Results<T>, NtkError> {
     let first = Batch::new(plan, x1, "first inputs")?;
     let second = x2.map(|x2| Batch::new(plan, x2, "second inputs")).transpose()?;
@@ -63,11 +65,11 @@ pub(super) fn compute<T: Real>(
     let panels = columns.div_ceil(TILE);
     let work: Vec<_> =
         split(&mut nngp, rows, panels).into_iter().zip(split(&mut ntk, rows, panels)).enumerate().collect();
-    let job = Job { plan, first: &first, second: second.as_ref() };
-    work.into_par_iter().for_each_init(
+    let job = Job { plan, first: &first, second: second.as_ref(), progress };
+    work.into_par_iter().try_for_each_init(
         || (Scratch::new(), Products { tile: DMatrix::zeros(TILE, TILE), made: Default::default() }),
         |(scratch, products), (panel, (k, ntk))| job.panel(panel, k, ntk, scratch, products),
-    );
+    )?;
     if second.is_none() {
         mirror_lower(&mut nngp);
         mirror_lower(&mut ntk);
@@ -94,6 +96,7 @@ struct Job<'a, T: Real> {
     first: &'a Batch<'a, T>,
     /// `None`: the first with itself.
     second: Option<&'a Batch<'a, T>>,
+    progress: &'a Progress,
 }
 
 impl<T: Real> Job<'_, T> {
@@ -105,11 +108,12 @@ impl<T: Real> Job<'_, T> {
         ntk: &mut [T],
         scratch: &mut Scratch<T>,
         Products { tile, made }: &mut Products<T>,
-    ) {
+    ) -> Result<(), NtkError> {
         let columns = self.second.unwrap_or(self.first);
         let start = if self.second.is_none() { panel } else { 0 };
         let scale = T::of(1.0 / self.plan.input.channels as f64);
         for block in start..self.first.columns.blocks() {
+            self.progress.check()?;
             self.first.columns.product(block, (&columns.columns, panel), scale, made, tile);
             let i0 = block * TILE;
             let width = (self.first.count - i0).min(TILE);
@@ -135,7 +139,10 @@ impl<T: Real> Job<'_, T> {
                 }
                 field.give(scratch);
             }
+            let diagonal = self.second.is_none() && block == panel;
+            self.progress.advance(if diagonal { height * (height + 1) / 2 } else { height * width });
         }
+        Ok(())
     }
 
     /// Moments of the inputs themselves: `k = x.y/d`, no NTK yet.

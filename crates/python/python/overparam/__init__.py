@@ -1,0 +1,108 @@
+"""The theory of over-parameterised networks for NumPy arrays: exact infinite-width kernels, and what they predict.
+
+>>> import numpy as np
+>>> import overparam as op
+>>> net = op.serial(op.Dense(512, w_std=1.5, b_std=0.1), op.Relu(), op.Dense(1))
+>>> x, y = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.5]]), np.array([1.0, 0.0, -1.0])
+>>> ntk = net.kernel(x)
+>>> mean, covariance = op.predict.Ensemble(net, x, y).predict([[0.5, 0.5]])
+
+======================  ====================================================================================
+:func:`serial`          networks of layers (:class:`Dense`, :class:`Conv`, :class:`Relu`, ...), for all that follows
+:class:`Architecture`   a network: ``kernel``, ``init``, ``apply``, ``empirical_ntk``, ``linearize``, ``descend``
+:mod:`predict`          training in closed form, ensembles, Gaussian processes, kernel ridge regression
+:mod:`deep_linear`      products of matrices: what descent on the factors prefers
+:mod:`linearized`       random features in high dimension: double descent, which degrees are learned
+:mod:`feature_flow`     networks whose features move
+======================  ====================================================================================
+"""
+
+from . import deep_linear, feature_flow, linearized, predict
+from ._activations import (
+    Abs,
+    AbRelu,
+    Cos,
+    Erf,
+    Exp,
+    Gelu,
+    Hermite,
+    LeakyRelu,
+    Monomial,
+    Polynomial,
+    Rbf,
+    RectifiedMonomial,
+    Relu,
+    Sigmoid,
+    Sign,
+    Silu,
+    Sin,
+    Softplus,
+    Tanh,
+)
+from ._architecture import Architecture, Descent, Kernels, Linearized, from_json, serial
+from ._core import VERSION as __version__
+from ._layers import (
+    AvgPool,
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    GlobalSelfAttention,
+    GlobalSumPool,
+    LayerNorm,
+    MaxPool,
+    Parallel,
+    Residual,
+    SumPool,
+)
+from ._params import Params
+from ._schema import Layer
+
+__all__ = [
+    "Abs",
+    "AbRelu",
+    "Architecture",
+    "AvgPool",
+    "Conv",
+    "Cos",
+    "Dense",
+    "Descent",
+    "Dropout",
+    "Erf",
+    "Exp",
+    "Flatten",
+    "Gelu",
+    "GlobalAvgPool",
+    "GlobalSelfAttention",
+    "GlobalSumPool",
+    "Hermite",
+    "Kernels",
+    "Layer",
+    "LayerNorm",
+    "LeakyRelu",
+    "Linearized",
+    "MaxPool",
+    "Monomial",
+    "Parallel",
+    "Params",
+    "Polynomial",
+    "Rbf",
+    "RectifiedMonomial",
+    "Relu",
+    "Residual",
+    "Sigmoid",
+    "Sign",
+    "Silu",
+    "Sin",
+    "Softplus",
+    "SumPool",
+    "Tanh",
+    "deep_linear",
+    "feature_flow",
+    "from_json",
+    "linearized",
+    "predict",
+    "serial",
+    "__version__",
+]

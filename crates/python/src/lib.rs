@@ -1,0 +1,38 @@
+//! The Python package `overparam`: this crate is its extension module, `overparam._core`.
+//!
+//! Without the feature `extension` it is empty, and needs no Python. The functions here take checked arguments and are called by
+//! nobody but the package's own Python (`python/overparam/`), where their documentation is.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `architecture`, `kernel` | networks as JSON; their infinite-width kernels |
+//! | `finite` | finite networks: parameters, outputs, empirical kernels, linearisation, descent |
+//! | `predict` | training in closed form, Gaussian processes, kernel ridge regression |
+//! | `deep_linear`, `linearized`, `feature_flow` | the theory of the crates of these names |
+//! | `arrays`, `errors` | NumPy's arrays and Python's exceptions |
+//! | `wait`, `pool` | long work with the GIL released; the threads it runs on |
+
+#[cfg(feature = "extension")]
+mod architecture;
+#[cfg(feature = "extension")]
+mod arrays;
+#[cfg(feature = "extension")]
+mod deep_linear;
+#[cfg(feature = "extension")]
+mod errors;
+#[cfg(feature = "extension")]
+mod feature_flow;
+#[cfg(feature = "extension")]
+mod finite;
+#[cfg(feature = "extension")]
+mod kernel;
+#[cfg(feature = "extension")]
+mod linearized;
+#[cfg(feature = "extension")]
+mod module;
+#[cfg(feature = "extension")]
+mod pool;
+#[cfg(feature = "extension")]
+mod predict;
+#[cfg(feature = "extension")]
+mod wait;

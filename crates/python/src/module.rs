@@ -1,0 +1,31 @@
+//! The table of what Python can call.
+
+use pyo3::pymodule;
+
+/// Freed memory stays mapped, so that large results need not be faulted in anew by every call.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What `overparam` computes with; its functions are documented there.
+#[pymodule]
+mod _core {
+    #[pymodule_export]
+    use crate::architecture::{activation_names, canonical, describe, layer_names, shapes};
+    #[pymodule_export]
+    use crate::deep_linear::{
+        balanced_flow, deep_mode, end_to_end_flow, measures, nuclear_norm_completion, train, two_layer_mode,
+    };
+    #[pymodule_export]
+    use crate::feature_flow::{mean_field_descent, mean_field_optimum, neural_feature_flow, rich_limit};
+    #[pymodule_export]
+    use crate::finite::{apply, descend, empirical_ntk, expansion, init, parameter_shapes};
+    #[pymodule_export]
+    use crate::kernel::kernel;
+    #[pymodule_export]
+    use crate::linearized::{hermite_coefficients, optimal_ridge, random_features, regression, spectrum};
+    #[pymodule_export]
+    use crate::predict::{Dynamics, KernelRidge, log_evidence, posterior};
+
+    #[pymodule_export]
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+}
