@@ -162,7 +162,8 @@ mod tests {
                 let of = |block: usize| x.rows(block * TILE, TILE.min(n - block * TILE));
                 let expected = of(a) * of(b).transpose() * 0.5;
                 let got = out.view((0, 0), expected.shape());
-                assert!((got - &expected).amax() < 1e-11, "{n} x {d}");
+                // Rounding grows with the length.
+                assert!((got - &expected).amax() < 1e-14 * d as f64, "{n} x {d}");
                 let all = out.iter().map(|x| x.abs()).sum::<f64>();
                 assert_eq!(got.iter().map(|x| x.abs()).sum::<f64>(), all, "nothing beside them");
             }

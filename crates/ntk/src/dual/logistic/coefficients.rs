@@ -41,7 +41,7 @@ impl Logistic {
     fn count(self, s: f64) -> usize {
         let degree = (DIGITS / self.rate(s)).powi(2);
         // Large degrees saturate.
-        ((degree / 2.0) as usize + LANES).min(MOST).next_multiple_of(LANES)
+        ((degree / 2.0) as usize).saturating_add(LANES).min(MOST).next_multiple_of(LANES)
     }
 }
 
