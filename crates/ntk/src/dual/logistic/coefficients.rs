@@ -101,7 +101,7 @@ pub(super) fn expand(function: Logistic, s: f64, out: &mut [f64]) {
 pub(super) fn terms(function: Logistic, pair: &Pair) -> Option<usize> {
     let by_size = (DIGITS / (function.rate(pair.s[0]) + function.rate(pair.s[1]))).powi(2);
     let by_angle = DIGITS / -(-pair.versine()).ln_1p();
-    let terms = ((by_size.min(by_angle) / 2.0) as usize).saturating_add(LANES);
+    let terms = ((by_size.min(by_angle) / 2.0) as usize).saturating_add(LANES).min(MOST + LANES);
     let terms = terms.next_multiple_of(LANES);
     let kept = pair.s.map(|s| function.count(s));
     // Beyond what is kept of one input at less than the most, its coefficients are too small to count.
