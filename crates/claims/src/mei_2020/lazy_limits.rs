@@ -94,7 +94,7 @@ pub struct Cell {
     pub model: Model,
     /// Dimension of the inputs, `d`.
     pub dimension: usize,
-    /// Neurons, `N`.
+    /// Neurons of the model, `N`.
     pub neurons: usize,
     /// The eigenvalues of `B`.
     pub spectrum: Spectrum,
