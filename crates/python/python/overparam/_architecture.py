@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from . import _core
 from ._activations import ACTIVATIONS
-from ._arrays import Array, Shape, columns, inputs, number_array, shape_of_one
+from ._arrays import Array, Shape, columns, fits, inputs, shape_of_one
 from ._layers import LAYERS, Branch, Parallel, Residual, layers_of
 from ._params import Params, leaves, one_precision
 from ._progress import bar
@@ -204,7 +204,9 @@ class Architecture:
         first, second = inputs(["x1", "x2"], x1, x2)
         assert first is not None
         n = first.shape[0]
-        pairs = n * (n + 1) // 2 if second is None else n * second.shape[0]
+        m = n if second is None else second.shape[0]
+        fits(n, m, len(kinds), first.itemsize)
+        pairs = n * (n + 1) // 2 if second is None else n * m
         with bar(progress, pairs, "pair", "kernel") as told:
             nngp, ntk = _core.kernel(self._json, first, second, "nngp" in kinds, "ntk" in kinds, told)
         if len(kinds) == 2:
