@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from . import _core
 from ._activations import ACTIVATIONS
-from ._arrays import Array, Shape, columns, inputs, number_array, shape_of_one
+from ._arrays import Array, Shape, columns, fits, inputs, shape_of_one
 from ._layers import LAYERS, Branch, Parallel, Residual, layers_of
 from ._params import Params, leaves, one_precision
 from ._progress import bar
@@ -192,8 +192,8 @@ class Architecture:
         >>> net = op.serial(op.Dense(512, w_std=1.5), op.Erf(), op.Dense(1))
         >>> x = np.array([[1.0, 0.0], [0.6, 0.8]])
         >>> net.kernel(x).round(4)
-        array([[0.9732, 0.5462],
-               [0.5462, 0.9732]])
+        array([[1.0976, 0.5634],
+               [0.5634, 1.0976]])
         >>> both = net.kernel(x, x[:1], kind=("nngp", "ntk"))
         >>> both.nngp.shape, both.ntk.dtype
         ((2, 1), dtype('float64'))
@@ -204,12 +204,15 @@ class Architecture:
         first, second = inputs(["x1", "x2"], x1, x2)
         assert first is not None
         n = first.shape[0]
-        pairs = n * (n + 1) // 2 if second is None else n * second.shape[0]
+        m = n if second is None else second.shape[0]
+        fits(n, m, len(kinds), first.itemsize)
+        pairs = n * (n + 1) // 2 if second is None else n * m
         with bar(progress, pairs, "pair", "kernel") as told:
             nngp, ntk = _core.kernel(self._json, first, second, "nngp" in kinds, "ntk" in kinds, told)
         if len(kinds) == 2:
             return Kernels(nngp, ntk)
-        return ntk if kinds == ("ntk",) else nngp
+        one: Array = ntk if kinds == ("ntk",) else nngp
+        return one
 
     def init(self, seed: int, shape: Shape, *, dtype: npt.DTypeLike = np.float64) -> Params:
         """Random parameters of the finite network, the same for the same seed.

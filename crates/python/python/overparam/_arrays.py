@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from typing import Any, Optional, Sequence, Union
 
 import numpy as np
@@ -66,6 +67,19 @@ def inputs(names: Sequence[str], *values: Optional[npt.ArrayLike]) -> list[Optio
                 f"{name}: expected inputs of shape {given[0].shape[1:]} as in {names[0]}, got {array.shape[1:]}"
             )
     return [None if array is None else array.astype(kind, copy=False) for array in arrays]
+
+
+def fits(rows: int, columns: int, kernels: int, size: int) -> None:
+    """Refuses results larger than the memory of this machine, which the system would promise and not keep."""
+    try:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return
+    needed = rows * columns * kernels * size
+    if needed > memory:
+        raise MemoryError(
+            f"a kernel of {rows} x {columns} takes {needed / 1e9:.0f} GB, and this machine has {memory / 1e9:.0f}: pass fewer inputs"
+        )
 
 
 def matrix(name: str, value: npt.ArrayLike, rows: Optional[int] = None) -> Array:

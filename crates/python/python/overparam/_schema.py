@@ -35,6 +35,10 @@ class Layer:
 
     Layers are plain values: they compare equal if they are the same function, they can be hashed and pickled, and their
     attributes do not change. Two layers, or a layer and an architecture, are put one after the other by :func:`serial`.
+
+    >>> import overparam as op
+    >>> isinstance(op.Relu(), op.Layer), op.Relu() == op.LeakyRelu(0.0)
+    (True, True)
     """
 
     _name: ClassVar[str]
