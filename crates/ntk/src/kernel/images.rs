@@ -83,10 +83,10 @@ pub(super) fn compute<T: Real>(
     work.into_par_iter().try_for_each_init(Scratch::new, |scratch, (run, j, (k, theta))| {
         let from = run * size;
         let start = if second.is_none() { from.max(j) } else { from };
-        for i in start..rows.min(from + size) {
+        for (i, example) in first.iter().enumerate().take(from + size).skip(start) {
             progress.check()?;
             let same = (second.is_none() && i == j).then_some(0);
-            let moments = pair(plan, &first[i], &right[j], same, scratch);
+            let moments = pair(plan, example, &right[j], same, scratch);
             if let Some(k) = k.get_mut(i - from) {
                 *k = moments.0;
             }
