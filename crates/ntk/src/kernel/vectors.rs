@@ -166,16 +166,23 @@ impl<T: Real> Job<'_, T> {
         if !lines::any_close(field, close) {
             return;
         }
-        let (k, m) = (&mut field.k, &mut field.m);
-        field.geometry.for_each(|i, r, c| {
-            if m[i] < close * Float::abs(k[i]) {
-                let sign = Float::signum(k[i]);
-                let scale = m[i] + Float::abs(k[i]);
-                m[i] = scale
-                    * T::of(versine(&columns.columns.column(j0 + r), &self.first.columns.column(i0 + c)));
-                k[i] = sign * (scale - m[i]);
+        let geometry = field.geometry;
+        let (k, m): (&mut [T], &mut [T]) = (&mut field.k, &mut field.m);
+        geometry.for_each(|i, r, c| {
+            let (k, m) = (&mut k[i], &mut m[i]);
+            if *m < close * Float::abs(*k) {
+                let (sign, scale) = (Float::signum(*k), *m + Float::abs(*k));
+                *m = scale * T::of(self.versine(columns, j0 + r, i0 + c));
+                *k = sign * (scale - *m);
             }
         });
+    }
+
+    /// That of a vector of the columns' batch and one of the first. Few pairs need it.
+    #[cold]
+    #[inline(never)]
+    fn versine(&self, columns: &Batch<'_, T>, j: usize, i: usize) -> f64 {
+        versine(&columns.columns.column(j), &self.first.columns.column(i))
     }
 }
 
