@@ -32,7 +32,7 @@ decomposition of the kernel (:class:`overparam.predict.KernelRidge`), without re
 from __future__ import annotations
 
 import math
-import operator
+import numbers
 from typing import Any, Iterator, Literal, Optional, Sequence, Union, overload
 
 import numpy as np
@@ -66,26 +66,19 @@ _BLOCK = 1024
 
 
 def _relu_net(depth: Any, w_std: Any, b_std: Any) -> Architecture:
-    try:
-        count = operator.index(depth)
-    except TypeError:
-        raise TypeError(f"depth = {depth!r}: expected an integer >= 0, the number of hidden layers") from None
-    if count < 0:
+    if not isinstance(depth, numbers.Integral) or depth < 0:
         raise ValueError(f"depth = {depth!r}: expected an integer >= 0, the number of hidden layers")
-    hidden = [layer for _ in range(count) for layer in (Dense(512, w_std=w_std, b_std=b_std or None), Relu())]
+    hidden = [layer for _ in range(int(depth)) for layer in (Dense(512, w_std=w_std, b_std=b_std or None), Relu())]
     return serial(*hidden, Dense(1, w_std=w_std, b_std=b_std or None))
 
 
 def _ridges(ridge: Any, scale: float) -> Array:
     """The ridges to choose from."""
-    if isinstance(ridge, str):
-        if ridge != "loo":
-            raise ValueError(f"ridge = {ridge!r}: expected 'loo', a number >= 0 or several")
-        return np.asarray(_GRID * scale)
     try:
-        ridges = np.atleast_1d(np.asarray(ridge, dtype=np.float64))
+        given = _GRID * scale if isinstance(ridge, str) and ridge == "loo" else ridge
+        ridges = np.atleast_1d(np.asarray(given, dtype=np.float64))
     except (TypeError, ValueError):
-        raise TypeError(f"ridge = {ridge!r}: expected 'loo', a number >= 0 or several") from None
+        ridges = np.empty(0)
     if ridges.ndim != 1 or ridges.size == 0 or not np.all(np.isfinite(ridges) & (ridges >= 0.0)):
         raise ValueError(f"ridge = {ridge!r}: expected 'loo', a number >= 0 or several")
     return ridges
