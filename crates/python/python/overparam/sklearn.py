@@ -389,7 +389,7 @@ class NTKClassifier(base.ClassifierMixin, _KernelModel):  # type: ignore[misc, u
         self.classes_, number = np.unique(labels, return_inverse=True)
         count = len(self.classes_)
         if count < 2:
-            raise ValueError(f"y: a classifier needs at least 2 classes, got 1 class ({self.classes_[0]!r})")
+            raise ValueError(f"y: a classifier needs at least 2 classes, got 1 class ({self.classes_[0]})")
         self._fit_kernel(np.array(x), np.eye(count)[number] - 1.0 / count)
         return self
 
