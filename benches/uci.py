@@ -161,9 +161,9 @@ def main() -> int:
     # Rare classes: every inner split lacks some, and says so.
     warnings.filterwarnings("ignore", module="sklearn")
     if not args.table:
-        done = {(line["group"], line["set"]) for line in lines(args.out, args.seed)}
         for group, name, data in candidates(args.folder, args):
-            if (group, name) in done:
+            # Read again each time: another run may write to the same file.
+            if any((line["group"], line["set"]) == (group, name) for line in lines(args.out, args.seed)):
                 continue
             accuracy, seconds = measure(data, args.seed)
             versions = {"overparam": overparam.__version__, "scikit-learn": sklearn.__version__}

@@ -1,14 +1,17 @@
 """Every public function has a docstring with an example, and all examples run."""
 
 import doctest
-import inspect
 import importlib
+import inspect
 import pkgutil
+import re
+from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
 
 import overparam as op
+import readme
 
 MODULES = ["overparam", *(f"overparam.{module.name}" for module in pkgutil.iter_modules(op.__path__) if module.name != "_core")]
 
@@ -18,6 +21,19 @@ def test_examples(name: str) -> None:
     module = importlib.import_module(name)
     results = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert results.failed == 0
+
+
+def test_the_book() -> None:
+    page = Path(__file__).parents[3] / "docs" / "python.md"
+    blocks = re.findall(r"```pycon\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+    assert len(blocks) > 4
+    text = "\n\n".join(blocks)
+    test = doctest.DocTestParser().get_doctest(text, {}, page.name, str(page), 0)
+    assert doctest.DocTestRunner().run(test).failed == 0
+
+
+def test_the_readme() -> None:
+    readme.main()
 
 
 def public() -> Iterator[tuple[str, Any]]:

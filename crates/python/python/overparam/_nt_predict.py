@@ -301,7 +301,7 @@ def _squared_loss_factor(loss: Callable[[Any, Any], Any], y: Array) -> float:
         ratios.append(float(loss(fx, y)) / (0.5 * float(np.mean(np.square(fx - y)))))
     # JAX computes in single precision by default.
     if not (np.isfinite(ratios).all() and ratios[0] > 0.0 and np.allclose(ratios, ratios[0], rtol=1e-5)):
-        raise NotImplementedError("gradient_descent: only a multiple of the squared loss has a closed form; other losses are not supported.")
+        raise NotImplementedError("gradient_descent: only multiples of the squared loss are supported, which have a closed form.")
     factor = float(np.mean(ratios))
     return float(round(factor)) if math.isclose(factor, round(factor), rel_tol=1e-6) else factor
 

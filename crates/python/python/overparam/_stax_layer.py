@@ -110,10 +110,10 @@ class KernelFn:
         x2: Optional[npt.ArrayLike] = None,
         get: Get = None,
         *,
-        pattern: None = None,
-        mask_constant: None = None,
-        diagonal_batch: None = None,
-        diagonal_spatial: None = None,
+        pattern: Any = None,
+        mask_constant: Any = None,
+        diagonal_batch: Any = None,
+        diagonal_spatial: Any = None,
         **kwargs: Any,
     ) -> Any:
         """``"ntk"`` or ``"nngp"``, or a named tuple of those in ``get``; ``None`` is both.

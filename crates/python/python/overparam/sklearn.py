@@ -32,7 +32,7 @@ decomposition of the kernel (:class:`overparam.predict.KernelRidge`), without re
 from __future__ import annotations
 
 import math
-import operator
+import numbers
 from typing import Any, Iterator, Literal, Optional, Sequence, Union, overload
 
 import numpy as np
@@ -40,18 +40,9 @@ import numpy.typing as npt
 
 try:
     import scipy.linalg  # type: ignore[import-untyped, unused-ignore]
-    from sklearn.base import (  # type: ignore[import-untyped, unused-ignore]
-        BaseEstimator,
-        ClassifierMixin,
-        MultiOutputMixin,
-        RegressorMixin,
-    )
-    from sklearn.utils.multiclass import check_classification_targets  # type: ignore[import-untyped, unused-ignore]
-    from sklearn.utils.validation import (  # type: ignore[import-untyped, unused-ignore]
-        check_is_fitted,
-        column_or_1d,
-        validate_data,
-    )
+    from sklearn import base  # type: ignore[import-untyped, unused-ignore]
+    from sklearn.utils import multiclass, validation  # type: ignore[import-untyped, unused-ignore]
+    from sklearn.utils.validation import validate_data  # type: ignore[import-untyped, unused-ignore]
 except ImportError as _error:
     raise ImportError(
         f"overparam.sklearn needs scikit-learn 1.6 or later: pip install 'scikit-learn>=1.6' ({_error})"
@@ -75,32 +66,25 @@ _BLOCK = 1024
 
 
 def _relu_net(depth: Any, w_std: Any, b_std: Any) -> Architecture:
-    try:
-        count = operator.index(depth)
-    except TypeError:
-        raise TypeError(f"depth = {depth!r}: expected an integer >= 0, the number of hidden layers") from None
-    if count < 0:
+    if not isinstance(depth, numbers.Integral) or depth < 0:
         raise ValueError(f"depth = {depth!r}: expected an integer >= 0, the number of hidden layers")
-    hidden = [layer for _ in range(count) for layer in (Dense(512, w_std=w_std, b_std=b_std or None), Relu())]
+    hidden = [layer for _ in range(int(depth)) for layer in (Dense(512, w_std=w_std, b_std=b_std or None), Relu())]
     return serial(*hidden, Dense(1, w_std=w_std, b_std=b_std or None))
 
 
 def _ridges(ridge: Any, scale: float) -> Array:
     """The ridges to choose from."""
-    if isinstance(ridge, str):
-        if ridge != "loo":
-            raise ValueError(f"ridge = {ridge!r}: expected 'loo', a number >= 0 or several")
-        return np.asarray(_GRID * scale)
     try:
-        ridges = np.atleast_1d(np.asarray(ridge, dtype=np.float64))
+        given = _GRID * scale if isinstance(ridge, str) and ridge == "loo" else ridge
+        ridges = np.atleast_1d(np.asarray(given, dtype=np.float64))
     except (TypeError, ValueError):
-        raise TypeError(f"ridge = {ridge!r}: expected 'loo', a number >= 0 or several") from None
+        ridges = np.empty(0)
     if ridges.ndim != 1 or ridges.size == 0 or not np.all(np.isfinite(ridges) & (ridges >= 0.0)):
         raise ValueError(f"ridge = {ridge!r}: expected 'loo', a number >= 0 or several")
     return ridges
 
 
-class _KernelModel(BaseEstimator):  # type: ignore[misc, unused-ignore]
+class _KernelModel(base.BaseEstimator):  # type: ignore[misc, unused-ignore]
     """What the estimators share: a network's kernel, and kernel ridge regression with it."""
 
     net: Optional[Architecture]
@@ -145,7 +129,7 @@ class _KernelModel(BaseEstimator):  # type: ignore[misc, unused-ignore]
         return kernel
 
     def _test_inputs(self, X: Any) -> Array:
-        check_is_fitted(self)
+        validation.check_is_fitted(self)
         return np.asarray(validate_data(self, X, reset=False, dtype=np.float64))
 
     def _blocks(self, x: Array) -> Iterator[tuple[slice, Array]]:
@@ -158,7 +142,7 @@ class _KernelModel(BaseEstimator):  # type: ignore[misc, unused-ignore]
         return np.concatenate([kernel @ self.dual_coef_ for _, kernel in self._blocks(x)])
 
 
-class _Regressor(MultiOutputMixin, RegressorMixin, _KernelModel):  # type: ignore[misc, unused-ignore]
+class _Regressor(base.MultiOutputMixin, base.RegressorMixin, _KernelModel):  # type: ignore[misc, unused-ignore]
     """Regression on centred and scaled targets."""
 
     normalize_y: bool
@@ -193,7 +177,7 @@ class NTKRegressor(_Regressor):
         An :class:`overparam.Architecture` on vectors, or ``None`` for a fully connected ReLU network.
     depth, w_std, b_std
         The number of hidden layers of that network and the standard deviations of its weights (before they are divided by the
-        square root of the number of inputs) and biases. Not used if ``net`` is given.
+        square root of the number of inputs) and biases (0 for none). Not used if ``net`` is given.
     ridge
         ``"loo"``: the one with the least leave-one-out error, from a grid that follows the kernel's scale. A number: this
         one, added to the diagonal of the kernel. Several numbers: the one among these with the least leave-one-out error.
@@ -345,7 +329,7 @@ class NNGPRegressor(_Regressor):
         return self._in_units(outputs), np.asarray(std[:, 0] if self._flat else std)
 
 
-class NTKClassifier(ClassifierMixin, _KernelModel):  # type: ignore[misc, unused-ignore]
+class NTKClassifier(base.ClassifierMixin, _KernelModel):  # type: ignore[misc, unused-ignore]
     """Classification by infinitely wide networks, one output per class (Arora et al. 2020).
 
     Kernel ridge regression with the neural tangent kernel on targets ``1 - 1/classes`` for the class of an example and
@@ -400,12 +384,12 @@ class NTKClassifier(ClassifierMixin, _KernelModel):  # type: ignore[misc, unused
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> NTKClassifier:
         """Fits to inputs ``n x d`` and ``n`` labels."""
         x, labels = validate_data(self, X, y, dtype=np.float64)
-        labels = column_or_1d(labels, warn=True)
-        check_classification_targets(labels)
+        labels = validation.column_or_1d(labels, warn=True)
+        multiclass.check_classification_targets(labels)
         self.classes_, number = np.unique(labels, return_inverse=True)
         count = len(self.classes_)
         if count < 2:
-            raise ValueError(f"y: a classifier needs at least 2 classes, got 1 class ({self.classes_[0]!r})")
+            raise ValueError(f"y: a classifier needs at least 2 classes, got 1 class ({self.classes_[0]})")
         self._fit_kernel(np.array(x), np.eye(count)[number] - 1.0 / count)
         return self
 

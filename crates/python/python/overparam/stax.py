@@ -99,6 +99,7 @@ __all__ = [
     "Sigmoid_like",
     "Sign",
     "Sin",
+    "StaxLayer",
     "SumPool",
     "parallel",
     "repeat",
