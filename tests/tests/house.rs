@@ -13,7 +13,7 @@ fn code() -> Vec<PathBuf> {
 }
 
 /// What each crate may depend on within the workspace; development dependencies aside.
-const FLOORS: [(&str, &[&str]); 12] = [
+const FLOORS: [(&str, &[&str]); 13] = [
     ("crates/notation", &[]),
     ("crates/formula", &["notation"]),
     ("crates/tensor", &["formula"]),
@@ -28,6 +28,10 @@ const FLOORS: [(&str, &[&str]); 12] = [
         &["notation", "tensor", "deep-linear", "ntk", "linearized", "feature-flow", "eval", "claims"],
     ),
     ("crates/cli", &["claims", "eval", "tensor", "deep-linear", "ntk", "linearized", "feature-flow"]),
+    (
+        "crates/python",
+        &["cli", "claims", "eval", "tensor", "deep-linear", "ntk", "linearized", "feature-flow"],
+    ),
     ("xtask", &["cli", "claims", "eval", "tensor", "deep-linear", "ntk", "linearized", "feature-flow"]),
 ];
 

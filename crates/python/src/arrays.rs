@@ -87,17 +87,19 @@ pub(crate) fn inputs<T: Number>(name: &str, array: &PyReadonlyArrayDyn<'_, T>) -
 
 /// A matrix, column after column.
 fn transposed<T: Number>(view: &ArrayViewD<'_, T>, n: usize, d: usize) -> DMatrix<T> {
-    // Rows that are read together fill a cache line of each column.
-    const BAND: usize = 64;
+    // Squares whose rows and columns are a cache line each: rows at a distance of a power of two share few of its places.
+    const SIDE: usize = 8;
     let Some(rows) = view.as_slice().filter(|rows| !rows.is_empty()) else {
         return DMatrix::from_iterator(n, d, view.t().iter().copied());
     };
     let mut columns = vec![T::ZERO; n * d];
-    for from in (0..n).step_by(BAND) {
-        let band = &rows[from * d..n.min(from + BAND) * d];
-        for (j, column) in columns.chunks_exact_mut(n).enumerate() {
-            let entries = band.chunks_exact(d).map(|row| row[j]);
-            column[from..].iter_mut().zip(entries).for_each(|(to, x)| *to = x);
+    for i0 in (0..n).step_by(SIDE) {
+        for j0 in (0..d).step_by(SIDE) {
+            for j in j0..d.min(j0 + SIDE) {
+                for i in i0..n.min(i0 + SIDE) {
+                    columns[j * n + i] = rows[i * d + j];
+                }
+            }
         }
     }
     DMatrix::from_vec(n, d, columns)

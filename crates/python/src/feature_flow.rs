@@ -138,8 +138,7 @@ fn two_level(
     (ridge, temperature, spread): (f64, f64, f64),
 ) -> PyResult<TwoLevel> {
     let (inputs, targets) = (matrix(inputs), DVector::from_vec(targets));
-    let problem =
-        TwoLevel { inputs, targets, activation: activation(name)?, ridge, temperature, spread };
+    let problem = TwoLevel { inputs, targets, activation: activation(name)?, ridge, temperature, spread };
     problem.checked().map_err(refused)
 }
 

@@ -48,8 +48,7 @@ pub(crate) fn random_features(
 #[pyfunction]
 pub(crate) fn optimal_ridge(psi1: f64, psi2: f64, name: &str, parts: Parts) -> PyResult<(f64, f64)> {
     let profile = Profile::of(&activation(name)?).map_err(value)?;
-    let (ridge, risk) =
-        optimal_lambda_bar(psi1, psi2, profile.zeta(), energies(parts)).map_err(value)?;
+    let (ridge, risk) = optimal_lambda_bar(psi1, psi2, profile.zeta(), energies(parts)).map_err(value)?;
     Ok((ridge * profile.residual, risk))
 }
 

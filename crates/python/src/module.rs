@@ -9,6 +9,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// What `overparam` computes with; its functions are documented there.
 #[pymodule]
 mod _core {
+    use numpy::{PyArray1, PyArrayMethods};
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use crate::architecture::{activation_names, canonical, describe, layer_names, shapes};
     #[pymodule_export]
@@ -32,4 +35,10 @@ mod _core {
 
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+    /// Finds NumPy's functions now: an interrupt while the first array looks for them would be taken for a bug.
+    #[pymodule_init]
+    fn find_numpy(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        PyArray1::<f64>::zeros(module.py(), 1, false).try_readonly().map(|_| ()).map_err(Into::into)
+    }
 }

@@ -53,7 +53,13 @@ pub(crate) struct Dynamics(Arc<SquaredLossDynamics>);
 #[pymethods]
 impl Dynamics {
     #[new]
-    fn new(py: Python<'_>, kernel: Matrix<'_>, targets: Matrix<'_>, ridge: f64, relative: bool) -> PyResult<Self> {
+    fn new(
+        py: Python<'_>,
+        kernel: Matrix<'_>,
+        targets: Matrix<'_>,
+        ridge: f64,
+        relative: bool,
+    ) -> PyResult<Self> {
         let (kernel, targets) = (matrix(&kernel), matrix(&targets));
         let new = move || SquaredLossDynamics::new(&kernel, &targets, regularizer(ridge, relative));
         Ok(Self(Arc::new(run(py, new)?)))

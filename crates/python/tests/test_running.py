@@ -48,8 +48,8 @@ def test_python_runs_while_a_kernel_is_computed(mlp: op.Architecture) -> None:
     seconds = time.perf_counter() - start
     done.set()
     counter.join()
-    # Half of what an idle machine would count.
-    assert ticks > 0.25 * seconds / 0.002
+    # On an idle machine five hundred per second; the machine may be busy.
+    assert ticks > 20 * seconds
 
 
 INTERRUPTED = """
@@ -57,12 +57,17 @@ import sys, time, threading, os, signal
 import numpy as np, overparam as op
 x = np.random.default_rng(0).standard_normal((20000, 50))
 net = op.serial(*[op.Dense(1), op.Gelu()] * 40, op.Dense(1))
-started = time.perf_counter()
-threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+times = []
+
+def interrupt():
+    times.append(time.perf_counter())
+    os.kill(os.getpid(), signal.SIGINT)
+
+threading.Timer(1.5, interrupt).start()
 try:
     CALL
 except KeyboardInterrupt:
-    print(time.perf_counter() - started - 1.0)
+    print(time.perf_counter() - times[0])
     sys.exit(0)
 sys.exit("was not interrupted")
 """
@@ -75,7 +80,7 @@ sys.exit("was not interrupted")
         "net.kernel(x)",
         "net.kernel(x, progress=True)",
         "net.descend(net.init(0, 50), x, x[:, 0], learning_rate=1e-9, steps=10**9)",
-        "op.predict.Dynamics(np.broadcast_to(np.eye(6000), (6000, 6000)), np.ones(6000))",
+        "op.predict.Dynamics(np.eye(5000), np.ones(5000))",
     ],
 )
 def test_ctrl_c_stops_within_a_second(call: str) -> None:

@@ -192,8 +192,8 @@ class Architecture:
         >>> net = op.serial(op.Dense(512, w_std=1.5), op.Erf(), op.Dense(1))
         >>> x = np.array([[1.0, 0.0], [0.6, 0.8]])
         >>> net.kernel(x).round(4)
-        array([[0.9732, 0.5462],
-               [0.5462, 0.9732]])
+        array([[1.0976, 0.5634],
+               [0.5634, 1.0976]])
         >>> both = net.kernel(x, x[:1], kind=("nngp", "ntk"))
         >>> both.nngp.shape, both.ntk.dtype
         ((2, 1), dtype('float64'))
@@ -211,7 +211,8 @@ class Architecture:
             nngp, ntk = _core.kernel(self._json, first, second, "nngp" in kinds, "ntk" in kinds, told)
         if len(kinds) == 2:
             return Kernels(nngp, ntk)
-        return ntk if kinds == ("ntk",) else nngp
+        one: Array = ntk if kinds == ("ntk",) else nngp
+        return one
 
     def init(self, seed: int, shape: Shape, *, dtype: npt.DTypeLike = np.float64) -> Params:
         """Random parameters of the finite network, the same for the same seed.

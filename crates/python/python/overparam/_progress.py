@@ -12,7 +12,7 @@ def bar(wanted: bool, total: int, unit: str, name: str) -> Iterator[Optional[Cal
     try:
         if not wanted:
             raise ImportError
-        from tqdm.auto import tqdm
+        from tqdm.auto import tqdm  # type: ignore[import-untyped,unused-ignore]
     except ImportError:
         yield None
         return

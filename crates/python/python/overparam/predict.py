@@ -29,7 +29,7 @@ Every function of time takes these arguments:
 >>> trained = op.predict.Ensemble(net, x, y)
 >>> mean, covariance = trained.predict([[0.5, 0.5]])
 >>> mean.round(3), covariance.shape
-(array([0.505]), (1, 1))
+(array([0.514]), (1, 1))
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ class Gaussian(NamedTuple):
     @property
     def std(self) -> Array:
         """The standard deviation of each output, ``m`` numbers."""
-        return np.sqrt(np.maximum(np.diagonal(self.covariance), 0.0))
+        variances: Array = np.maximum(np.diagonal(self.covariance), 0.0)
+        deviations: Array = np.sqrt(variances)
+        return deviations
 
 
 _When = tuple[float, Optional[int], float, float]
@@ -95,7 +97,7 @@ class Dynamics:
     array([ 1., -1.])
     >>> dynamics.train(steps=100, learning_rate=0.5).round(3)
     array([ 1., -1.])
-    >>> dynamics.max_learning_rate().round(3)
+    >>> round(dynamics.max_learning_rate(), 3)
     1.812
     """
 
@@ -124,11 +126,11 @@ class Dynamics:
         """The number of modes that training learns in the end; below ``n`` the kernel is singular."""
         return self._core.rank()
 
-    def max_learning_rate(self, momentum: float = 0.0) -> np.float64:
+    def max_learning_rate(self, momentum: float = 0.0) -> float:
         """The largest stable learning rate of descent, ``2 (1 + momentum) n c / lambda_max``."""
         if not 0.0 <= momentum < 1.0:
             raise ValueError(f"momentum = {momentum!r}: expected a number in [0, 1)")
-        return np.float64(self._core.max_learning_rate(float(momentum)))
+        return self._core.max_learning_rate(float(momentum))
 
     def least_loss(self, start: Optional[npt.ArrayLike] = None) -> float:
         """The loss that training from outputs ``start`` (zero) cannot go below, because the kernel is singular."""
