@@ -4,8 +4,10 @@ mod accept;
 mod bench;
 mod mutate;
 mod seal;
+mod wheel;
 
 pub(crate) use accept::{AcceptOptions, accept};
 pub(crate) use bench::{BenchOptions, bench};
 pub(crate) use mutate::mutations;
 pub(crate) use seal::{SealOptions, seal};
+pub(crate) use wheel::{WheelOptions, wheel};

@@ -19,7 +19,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use overparam_cli::options::RunOptions;
 use overparam_cli::{AFTER_HELP, start};
 
-use commands::{AcceptOptions, BenchOptions, SealOptions};
+use commands::{AcceptOptions, BenchOptions, SealOptions, WheelOptions};
 
 /// Run the claims of five talks on over-parameterised networks, and see with numbers and pictures which hold; compute
 /// neural tangent kernels and what they predict.
@@ -60,6 +60,10 @@ enum Command {
     /// the last table.
     #[command(after_help = BENCH_HELP)]
     Bench(BenchOptions),
+    /// Build the Python wheel, install it in a fresh environment, and test it there
+    ///
+    /// Needs a Python with pip, and PyPI for maturin and NumPy.
+    Wheel(WheelOptions),
 }
 
 #[global_allocator]
@@ -72,5 +76,6 @@ fn main() -> ExitCode {
         Command::Seal(options) => commands::seal(options),
         Command::Accept(options) => commands::accept(options),
         Command::Bench(options) => commands::bench(options),
+        Command::Wheel(options) => commands::wheel(options),
     })
 }

@@ -13,6 +13,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`overparam`], [`overparam_at`] | the program |
 //! | [`start`], [`Command`] | the parser of a program, and what all programs understand |
 //! | [`options`], [`select`] | which claims, how large, where |
 //! | [`out`] | printing that outlives its readers |
@@ -42,10 +43,12 @@ pub mod select;
 mod slurm;
 pub mod terminal;
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 pub use commands::{AFTER_HELP, Command};
 pub use program::name;
@@ -54,10 +57,19 @@ pub use program::name;
 ///
 /// Help and version end with status 0, wrong usage and errors with 2.
 pub fn start<P: Parser>(name: &'static str, run: impl FnOnce(P) -> Result<ExitCode>) -> ExitCode {
+    start_with(name, std::env::args_os(), run)
+}
+
+/// [`start`] with these arguments, the first of which is where the program is.
+fn start_with<P: Parser>(
+    name: &'static str,
+    arguments: impl IntoIterator<Item = OsString>,
+    run: impl FnOnce(P) -> Result<ExitCode>,
+) -> ExitCode {
     program::is_called(name);
     let mut command = program::in_examples(P::command());
     let parsed = command
-        .try_get_matches_from_mut(std::env::args_os())
+        .try_get_matches_from_mut(arguments)
         .and_then(|mut matches| P::from_arg_matches_mut(&mut matches));
     let status = match parsed {
         Ok(program) => run(program).unwrap_or_else(|error| {
@@ -67,6 +79,29 @@ pub fn start<P: Parser>(name: &'static str, run: impl FnOnce(P) -> Result<ExitCo
         Err(usage) => explained(&usage.format(&mut command)),
     };
     out::finish(status)
+}
+
+/// Run the claims of five talks on over-parameterised networks, and see with numbers and pictures which hold; compute
+/// neural tangent kernels and what they predict.
+#[derive(Parser)]
+#[command(name = "overparam", version, after_help = AFTER_HELP)]
+struct Overparam {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The program `overparam`, whose binary calls nothing else.
+pub fn overparam() -> ExitCode {
+    start("overparam", |program: Overparam| program.command.run(Overparam::command()))
+}
+
+/// The program `overparam` for another language's launcher: the first argument is that launcher, by whose path the program starts
+/// itself again on other machines.
+pub fn overparam_at(arguments: Vec<OsString>) -> ExitCode {
+    if let Some(launcher) = arguments.first() {
+        program::is_at(PathBuf::from(launcher));
+    }
+    start_with("overparam", arguments, |program: Overparam| program.command.run(Overparam::command()))
 }
 
 /// Prints help or what is wrong with the usage, in the colours that suit the terminal.

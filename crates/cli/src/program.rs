@@ -1,10 +1,13 @@
 //! Under which name this program was started: what messages and examples tell a person to type.
 
+use std::io;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use clap::Command;
 
 static NAME: OnceLock<&'static str> = OnceLock::new();
+static PLACE: OnceLock<PathBuf> = OnceLock::new();
 
 /// Its name, once for all.
 pub(crate) fn is_called(name: &'static str) {
@@ -15,6 +18,20 @@ pub(crate) fn is_called(name: &'static str) {
 /// `overparam`, or `cargo xtask` in a checkout.
 pub fn name() -> &'static str {
     NAME.get().copied().unwrap_or("overparam")
+}
+
+/// What starts this program, where that is not its executable.
+pub(crate) fn is_at(launcher: PathBuf) {
+    // As with the name.
+    let _ = PLACE.set(launcher);
+}
+
+/// What starts this program: its launcher, if it has one, or else its executable.
+///
+/// # Errors
+/// If the system cannot tell.
+pub(crate) fn place() -> io::Result<PathBuf> {
+    PLACE.get().map_or_else(std::env::current_exe, std::path::absolute)
 }
 
 /// The same commands with this program's name in their examples.

@@ -9,6 +9,7 @@
 //! | `finite` | finite networks: parameters, outputs, empirical kernels, linearisation, descent |
 //! | `predict` | training in closed form, Gaussian processes, kernel ridge regression |
 //! | `deep_linear`, `linearized`, `feature_flow` | the theory of the crates of these names |
+//! | `claims`, `program` | the claims and their reports; the program `overparam` |
 //! | `arrays`, `errors` | NumPy's arrays and Python's exceptions |
 //! | `wait`, `pool` | long work with the GIL released; the threads it runs on |
 
@@ -16,6 +17,8 @@
 mod architecture;
 #[cfg(feature = "extension")]
 mod arrays;
+#[cfg(feature = "extension")]
+mod claims;
 #[cfg(feature = "extension")]
 mod deep_linear;
 #[cfg(feature = "extension")]
@@ -34,5 +37,7 @@ mod module;
 mod pool;
 #[cfg(feature = "extension")]
 mod predict;
+#[cfg(feature = "extension")]
+mod program;
 #[cfg(feature = "extension")]
 mod wait;

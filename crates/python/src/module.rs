@@ -15,6 +15,8 @@ mod _core {
     #[pymodule_export]
     use crate::architecture::{activation_names, canonical, describe, layer_names, shapes};
     #[pymodule_export]
+    use crate::claims::{claims, reproduce};
+    #[pymodule_export]
     use crate::deep_linear::{
         balanced_flow, deep_mode, end_to_end_flow, measures, nuclear_norm_completion, train, two_layer_mode,
     };
@@ -28,6 +30,8 @@ mod _core {
     use crate::linearized::{hermite_coefficients, optimal_ridge, random_features, regression, spectrum};
     #[pymodule_export]
     use crate::predict::{Dynamics, KernelRidge, log_evidence, posterior};
+    #[pymodule_export]
+    use crate::program::main;
 
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");

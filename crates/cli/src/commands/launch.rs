@@ -20,7 +20,7 @@ pub(crate) fn launch(options: &RunOptions, fresh: bool, launch: &LaunchOptions) 
     let (first, tasks) = runner::unfinished_shards(&request, shards, &options.store());
     let out = std::path::absolute(&options.out).context("--out")?;
     let folder = out.join("slurm");
-    let program = std::env::current_exe().context("cannot tell where this program is")?;
+    let program = crate::program::place().context("cannot tell where this program is")?;
     let copy = folder.join(copy_name(&program)?);
 
     let command = options.command();

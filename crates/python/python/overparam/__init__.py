@@ -14,10 +14,11 @@
 :mod:`deep_linear`      products of matrices: what descent on the factors prefers
 :mod:`linearized`       random features in high dimension: double descent, which degrees are learned
 :mod:`feature_flow`     networks whose features move
+:mod:`claims`           the claims: run one, change an assumption, look at its draws and figures
 ======================  ====================================================================================
 """
 
-from . import deep_linear, feature_flow, linearized, predict
+from . import claims, deep_linear, feature_flow, linearized, predict
 from ._activations import (
     Abs,
     AbRelu,
@@ -98,6 +99,7 @@ __all__ = [
     "Softplus",
     "SumPool",
     "Tanh",
+    "claims",
     "deep_linear",
     "feature_flow",
     "from_json",
