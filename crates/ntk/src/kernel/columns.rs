@@ -66,7 +66,8 @@ impl<'a, T: Real> Columns<'a, T> {
 
     fn whole(&self, block: usize) -> DMatrix<T> {
         let mut columns = DMatrix::zeros(self.length(), TILE);
-        self.fill(block, 0, &mut columns);
+        let range = self.range(block);
+        self.inputs.columns(range.start, 0, columns.columns_mut(0, range.len()));
         columns
     }
 
