@@ -60,14 +60,14 @@ pub(crate) fn reproduce(
         });
         let claims = judged.collect::<Result<Vec<_>, String>>()?;
         let report = Report::new(request.scale, &command, TALKS, claims);
-        let figures = |claim: &ClaimReport| -> Vec<String> { claim.figures.iter().map(|f| f.svg()).collect() };
+        let figures =
+            |claim: &ClaimReport| -> Vec<String> { claim.figures.iter().map(|f| f.svg()).collect() };
         let svg: Vec<_> = report.claims.iter().map(figures).collect();
         Ok(json!({"report": report, "svg": svg}).to_string())
     };
     let tick = move |py: Python<'_>| match &progress {
         Some(told) => {
-            let (done, planned) =
-                (seen.done.load(Ordering::Relaxed), seen.planned.load(Ordering::Relaxed));
+            let (done, planned) = (seen.done.load(Ordering::Relaxed), seen.planned.load(Ordering::Relaxed));
             told.call1(py, (done, planned)).map(|_| ())
         }
         None => Ok(()),

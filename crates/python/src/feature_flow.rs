@@ -168,7 +168,7 @@ pub(crate) fn mean_field_descent<'py>(
     targets: Vec<f64>,
     name: &str,
     terms: (f64, f64, f64),
-    units: (usize, u64, bool),
+    units: (usize, u64, f64),
     descent: (f64, usize),
 ) -> PyResult<(Array<'py>, Vec<f64>)> {
     let (units, seed, noise) = units;

@@ -12,6 +12,10 @@
 //! | `claims`, `program` | the claims and their reports; the program `overparam` |
 //! | `arrays`, `errors` | NumPy's arrays and Python's exceptions |
 //! | `wait`, `pool` | long work with the GIL released; the threads it runs on |
+#![cfg_attr(
+    feature = "extension",
+    allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")
+)]
 
 #[cfg(feature = "extension")]
 mod architecture;

@@ -44,7 +44,7 @@ def mean_field_descent(
     targets: list[float],
     name: str,
     terms: tuple[float, float, float],
-    units: tuple[int, int, bool],
+    units: tuple[int, int, float],
     descent: tuple[float, int],
 ) -> tuple[_Double, list[float]]: ...
 def mean_field_optimum(

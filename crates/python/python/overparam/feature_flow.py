@@ -246,7 +246,7 @@ def mean_field_descent(
     temperature: float,
     spread: float = 1.0,
     activation: Literal["tanh", "relu"] = "tanh",
-    noise: bool = True,
+    noise: float = 1.0,
     seed: int = 0,
 ) -> Particles:
     """Noisy descent of finitely many features, with the top layer at its optimum (Fang, Dong and Zhang 2019; Mei, Montanari and Nguyen 2018).
@@ -263,7 +263,8 @@ def mean_field_descent(
     learning_rate, steps
         Of descent.
     noise
-        Whether noise is added; without, it is plain gradient descent.
+        Variance of the noise, in units of that for which the minimum is the stationary law: 1 in the theorem, 0 for plain
+        gradient descent.
     seed
         Of the start and the noise.
 
@@ -279,7 +280,7 @@ def mean_field_descent(
         numbers("y", y).ravel().tolist(),
         activation,
         (float(ridge), float(temperature), float(spread)),
-        (whole("units", units, 1), whole("seed", seed, 0, 2**64 - 1), bool(noise)),
+        (whole("units", units, 1), whole("seed", seed, 0, 2**64 - 1), float(noise)),
         (_positive("learning_rate", learning_rate), whole("steps", steps)),
     )
     return Particles(features, np.array(values))
