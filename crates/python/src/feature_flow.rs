@@ -50,6 +50,9 @@ fn activation(given: &str) -> PyResult<Activation> {
 /// Words that choose a kind of network: architecture, scaling, activation, start.
 type Kind = (String, String, String, String);
 
+/// Losses, features of each layer, how far each layer moved, and outputs.
+type Descended<'py> = (Vec<f64>, Vec<Array<'py>>, Vec<f64>, Array<'py>);
+
 /// Descent of a deep network: losses, features of each layer at the end (`n x m`), displacement of each layer, outputs.
 #[pyfunction]
 pub(crate) fn neural_feature_flow<'py>(
@@ -59,7 +62,7 @@ pub(crate) fn neural_feature_flow<'py>(
     kind: Kind,
     sizes: (usize, usize, u64),
     descent: (f64, usize, f64),
-) -> PyResult<(Vec<f64>, Vec<Array<'py>>, Vec<f64>, Array<'py>)> {
+) -> PyResult<Descended<'py>> {
     let (depth, width, seed) = sizes;
     let (rate, steps, loss_target) = descent;
     let (inputs, targets) = (matrix(&inputs), matrix(&targets));

@@ -13,6 +13,9 @@ use crate::arrays::{self, Any, Number};
 use crate::wait::watched;
 use crate::{architecture, errors};
 
+/// NNGP and NTK, those that are wanted.
+type Wished<'py> = (Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>);
+
 /// `(nngp, ntk)` between `x1` and `x2`, or of `x1` with itself; `None` for one that is not wanted.
 ///
 /// `progress` is called with the number of pairs done, about twenty times per second.
@@ -26,7 +29,7 @@ pub(crate) fn kernel<'py>(
     nngp: bool,
     ntk: bool,
     progress: Option<Py<PyAny>>,
-) -> PyResult<(Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>)> {
+) -> PyResult<Wished<'py>> {
     let wanted = match (nngp, ntk) {
         (true, false) => Wanted::NNGP,
         (false, true) => Wanted::NTK,
@@ -48,7 +51,7 @@ fn compute<'py, T: Number>(
     x2: Option<&PyReadonlyArrayDyn<'py, T>>,
     wanted: Wanted,
     told: Option<Py<PyAny>>,
-) -> PyResult<(Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>)> {
+) -> PyResult<Wished<'py>> {
     let architecture = architecture::read(json)?;
     let x1 = arrays::inputs("x1", x1)?;
     let x2 = x2.map(|x2| arrays::inputs("x2", x2)).transpose()?;

@@ -166,6 +166,9 @@ pub(crate) fn log_evidence(
     run(py, move || gaussian_process::log_evidence(&kernel, &targets, regularizer(noise, relative)))
 }
 
+/// Coefficients, leave-one-out errors, degrees of freedom.
+type LeftOut<'py> = (Bound<'py, PyArray2<f64>>, Bound<'py, PyArray2<f64>>, f64);
+
 /// A decomposed kernel with its targets.
 #[pyclass(frozen, module = "overparam._core")]
 pub(crate) struct KernelRidge(Arc<ridge::KernelRidge>);
@@ -179,11 +182,7 @@ impl KernelRidge {
     }
 
     /// Coefficients, leave-one-out errors, degrees of freedom.
-    fn fit<'py>(
-        &self,
-        py: Python<'py>,
-        ridge: f64,
-    ) -> PyResult<(Bound<'py, PyArray2<f64>>, Bound<'py, PyArray2<f64>>, f64)> {
+    fn fit<'py>(&self, py: Python<'py>, ridge: f64) -> PyResult<LeftOut<'py>> {
         let decomposed = Arc::clone(&self.0);
         let fit = run(py, move || decomposed.fit(ridge))?;
         let (coefficients, left_out): (DMatrix<f64>, DMatrix<f64>) = (fit.coefficients, fit.leave_one_out);
