@@ -75,7 +75,7 @@ for depth, (left_out, tested, _) in errors.items():
 
 if plt is not None:
     for depth, (_, _, curve) in errors.items():
-        plt.loglog(ridges, curve, label=f"{depth} hidden layers")
+        plt.loglog(ridges, curve, label=f"depth {depth}")
     plt.xlabel("ridge, in units of the mean of the diagonal")
     plt.ylabel("leave-one-out error")
     plt.legend()

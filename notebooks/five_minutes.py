@@ -95,7 +95,7 @@ outputs = net.apply(trained.params, x)[:, 0]
 band = ensemble.predict(x, **descent)
 assert trained.losses[-1] < 1e-3 * trained.losses[0]
 distance = np.sqrt(np.mean((outputs - band.mean) ** 2))
-print(f"the network is {distance:.2f} from the mean of the ensemble, whose values have a size of {np.abs(band.mean).mean():.2f}")
+print(f"the network is {distance:.2f} away from the mean of the ensemble, whose values have a size of {np.abs(band.mean).mean():.2f}")
 assert distance < 0.3 * np.abs(band.mean).mean()
 
 if plt is not None:
