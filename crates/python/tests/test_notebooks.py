@@ -15,6 +15,7 @@ EXPECTED = {
     "double_descent",
     "five_minutes",
     "from_neural_tangents",
+    "one_assumption_changed",
     "wide_nets_train_like_their_kernel",
 }
 

@@ -57,7 +57,8 @@ pub(crate) fn wheel(options: &WheelOptions) -> Result<ExitCode> {
     if options.untested {
         return Ok(ExitCode::SUCCESS);
     }
-    run(pip(&fresh).args(["pytest", "mypy", "tqdm"]))?;
+    // The same file: pip installs what the tests need beside it.
+    run(pip(&fresh).arg(format!("{}[test]", wheel.display())))?;
     // Not where the sources are: what is tested is what was installed.
     run(Command::new(fresh.join("python"))
         .args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib"])

@@ -14,9 +14,15 @@
 :mod:`deep_linear`      products of matrices: what descent on the factors prefers
 :mod:`linearized`       random features in high dimension: double descent, which degrees are learned
 :mod:`feature_flow`     networks whose features move
+:mod:`sklearn`          estimators for scikit-learn (``import overparam.sklearn``)
+:mod:`stax`, :mod:`nt`  the names, arguments and defaults of neural-tangents
 :mod:`claims`           the claims: run one, change an assumption, look at its draws and figures
 ======================  ====================================================================================
 """
+
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from . import claims, deep_linear, feature_flow, linearized, predict
 from ._activations import (
@@ -108,3 +114,14 @@ __all__ = [
     "serial",
     "__version__",
 ]
+
+
+if TYPE_CHECKING:
+    from . import nt, sklearn, stax
+else:
+
+    def __getattr__(name: str) -> ModuleType:
+        """``op.sklearn`` needs scikit-learn, and ``op.stax`` and ``op.nt`` are for those who ask: imported when named."""
+        if name in ("nt", "sklearn", "stax"):
+            return import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

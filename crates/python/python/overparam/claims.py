@@ -137,11 +137,11 @@ class ClaimReport:
         A ``pandas.DataFrame`` if pandas is installed, else a list of dictionaries.
         """
         rows = [
-            {"grid": grid, "check": check["id"], "quantity": check["quantity"], "at": place.get("at", ""), **draw}
+            {"grid": grid, "check": check["id"], "quantity": check["quantity"], "at": place.get("at", ""), "seed": seed, "value": value}
             for grid, key in (("experiment", "checks"), ("control", "control"))
             for check in self.document[key]
             for place in check["points"]
-            for draw in place["draws"]
+            for seed, value in place["draws"]
         ]
         try:
             import pandas
@@ -197,7 +197,8 @@ def reproduce(
     threads
         Worker threads; results do not depend on it.
     changes
-        Another value for fields of every cell, such as ``{"width": 256}``: one assumption changed. The result is exploratory.
+        Another value for fields of every cell, such as ``{"width": 256}``, or of one side alone, ``{"control:width": 256}``: one
+        assumption changed. The result is exploratory.
     data
         Data sets of your own, such as ``{"mnist": folder}``.
     fresh
@@ -254,7 +255,7 @@ def _run(
 ) -> builtins.list[ClaimReport]:
     words = [f"--scale={scale}"]
     words += [f"--{name}={value}" for name, value in (("seed", seed), ("seeds", seeds), ("threads", threads)) if value is not None]
-    words += [f"--set={name}={value}" for name, value in (changes or {}).items()]
+    words += [f"--set={name}={json.dumps(value)}" for name, value in (changes or {}).items()]
     words += [f"--data={name}={value}" for name, value in (data or {}).items()]
     with ExitStack() as stack:
         folder = out if out is not None else stack.enter_context(tempfile.TemporaryDirectory(prefix="overparam-"))
