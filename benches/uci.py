@@ -106,16 +106,16 @@ def candidates(folder: Path, args: argparse.Namespace) -> Iterator[tuple[str, st
 
 
 def lines(path: Path, seed: int) -> list[dict[str, Any]]:
-    """What was measured already; a line that was cut off is left out."""
-    found = []
+    """What was measured already, each set once; a line that was cut off is left out."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
     for text in path.read_text().splitlines() if path.exists() else []:
         try:
             line = json.loads(text)
         except json.JSONDecodeError:
             continue
         if line["seed"] == seed:
-            found.append(line)
-    return found
+            found.setdefault((line["group"], line["set"]), line)
+    return list(found.values())
 
 
 def table(results: list[dict[str, Any]]) -> str:
@@ -135,8 +135,8 @@ def table(results: list[dict[str, Any]]) -> str:
         wins = (scores > scores.max(axis=1, keepdims=True) - 1e-7).sum(axis=0)
         cpu = np.array([[line["seconds"][name] for name in names] for line in chosen]).sum(axis=0)
         lead = scores[:, :1] - scores
-        error = lead.std(axis=0, ddof=1) / np.sqrt(len(chosen)) if len(chosen) > 1 else np.full(len(names), np.nan)
-        summary += [f"\n{len(chosen)} sets of {'the folder' if group == 'folder' else group}:\n"]
+        error = lead.std(axis=0, ddof=1) / np.sqrt(len(chosen)) if len(chosen) > 1 else np.full(len(names), np.inf)
+        summary += [f"\n{len(chosen)} {'set' if len(chosen) == 1 else 'sets'} of {'the folder' if group == 'folder' else group}:\n"]
         summary += ["| | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
         summary += ["| mean accuracy, % | " + " | ".join(f"{mean:.2f}" for mean in scores.mean(axis=0)) + " |"]
         summary += ["| best or tied | " + " | ".join(str(win) for win in wins) + " |"]
