@@ -63,6 +63,8 @@ pub(crate) fn wheel(options: &WheelOptions) -> Result<ExitCode> {
     run(Command::new(fresh.join("python"))
         .args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib"])
         .arg(package.join("tests"))
+        // Where the tests find one another.
+        .env("PYTHONPATH", package.join("tests"))
         .current_dir(&out))?;
     run(Command::new(fresh.join("python"))
         .args(["-m", "mypy", "--strict", "--no-incremental"])
