@@ -61,10 +61,8 @@ pub(crate) fn wheel(options: &WheelOptions) -> Result<ExitCode> {
     run(pip(&fresh).arg(format!("{}[test]", wheel.display())))?;
     // Not where the sources are: what is tested is what was installed.
     run(Command::new(fresh.join("python"))
-        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib"])
+        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
         .arg(package.join("tests"))
-        // Where the tests find one another.
-        .env("PYTHONPATH", package.join("tests"))
         .current_dir(&out))?;
     run(Command::new(fresh.join("python"))
         .args(["-m", "mypy", "--strict", "--no-incremental"])

@@ -84,7 +84,12 @@ def list() -> builtins.list[About]:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure, which a notebook shows."""
+    """A figure, which a notebook shows.
+
+    >>> import overparam as op
+    >>> op.claims.Figure("dot", "A dot", "Nothing else.", "<svg/>").name
+    'dot'
+    """
 
     #: A file name without extension.
     name: str
@@ -105,7 +110,13 @@ class Figure:
 
 @dataclass(frozen=True)
 class ClaimReport:
-    """What a run found out about one claim. A notebook shows it with its figures."""
+    """What a run found out about one claim. A notebook shows it with its figures.
+
+    >>> import overparam as op
+    >>> report = op.claims.reproduce("rank-not-norm", scale="smoke")
+    >>> report.holds, len(report.draws()) > 8
+    (True, True)
+    """
 
     #: What the claim says.
     about: About
