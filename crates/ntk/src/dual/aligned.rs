@@ -3,7 +3,7 @@
 //! After a function that is nearly linear, or nearly homogeneous, such inputs are nearly parallel still: the determinant of their
 //! kernels is far smaller than the squares it is a difference of. Where the kernel of inputs in one direction is a series
 //! `K(a, b) = ab + sum_j t_j (ab)^(j+2)`, `t_j >= 0`, Lagrange's identity makes the determinant a sum of squares; over `(ab)^1` it is
-//! `(1 + S(a)) (1 + S(b)) - (1 + S(sqrt(ab)))^2` with `S(x) = x^2 sum_j t_j x^(2j)`. [`excess`] forms it from divided differences.
+//! `(1 + S(a)) (1 + S(b)) - (1 + S(sqrt(ab)))^2` with `S(x) = x^2 sum_j t_j x^(2j)`. `excess` forms it from divided differences.
 
 use overparam_tensor::linalg::Real;
 use overparam_tensor::simd::Wide;

@@ -8,13 +8,13 @@
     "softplus x = E max(x + sigma G, 0),     silu x = x sigmoid x."
 )]
 //!
-//! Kolmogorov's law is replaced by twenty nodes ([`NODES`]), Gauss's for `log tau`: the functions become sums of error functions that
+//! Kolmogorov's law is replaced by twenty nodes (`NODES`), Gauss's for `log tau`: the functions become sums of error functions that
 //! differ from them by 3e-13 at most, relatively, anywhere. Of the sums everything is known in closed form:
 //!
-//! * [`coefficients`]: Hermite coefficients, which fall like `exp(-pi sqrt(j) / (2 s))` at standard deviations `s` of the input (in units
+//! * `coefficients`: Hermite coefficients, which fall like `exp(-pi sqrt(j) / (2 s))` at standard deviations `s` of the input (in units
 //!   where the pole of `tanh` is at `i pi/2`). Where both inputs have enough of them, or the correlation is not near one,
 //!   the kernels are power series in it ([`crate::dual::series`]).
-//! * [`mixture`]: kernels as sums over pairs of nodes, for the pairs that are left. 400 arcsines per pair.
+//! * `mixture`: kernels as sums over pairs of nodes, for the pairs that are left. 400 arcsines per pair.
 //!
 //! # Accuracy
 //!
