@@ -1,4 +1,4 @@
-//! What most programs start from: `use overparam::prelude::*;` brings the networks and kernels of [`ntk`](crate::ntk), and the
+//! What most programs start from: `use overparam::prelude::*;` brings the networks and kernels of [`ntk`], and the
 //! other theories by the names of their crates.
 
 pub use overparam_ntk::prelude::*;
