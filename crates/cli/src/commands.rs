@@ -55,7 +55,7 @@ Examples:
 Files:
   .npy   floats or integers, in C or Fortran order
   .npz   with one array, or file.npz:NAME
-  .csv   a row an input, with or without a heading";
+  .csv   one row per input, with or without a heading";
 
 const PREDICT_HELP: &str = "\
 Examples:

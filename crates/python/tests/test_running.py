@@ -153,8 +153,8 @@ def test_progress_is_told_and_needs_no_tqdm(mlp: op.Architecture) -> None:
 
 def test_the_import_brings_nothing_that_was_not_asked_for() -> None:
     heavy = {"sklearn", "scipy", "pandas", "matplotlib", "tqdm", "overparam.sklearn", "overparam.stax", "overparam.nt"}
-    code = "import sys, overparam; print(sorted(set(sys.modules)))"
-    loaded = set(json.loads(run(code).stdout.replace("'", '"')))
+    code = "import json, sys, overparam; print(json.dumps(list(sys.modules)))"
+    loaded = set(json.loads(run(code).stdout))
     assert "overparam._core" in loaded and not heavy & loaded
 
 

@@ -66,16 +66,15 @@ impl<'a, T: Real> Columns<'a, T> {
 
     fn whole(&self, block: usize) -> DMatrix<T> {
         let mut columns = DMatrix::zeros(self.length(), TILE);
-        let range = self.range(block);
-        self.inputs.columns(range.start, 0, columns.columns_mut(0, range.len()));
+        self.write(block, 0, &mut columns);
         columns
     }
 
-    /// Writes the entries from `first` on of a block's vectors, and zeros behind the last one.
-    fn fill(&self, block: usize, first: usize, columns: &mut DMatrix<T>) {
+    /// Writes the entries from `first` on of a block's vectors, and says how many vectors those are.
+    fn write(&self, block: usize, first: usize, columns: &mut DMatrix<T>) -> usize {
         let range = self.range(block);
         self.inputs.columns(range.start, first, columns.columns_mut(0, range.len()));
-        columns.columns_mut(range.len(), TILE - range.len()).fill(T::ZERO);
+        range.len()
     }
 
     /// Entries `first..first + length` of a block's vectors.
@@ -92,7 +91,9 @@ impl<'a, T: Real> Columns<'a, T> {
             *made = Made { block: DMatrix::zeros(length, TILE), of: None };
         }
         if made.of != Some((block, first)) {
-            self.fill(block, first, &mut made.block);
+            let count = self.write(block, first, &mut made.block);
+            // What an earlier, fuller block left behind the last vector.
+            made.block.columns_mut(count, TILE - count).fill(T::ZERO);
             made.of = Some((block, first));
         }
         &made.block
