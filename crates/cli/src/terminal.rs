@@ -1,9 +1,13 @@
 //! Colours where a person reads, plain text elsewhere.
 
+mod table;
+
 use std::io::IsTerminal;
 
 use overparam_eval::decide::Decision;
 use overparam_eval::report::{ClaimReport, State};
+
+pub use table::{Entry, Table};
 
 /// Whether standard output takes colours: a terminal, and `NO_COLOR` not set.
 fn colours() -> bool {
@@ -18,6 +22,16 @@ fn paint(code: &str, text: &str) -> String {
 pub(crate) fn size() -> (usize, usize) {
     let size = terminal_size::terminal_size_of(std::io::stderr());
     size.map_or((80, 24), |(columns, rows)| (columns.0.into(), rows.0.into()))
+}
+
+/// Columns for text on standard output: of a terminal its own, of a file or a pipe as many as a table may need.
+pub fn width() -> usize {
+    terminal_size::terminal_size_of(std::io::stdout()).map_or(usize::MAX, |(columns, _)| columns.0.into())
+}
+
+/// Text in lines no wider than the terminal, nor than is pleasant to read, each after the first indented.
+pub fn paragraph(text: &str, indent: usize) -> String {
+    wrap(text, indent, width().clamp(40, 100))
 }
 
 /// Emphasised.
@@ -40,14 +54,14 @@ pub fn doubtful(text: &str) -> String {
     paint("33", text)
 }
 
-/// A decision in its colour, padded to a width.
-pub fn decision(claim: &ClaimReport, width: usize) -> String {
+/// A decision in its colour.
+pub fn decision(claim: &ClaimReport) -> Entry {
     let colour = match claim.decision {
         Decision::Holds => good,
         Decision::Fails | Decision::NotDiscriminating => bad,
         Decision::Undecided => doubtful,
     };
-    colour(&format!("{:<width$}", claim.words))
+    Entry::painted(claim.words.clone(), colour)
 }
 
 /// What is known of a check, in its colour.
@@ -84,11 +98,12 @@ pub fn utc(seconds: u64) -> String {
 }
 
 /// Breaks text at spaces into lines of at most `width` characters, each after the first indented.
-pub fn wrap(text: &str, indent: usize, width: usize) -> String {
+fn wrap(text: &str, indent: usize, width: usize) -> String {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let line = lines.len() - 1;
-        if !lines[line].is_empty() && lines[line].chars().count() + 1 + word.chars().count() > width - indent
+        if !lines[line].is_empty()
+            && lines[line].chars().count() + 1 + word.chars().count() > width.saturating_sub(indent)
         {
             lines.push(word.to_owned());
         } else {

@@ -16,7 +16,7 @@ use crate::bench::race::race;
 use crate::bench::worker::{Children, Python};
 use crate::bench::{cases, counted, memory, page, table};
 use overparam_cli::select::nearest;
-use overparam_cli::terminal::{bold, wrap};
+use overparam_cli::terminal::{bold, paragraph};
 
 /// What to run beside what.
 #[derive(Args)]
@@ -137,8 +137,8 @@ fn choose<'a>(all: &'a [Case], filters: &[String]) -> Result<Vec<&'a Case>> {
 
 fn describe(case: &Case) {
     say!("{}", bold(&case.name));
-    say!("    {}", wrap(&case.work, 4, 100));
-    say!("    {}", wrap(&format!("counted: {}", case.cost.counted), 4, 100));
+    say!("    {}", paragraph(&case.work, 4));
+    say!("    {}", paragraph(&format!("counted: {}", case.cost.counted), 4));
     say!(
         "    beside: {}; target: {} times as fast; {:.3} GFLOP, {:.3} MB at least",
         case.packages.join(" and "),

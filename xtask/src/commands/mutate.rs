@@ -10,7 +10,7 @@ use overparam_eval::table::number;
 
 use overparam_cli::options::{RunOptions, Voice};
 use overparam_cli::progress::{event, watch};
-use overparam_cli::terminal::{bold, good, wrap};
+use overparam_cli::terminal::{bold, good, paragraph};
 
 /// Prints, claim by claim, the smallest change of each constant that is noticed, and rivals that are not.
 pub(crate) fn mutations(options: &RunOptions) -> Result<ExitCode> {
@@ -51,7 +51,7 @@ fn print(mutation: &Mutation) {
             || "no change up to 50 % is noticed both ways".to_owned(),
             |e| format!("a change of {} % is noticed both ways", number(100.0 * e)),
         );
-        say!("  {} = {}: {resolution}", wrap(&constant.constant, 4, 100), number(constant.value));
+        say!("  {} = {}: {resolution}", paragraph(&constant.constant, 4), number(constant.value));
     }
     for (check, rival, decision) in &mutation.rivals {
         say!("  {check}, rival {rival:?}: {}", said(*decision));

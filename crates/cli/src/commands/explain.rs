@@ -13,7 +13,7 @@ use overparam_eval::theory::Theory;
 
 use crate::options::Selection;
 use crate::select;
-use crate::terminal::{bold, duration, wrap};
+use crate::terminal::{bold, duration, paragraph};
 
 /// Prints every selected claim.
 pub(crate) fn explain(selection: &Selection) -> Result<ExitCode> {
@@ -30,7 +30,7 @@ pub(crate) fn explain(selection: &Selection) -> Result<ExitCode> {
 
 fn print_about(about: &About) {
     say!("{}", bold(about.id));
-    let entry = |name: &str, text: &str| say!("  {name:<12}{}", wrap(text, 14, 100));
+    let entry = |name: &str, text: &str| say!("  {name:<12}{}", paragraph(text, 14));
     entry("statement", about.statement);
     entry("formula", about.formula);
     for source in about.sources {
@@ -73,7 +73,7 @@ fn print_checks(claim: &dyn AnyClaim) -> Result<()> {
             check.kind,
             rivals.concat()
         );
-        say!("  {:<12}{}", if i == 0 { "checks" } else { "" }, wrap(&text, 14, 100));
+        say!("  {:<12}{}", if i == 0 { "checks" } else { "" }, paragraph(&text, 14));
     }
     Ok(())
 }
@@ -87,7 +87,7 @@ fn print_fields(claim: &dyn AnyClaim) {
         let meaning = meanings.get(field).map_or("", |meaning| meaning.trim_end_matches('.'));
         let standard = &sides[1];
         let text = format!("{field}: {meaning} ({})", standard.part(field));
-        say!("  {:<12}{}", if i == 0 { "fields" } else { "" }, wrap(&text, 14, 100));
+        say!("  {:<12}{}", if i == 0 { "fields" } else { "" }, paragraph(&text, 14));
         let values = sides.each_ref().map(|sides| sides.values(field));
         let text = if values.iter().all(|v| *v == values[0]) {
             values[0].clone()
@@ -95,7 +95,7 @@ fn print_fields(claim: &dyn AnyClaim) {
             let scales = Scale::ALL.iter().zip(&values).filter(|(_, values)| !values.is_empty());
             scales.map(|(scale, values)| format!("{scale} {values}")).collect::<Vec<_>>().join("; ")
         };
-        say!("  {:<14}{}", "", wrap(&text, 16, 100));
+        say!("  {:<14}{}", "", paragraph(&text, 16));
     }
 }
 

@@ -8,7 +8,7 @@ use overparam_eval::runner::ClaimStatus;
 
 use super::status::at_scales;
 use crate::options::RunOptions;
-use crate::terminal::{bold, duration, wrap};
+use crate::terminal::{bold, duration, paragraph};
 
 /// Prints every selected claim below its talk.
 pub(crate) fn list(options: &RunOptions) -> Result<ExitCode> {
@@ -24,7 +24,7 @@ pub(crate) fn list(options: &RunOptions) -> Result<ExitCode> {
         }
         let [smoke, standard, paper] = about.cpu_seconds.map(duration);
         say!("  {}", bold(about.id));
-        say!("    {}", wrap(about.statement, 4, 100));
+        say!("    {}", paragraph(about.statement, 4));
         say!("    CPU time: smoke {smoke}, standard {standard}, paper {paper}");
         for (scale, claims) in &scales {
             let ClaimStatus { done, cells, look, .. } = &claims[i];

@@ -20,7 +20,7 @@ use crate::machine;
 use crate::options::{LaunchOptions, RunOptions, Voice};
 use crate::placement::{Placement, place};
 use crate::progress::{event, watch};
-use crate::terminal::{bold, decision, duration, state, wrap};
+use crate::terminal::{Table, bold, decision, duration, paragraph, state, width};
 
 /// Runs the selected claims: here, a shard of them here, or all of them elsewhere; with `fresh` whatever the store has, and with
 /// `force` in the place of whatever report there is.
@@ -94,7 +94,7 @@ fn conclude(
         Voice::Person => {
             report.claims.iter().for_each(print_claim);
             print_summary(&report, &facts);
-            say!("\n{}", wrap(&report.headline, 0, 100));
+            say!("\n{}", paragraph(&report.headline, 0));
             let page = folder.join("report.html");
             say!("report: {}  ({})", page.display(), duration(facts.wall_seconds));
             if let Some(command) = kept {
@@ -133,19 +133,18 @@ fn tell_events(folder: &Path, report: &Report, facts: &RunFacts) {
 }
 
 fn print_claim(claim: &ClaimReport) {
-    say!("{}  {}", bold(claim.about.id), decision(claim, 0));
+    say!("{}  {}", bold(claim.about.id), decision(claim));
     let stopped = claim.stopped_at;
     let exploratory = if claim.exploratory.is_some() { ", exploratory" } else { "" };
-    say!(
-        "  {}; {} draws, scale {}, master seed {}{exploratory}",
-        claim.reason,
-        stopped.draws,
-        claim.scale,
-        claim.seed.value
+    let text = format!(
+        "{}; {} draws, scale {}, master seed {}{exploratory}",
+        claim.reason, stopped.draws, claim.scale, claim.seed.value
     );
+    say!("  {}", paragraph(&text, 2));
     for check in &claim.checks {
         let control = claim.control.iter().find(|c| c.id == check.id);
-        say!("  {} {}: {}{}", state(check.state), check.quantity, measured(check), on_control(control));
+        let text = format!("{}: {}{}", check.quantity, measured(check), on_control(control));
+        say!("  {} {}", state(check.state), paragraph(&text, 12));
     }
 }
 
@@ -154,28 +153,23 @@ fn print_summary(report: &Report, facts: &RunFacts) {
     if report.claims.len() < 2 {
         return;
     }
-    let width = report.claims.iter().map(|c| c.about.id.len()).max().unwrap_or(0);
-    let words = report.claims.iter().map(|c| c.words.len()).max().unwrap_or(0);
-    let head = format!(
-        "{:width$}  {:words$} {:>7}  {:>13}  {:>5}  {:>7}  {:>6}  {:>8}",
-        "claim", "decision", "checks", "control fails", "draws", "p", "cells", "CPU time"
-    );
-    say!("\n{}", bold(&head));
+    let heading = vec!["claim", "decision", "checks", "draws", "control fails", "p", "CPU time", "cells"];
+    let mut table = Table::new(2, heading);
     for (claim, facts) in report.claims.iter().zip(&facts.claims) {
         let held = claim.checks.iter().filter(|c| c.state == State::Holds).count();
         let must = &claim.control_must;
-        say!(
-            "{:width$}  {} {:>7}  {:>13}  {:>5}  {:>7}  {:>6}  {:>8}",
-            claim.about.id,
-            decision(claim, words),
-            format!("{held}/{}", claim.checks.len()),
-            format!("{}/{}", must.failed.len(), must.must_fail.len()),
-            claim.stopped_at.draws,
-            number(claim.p_claim),
-            facts.cells,
-            duration(facts.cell_seconds)
-        );
+        table.push(vec![
+            claim.about.id.into(),
+            decision(claim),
+            format!("{held}/{}", claim.checks.len()).into(),
+            claim.stopped_at.draws.to_string().into(),
+            format!("{}/{}", must.failed.len(), must.must_fail.len()).into(),
+            number(claim.p_claim).into(),
+            duration(facts.cell_seconds).into(),
+            facts.cells.to_string().into(),
+        ]);
     }
+    say!("\n{}", table.lines(width()).join("\n"));
 }
 
 fn measured(check: &CheckReport) -> String {

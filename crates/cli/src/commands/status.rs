@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::options::{RunOptions, Voice};
 use crate::progress::event;
-use crate::terminal::{bold, duration, utc};
+use crate::terminal::{Table, duration, utc, width};
 
 /// Prints one line per claim, and what went wrong where.
 pub(crate) fn status(options: &RunOptions) -> Result<ExitCode> {
@@ -67,23 +67,18 @@ fn describe(scale: Scale, claim: &ClaimStatus) -> Value {
 }
 
 fn print(claims: &[ClaimStatus]) {
-    let width = claims.iter().map(|claim| claim.about.id.len()).max().unwrap_or(0);
-    say!(
-        "{}",
-        bold(&format!("{:width$}  look   done  total  failed  in progress  last result (UTC)", "claim"))
-    );
+    let heading = vec!["claim", "look", "done", "total", "failed", "in progress", "last result (UTC)"];
+    let mut table = Table::new(1, heading);
     for claim in claims {
         let working = claim.in_progress.iter().filter(|held| !held.lost).count();
         let last = claim.last_write.map_or_else(|| "none".to_owned(), |time| utc(seconds(time)));
-        say!(
-            "{:width$}  {:>4}  {:>5}  {:>5}  {:>6}  {working:>11}  {last}",
-            claim.about.id,
-            format!("{}/{}", claim.look, claim.looks),
-            claim.done,
-            claim.cells,
-            claim.failed.len()
-        );
+        let counts = [claim.done, claim.cells, claim.failed.len(), working].map(|n| n.to_string().into());
+        let mut row = vec![claim.about.id.into(), format!("{}/{}", claim.look, claim.looks).into()];
+        row.extend(counts);
+        row.push(last.into());
+        table.push(row);
     }
+    say!("{}", table.lines(width()).join("\n"));
     for claim in claims {
         for (cell, error) in &claim.failed {
             say!("{}: failed: {error} ({cell})", claim.about.id);

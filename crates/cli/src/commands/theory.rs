@@ -19,7 +19,7 @@ use clap::{Args, Subcommand};
 use overparam_linearized::activation::Standard;
 use serde_json::{Map, Value, json};
 
-use crate::terminal::bold;
+use crate::terminal::{Table, bold};
 
 /// Which formula.
 #[derive(Subcommand)]
@@ -118,20 +118,11 @@ impl Sheet {
         }
         if let Some((heads, rows)) = &self.degrees {
             lines.push(String::new());
-            let cells: Vec<Vec<String>> =
-                rows.iter().map(|row| row.iter().map(|v| digits(*v)).collect()).collect();
-            let widths: Vec<usize> = heads
-                .iter()
-                .enumerate()
-                .map(|(i, head)| cells.iter().map(|row| row[i].len()).max().unwrap_or(0).max(head.len()))
-                .collect();
-            let aligned = |row: Vec<&str>| -> String {
-                let padded: Vec<String> =
-                    row.iter().zip(&widths).map(|(cell, width)| format!("{cell:>width$}")).collect();
-                format!("  {}", padded.join("  "))
-            };
-            lines.push(aligned(heads.clone()));
-            lines.extend(cells.iter().map(|row| aligned(row.iter().map(String::as_str).collect())));
+            let mut table = Table::new(0, heads.clone());
+            for row in rows {
+                table.push(row.iter().map(|v| digits(*v).into()).collect());
+            }
+            lines.extend(table.lines(usize::MAX).iter().map(|line| format!("  {line}")));
         }
         lines.join("\n")
     }

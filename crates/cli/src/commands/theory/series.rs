@@ -7,7 +7,7 @@ use nalgebra::DMatrix;
 use serde_json::{Map, Value, json};
 
 use super::{Output, digits};
-use crate::terminal::bold;
+use crate::terminal::{Table, bold};
 
 /// A title, what was asked, single results, and one row for each time.
 pub(super) struct Series {
@@ -46,19 +46,12 @@ impl Series {
         }
         lines.extend(self.results.iter().map(|(name, value)| format!("  {name:width$}  {}", short(value))));
         if let Some(first) = self.times.first() {
-            let cells: Vec<Vec<String>> =
-                self.times.iter().map(|row| row.iter().map(|(_, value)| short(value)).collect()).collect();
-            let heads: Vec<&str> = first.iter().map(|(name, _)| *name).collect();
-            let wide = |i: usize| cells.iter().map(|row| row[i].len()).max().unwrap_or(0).max(heads[i].len());
-            let widths: Vec<usize> = (0..heads.len()).map(wide).collect();
-            let aligned = |row: Vec<&str>| -> String {
-                let padded: Vec<String> =
-                    row.iter().zip(&widths).map(|(cell, width)| format!("{cell:>width$}")).collect();
-                format!("  {}", padded.join("  "))
-            };
+            let mut table = Table::new(0, first.iter().map(|(name, _)| *name).collect());
+            for row in &self.times {
+                table.push(row.iter().map(|(_, value)| short(value).into()).collect());
+            }
             lines.push(String::new());
-            lines.push(aligned(heads.clone()));
-            lines.extend(cells.iter().map(|row| aligned(row.iter().map(String::as_str).collect())));
+            lines.extend(table.lines(usize::MAX).iter().map(|line| format!("  {line}")));
         }
         lines.join("\n")
     }
