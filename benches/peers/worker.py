@@ -18,7 +18,7 @@ import threading
 import time
 
 # Where each case is, without importing packages it does not need.
-HOME = {"ntk": "kernels", "empirical": "kernels", "dynamics": "kernels", "deep": "descent", "random": "features"}
+HOME = {"ntk": "kernels", "kernels": "layers", "empirical": "kernels", "dynamics": "kernels", "deep": "descent", "random": "features"}
 
 
 def packages(names):

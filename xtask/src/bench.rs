@@ -21,4 +21,4 @@ pub(crate) mod table;
 pub(crate) mod worker;
 mod workloads;
 
-pub(crate) use workloads::cases;
+pub(crate) use workloads::{cases, layers::PREFIX as EVERY_LAYER};

@@ -80,6 +80,7 @@ impl<T: Real> Side<T> {
 }
 
 /// One map alone, by the same operations.
+#[inline(always)]
 pub(crate) fn single<T: Real>(map: impl PairMap<T>, moments: [T; 3], x: Side<T>, y: Side<T>) -> [T; 3] {
     let w = T::wide(pulp::Scalar::new());
     let side = |side: Side<T>| Side {

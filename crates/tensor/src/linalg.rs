@@ -24,6 +24,7 @@ mod decompositions;
 mod mirror;
 mod product;
 mod real;
+mod registers;
 mod strided;
 
 pub use cholesky::Cholesky;
@@ -31,6 +32,7 @@ pub use decompositions::{Svd, SymmetricEigen, least_squares, singular_values, sv
 pub use mirror::mirror_lower;
 pub use product::{Operand, gemm, matmul, transposed};
 pub use real::Real;
+pub use registers::cleanly;
 pub(crate) use strided::{PARALLEL, Strided, gemm_row_major, gemm_strided};
 
 use faer::{MatMut, MatRef};

@@ -6,6 +6,7 @@ mod empirical;
 pub(super) mod features;
 mod flow;
 pub(super) mod kernels;
+pub(crate) mod layers;
 pub(super) mod networks;
 
 use super::case::Case;
@@ -19,6 +20,7 @@ pub(crate) fn cases() -> Vec<Case> {
         descent::cases(),
         networks::cases(),
         vec![flow::case(), features::case()],
+        layers::cases(),
     ]
     .into_iter()
     .flatten()
@@ -49,7 +51,16 @@ mod tests {
         let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("the peers' programs");
         let text = ["kernels.py", "networks.py", "descent.py", "features.py"].map(read).concat();
         for case in cases() {
-            assert!(text.contains(&format!("\"{}\"", case.name)), "{} has no peer", case.name);
+            if !case.name.starts_with(super::layers::PREFIX) {
+                assert!(text.contains(&format!("\"{}\"", case.name)), "{} has no peer", case.name);
+            }
+        }
+        // Names that the other side puts together.
+        let text = read("layers.py");
+        for case in cases().iter().filter(|case| case.name.starts_with(super::layers::PREFIX)) {
+            let name = case.name.trim_start_matches(super::layers::PREFIX).trim_start_matches('-');
+            let name = name.rsplit_once('-').map_or(name, |(name, _)| name);
+            assert!(text.contains(&format!("\"{name}\": lambda")), "{name} has no peer");
         }
     }
 }

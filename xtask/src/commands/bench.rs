@@ -14,14 +14,14 @@ use crate::bench::outcome::Verdict;
 use crate::bench::peaks::Peaks;
 use crate::bench::race::race;
 use crate::bench::worker::{Children, Python};
-use crate::bench::{cases, counted, memory, page, table};
+use crate::bench::{EVERY_LAYER, cases, counted, memory, page, table};
 use overparam_cli::select::nearest;
 use overparam_cli::terminal::{bold, paragraph};
 
 /// What to run beside what.
 #[derive(Args)]
 pub(crate) struct BenchOptions {
-    /// Parts of the names of cases; all if none is given
+    /// Parts of the names of cases; all if none is given, but those of every single activation and layer, `kernels-all`
     #[arg(value_name = "FILTER")]
     filters: Vec<String>,
     /// Also run the same work in this Python, which has benches/peers/requirements.txt
@@ -66,7 +66,11 @@ pub(crate) fn bench(options: &BenchOptions) -> Result<ExitCode> {
     }
     let chosen = choose(&all, &options.filters)?;
     if options.list {
-        chosen.iter().for_each(|case| describe(case));
+        if options.filters.is_empty() {
+            all.iter().for_each(describe);
+        } else {
+            chosen.iter().for_each(|case| describe(case));
+        }
         return Ok(ExitCode::SUCCESS);
     }
     run(options, &all, &chosen)
@@ -119,7 +123,7 @@ fn run(options: &BenchOptions, all: &[Case], chosen: &[&Case]) -> Result<ExitCod
     Ok(ExitCode::from(u8::from(wrong > 0)))
 }
 
-/// The cases whose name has one of the filters in it.
+/// The cases whose name has one of the filters in it; without filters, all but those of single activations and layers.
 fn choose<'a>(all: &'a [Case], filters: &[String]) -> Result<Vec<&'a Case>> {
     for filter in filters {
         if !all.iter().any(|c| c.name.contains(filter.as_str())) {
@@ -131,7 +135,10 @@ fn choose<'a>(all: &'a [Case], filters: &[String]) -> Result<Vec<&'a Case>> {
             }
         }
     }
-    let wanted = |case: &&Case| filters.is_empty() || filters.iter().any(|f| case.name.contains(f.as_str()));
+    let wanted = |case: &&Case| {
+        let asked = filters.iter().any(|f| case.name.contains(f.as_str()));
+        asked || filters.is_empty() && !case.name.starts_with(EVERY_LAYER)
+    };
     Ok(all.iter().filter(wanted).collect())
 }
 
@@ -156,7 +163,7 @@ fn command() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::choose;
+    use super::{EVERY_LAYER, choose};
     use crate::bench::cases;
 
     #[test]
@@ -166,7 +173,10 @@ mod tests {
             let filters: Vec<String> = filters.iter().map(|f| (*f).to_owned()).collect();
             choose(&all, &filters).map(|c| c.len()).map_err(|e| e.to_string())
         };
-        assert_eq!(count(&[]), Ok(all.len()));
+        let single = all.iter().filter(|case| case.name.starts_with(EVERY_LAYER)).count();
+        assert_eq!(count(&[]), Ok(all.len() - single));
+        assert_eq!(count(&[EVERY_LAYER]), Ok(single));
+        assert_eq!(count(&["kernels-all-tanh"]), Ok(2));
         assert_eq!(count(&["deep-linear"]), Ok(6));
         assert_eq!(count(&["cnn-step", "cnn"]), Ok(2));
         assert!(count(&["resnet-flow-stpe"]).unwrap_err().ends_with("did you mean resnet-flow-step?"));

@@ -23,10 +23,11 @@
 mod coefficients;
 mod mixture;
 
-use super::expansion::Expansion;
+use super::expansion::{Expansion, LANES, Lanes, Numbers, Pairs};
 use super::visit::{DualMap, Visit};
-use crate::pair::{Moments, Pair};
+use crate::pair::Pair;
 use overparam_tensor::linalg::Real;
+use overparam_tensor::simd::Wide;
 
 /// Which function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,17 +76,26 @@ impl Expansion for Logistic {
         coefficients::expand(*self, s, out);
     }
 
-    fn moments(&self, x: &[f64], y: &[f64], pair: &Pair) -> Moments {
-        match coefficients::terms(*self, pair) {
-            Some(terms) => coefficients::moments(*self, x, y, pair, terms),
-            None => mixture::moments(*self, pair),
+    /// Pairs without a series by the mixture, one after another.
+    #[inline(always)]
+    fn moments(&self, w: impl Wide<f64>, x: &impl Numbers, y: &impl Numbers, pairs: &Pairs) -> [Lanes; 2] {
+        let terms = coefficients::terms(*self, [x.get(0), y.get(0)], pairs);
+        let [mut kappa, mut dot] = coefficients::moments(*self, w, (x, y), pairs, &terms);
+        for lane in 0..LANES {
+            if terms[lane] < 0.0 {
+                let moments = mixture::moments(*self, &pairs.one(lane));
+                (kappa[lane], dot[lane]) = (moments.kappa, moments.kappa_dot);
+            }
         }
+        [kappa, dot]
     }
 
     fn determinant(&self, x: &[f64], y: &[f64], pair: &Pair) -> f64 {
-        match coefficients::terms(*self, pair) {
-            Some(_) => coefficients::determinant(*self, x, y, pair),
-            None => mixture::determinant(*self, pair),
+        let kept = [[x[0]; LANES], [y[0]; LANES]];
+        if coefficients::terms(*self, kept, &Pairs::of(pair))[0] >= 0.0 {
+            coefficients::determinant(*self, x, y, pair)
+        } else {
+            mixture::determinant(*self, pair)
         }
     }
 }

@@ -22,11 +22,12 @@ use std::sync::{Arc, OnceLock};
 
 use overparam_tensor::linalg::{LinalgError, Real};
 use overparam_tensor::quadrature::{HermiteBasis, Rule};
+use overparam_tensor::simd::Wide;
 
-use super::expansion::Expansion;
+use super::expansion::{Expansion, LANES, Lanes, Numbers, Pairs, power_series, seen, whole_strides};
 use super::visit::{DualMap, Visit};
 use crate::NtkError;
-use crate::pair::{Moments, Pair};
+use crate::pair::Pair;
 
 /// A function of one number.
 pub(crate) type Function = Arc<dyn Fn(f64) -> f64 + Send + Sync>;
@@ -47,6 +48,8 @@ pub(crate) const MOST: usize = 500;
 /// What may be missing of the norm of a function with the nodes that there are; with the most nodes.
 const RESOLVED: [f64; 2] = [1e-16, 1e-10];
 
+/// Coefficients up to which all are summed.
+const SHORT: usize = 32;
 impl Series {
     /// `phi` and `phi'` with `n >= 1` nodes, which are exact for polynomials of degree below `n`.
     pub(crate) fn new(functions: [Function; 2], n: usize) -> Result<Self, NtkError> {
@@ -119,11 +122,19 @@ impl Expansion for Series {
         }
     }
 
-    fn moments(&self, x: &[f64], y: &[f64], pair: &Pair) -> Moments {
-        let c = pair.correlation();
-        let sum = |x: &[f64], y: &[f64]| x.iter().zip(y).rev().fold(0.0, |sum, (a, b)| sum * c + a * b);
-        let ([xv, xs], [yv, ys]) = (halves(x), halves(y));
-        Moments { kappa: sum(xv, yv), kappa_dot: sum(xs, ys) }
+    /// Powers of the correlation that change nothing are left out.
+    #[inline(always)]
+    fn moments(&self, w: impl Wide<f64>, x: &impl Numbers, y: &impl Numbers, pairs: &Pairs) -> [Lanes; 2] {
+        let ends = [x.len() / 2, y.len() / 2];
+        let all = ends[0].min(ends[1]);
+        let [versine, c] = pairs.angles();
+        let mut terms = [all as f64; LANES];
+        if all > SHORT {
+            for (terms, v) in terms.iter_mut().zip(versine) {
+                *terms = terms.min(whole_strides(seen(v, pairs.digits)));
+            }
+        }
+        power_series(w, (x, y), [[0, 0], ends], &terms, &c)
     }
 
     /// The coefficients of an input of no variance are those of a constant, whatever the correlation.

@@ -296,6 +296,7 @@ impl<V: Copy, T> Vectors<'_, V, T> {
 }
 
 /// [`direct_margin`] of one pair.
+#[inline(always)]
 pub(crate) fn direct<T: Real>(k: T, after: (&Variances<T>, &Variances<T>), (p, r): (usize, usize)) -> T {
     let side = |state: &Variances<T>, i: usize| Side::constant(state.q[i], state.s[i]);
     single(DirectMargin, [k, T::ZERO, T::ZERO], side(after.0, p), side(after.1, r))[1]

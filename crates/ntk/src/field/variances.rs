@@ -3,6 +3,8 @@
 use num_traits::Float;
 use overparam_tensor::linalg::Real;
 
+use crate::dual::expansion::{Expansions, Half};
+
 /// Variances of one side at one point of the network, one per pixel (or vector).
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Variances<T> {
@@ -11,8 +13,10 @@ pub(crate) struct Variances<T> {
     pub(crate) s: Vec<T>,
     /// `1/s`, infinite for a vanishing variance.
     pub(crate) reciprocal: Vec<T>,
-    /// What the step that led here needs of its side: Hermite expansions, or attention weights.
-    pub(crate) extra: Vec<f64>,
+    /// Of the side that the step led here: Hermite expansions.
+    pub(crate) expansions: Expansions,
+    /// Likewise, the weights of attention.
+    pub(crate) weights: Vec<f64>,
     /// The first pixel (or vector) at which quadrature does not resolve the function that led here.
     pub(crate) unresolved: Option<usize>,
 }
@@ -21,7 +25,7 @@ impl<T: Real> Variances<T> {
     pub(crate) fn new(q: Vec<T>) -> Self {
         let s: Vec<T> = q.iter().map(|&q| Float::sqrt(q)).collect();
         let reciprocal = s.iter().map(|&s| T::ONE / s).collect();
-        Self { q, s, reciprocal, extra: Vec::new(), unresolved: None }
+        Self { q, s, reciprocal, expansions: Expansions::default(), weights: Vec::new(), unresolved: None }
     }
 
     /// `q`, but where it is zero though what it was made of is not, the least positive number, which is refused later.
@@ -42,14 +46,14 @@ impl<T: Real> Variances<T> {
         ))
     }
 
-    /// The part that belongs to inputs `from..to` of a batch of vectors.
-    pub(crate) fn slice(&self, from: usize, to: usize) -> Self {
-        let each = self.extra.len() / self.q.len().max(1);
+    /// The part that belongs to inputs `from..to` of a batch of vectors, to which there is no attention, for one side of pairs.
+    pub(crate) fn slice(&self, from: usize, to: usize, side: Half) -> Self {
         Self {
             q: self.q[from..to].to_vec(),
             s: self.s[from..to].to_vec(),
             reciprocal: self.reciprocal[from..to].to_vec(),
-            extra: self.extra[from * each..to * each].to_vec(),
+            expansions: self.expansions.slice(from, to, side),
+            weights: Vec::new(),
             unresolved: self.unresolved.filter(|at| (from..to).contains(at)).map(|at| at - from),
         }
     }

@@ -5,6 +5,7 @@ use overparam_tensor::linalg::Real;
 use super::plan::Plan;
 use super::slabs;
 use crate::NtkError;
+use crate::dual::expansion::Half;
 use crate::field::combine::{End, merge};
 use crate::field::convolution::Around;
 use crate::field::geometry::Geometry;
@@ -64,9 +65,9 @@ impl<T: Real> VariancePath<T> {
         Ok(())
     }
 
-    /// The same for inputs `from..to` of a batch of vectors.
-    pub(crate) fn slice(&self, from: usize, to: usize) -> Self {
-        Self { states: self.states.iter().map(|state| state.slice(from, to)).collect() }
+    /// The same for inputs `from..to` of a batch of vectors on one side of pairs.
+    pub(crate) fn slice(&self, from: usize, to: usize, side: Half) -> Self {
+        Self { states: self.states.iter().map(|state| state.slice(from, to, side)).collect() }
     }
 
     fn extend(

@@ -14,6 +14,7 @@ use super::progress::Progress;
 use super::results::{Results, Wanted};
 use super::run::{Cursor, VariancePath};
 use crate::NtkError;
+use crate::dual::expansion::Half;
 use crate::field::geometry::Geometry;
 use crate::field::lines;
 use crate::field::moments::Field;
@@ -42,8 +43,10 @@ impl<'a, T: Real> Batch<'a, T> {
         });
         let path = VariancePath::new(plan, Variances::new(q), None, &mut Scratch::new());
         (0..n).try_for_each(|i| path.check(which, i, false))?;
-        let cut = |size: usize| (0..n).step_by(size).map(|i| path.slice(i, (i + size).min(n))).collect();
-        let (by_block, by_strip) = (cut(TILE), cut(STRIP));
+        let cut = |size: usize, side: Half| {
+            (0..n).step_by(size).map(|i| path.slice(i, (i + size).min(n), side)).collect()
+        };
+        let (by_block, by_strip) = (cut(TILE, Half::Right), cut(STRIP, Half::Left));
         Ok(Self { columns, count: n, by_block, by_strip })
     }
 }

@@ -254,7 +254,7 @@ impl<T: Real> FieldMap<T> for Attention {
     }
 
     fn apply(&self, field: &mut Field<T>, sides: Sides<'_, T>, scratch: &mut Scratch<T>) {
-        self.attend(field, (&sides.after.0.extra, &sides.after.1.extra), scratch);
+        self.attend(field, (&sides.after.0.weights, &sides.after.1.weights), scratch);
         lines::measure_margins(field, sides.after);
     }
 
@@ -262,6 +262,6 @@ impl<T: Real> FieldMap<T> for Attention {
     fn own(&self, own: &mut Field<T>, _: &Variances<T>, scratch: &mut Scratch<T>) -> Variances<T> {
         let weights = self.weights(own);
         self.attend(own, (&weights, &weights), scratch);
-        Variances { extra: weights, ..lines::measure_own(own) }
+        Variances { weights, ..lines::measure_own(own) }
     }
 }

@@ -4,12 +4,14 @@
 //!
 //! The activation is matched once per sweep; within, the loops are compiled for its dual map.
 
+mod expanded;
+
 use overparam_tensor::{Real, Tensor};
 
 use super::rule::{Place, Rule};
 use crate::NtkError;
 use crate::activation::{Activation, Dual};
-use crate::dual::expansion::Expansion;
+use crate::dual::expansion::{self, Expansion, Expansions};
 use crate::dual::piecewise_linear::PiecewiseLinear;
 use crate::dual::visit::{DualMap, OneByOne, Visit};
 use crate::field::lines::{self, Sides};
@@ -22,6 +24,7 @@ use crate::finite::pass::Pass;
 use crate::finite::plan::Planner;
 use crate::pair::{Pair, PairMap, Side, close, single};
 use crate::shape::{Point, Shape, no_limit};
+use expanded::ExpandedSweep;
 
 impl Rule for Activation {
     fn name(&self) -> &str {
@@ -113,14 +116,15 @@ impl<T: Real> Visit<T> for Advance<'_, T> {
 
     /// The expansions go along for the pairs.
     fn expanded(self, map: &impl Expansion) -> Variances<T> {
-        let deviations: Vec<f64> = self.before.s.iter().map(|s| s.f64()).collect();
-        let (extra, each) = map.batch(&deviations);
-        let variance = |(own, &s): (&[f64], &f64)| {
+        let deviations = expansion::deviations(&self.before.s);
+        let expansions = Expansions::of(map, &deviations);
+        let variance = |(p, &s): (usize, &f64)| {
+            let own = expansions.row(p);
             let zero = own.iter().all(|&a| a == 0.0);
             Variances::or_least(T::of(map.variance(own, s)), zero || s == 0.0)
         };
-        let q = extra.chunks(each.max(1)).zip(&deviations).map(variance).collect();
-        Variances { extra, ..Variances::new(q) }
+        let q = deviations.iter().enumerate().map(variance).collect();
+        Variances { expansions, ..Variances::new(q) }
     }
 }
 
@@ -153,21 +157,6 @@ impl<T: Real> Visit<T> for Sweep<'_, '_, T> {
     }
 
     fn expanded(self, map: &impl Expansion) {
-        let Self { field, sides: Sides { before, after } } = self;
-        let [left, right] = [after.0, after.1].map(|side| side.extra.len() / side.q.len().max(1));
-        let (k, m, ntk) = (&mut field.k, &mut field.m, &mut field.ntk);
-        field.geometry.for_each(|i, p, r| {
-            let pair = Pair::new(k[i], m[i], [T::ZERO; 2], [before.0.s[p], before.1.s[r]]);
-            let (x, y) = (&after.0.extra[p * left..][..left], &after.1.extra[r * right..][..right]);
-            let moments = map.moments(x, y, &pair);
-            k[i] = T::of(moments.kappa);
-            m[i] = lines::direct(k[i], after, (p, r));
-            if m[i] < close::<T>() * T::of(moments.kappa.abs()) {
-                let scale = after.0.s[p].f64() * after.1.s[r].f64();
-                let careful = map.determinant(x, y, &pair) / (scale + moments.kappa.abs());
-                m[i] = if careful.is_finite() { T::of(careful.max(0.0)) } else { m[i] };
-            }
-            ntk[i] *= T::of(moments.kappa_dot);
-        });
+        pulp::Arch::new().dispatch(ExpandedSweep { map, field: self.field, sides: self.sides });
     }
 }

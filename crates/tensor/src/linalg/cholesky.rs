@@ -5,7 +5,7 @@ use faer::linalg::cholesky::llt::{factor, solve};
 use faer::{Par, Spec};
 use nalgebra::{DMatrix, DVector};
 
-use super::{LinalgError, Real, check_finite, check_square, view, view_mut};
+use super::{LinalgError, Real, check_finite, check_square, cleanly, view, view_mut};
 
 /// The factorisation `A = L L^T` of a symmetric positive definite matrix, ready to solve.
 ///
@@ -39,13 +39,15 @@ impl<T: Real> Cholesky<T> {
         let n = a.nrows();
         let mut lower = a.clone();
         let scratch = factor::cholesky_in_place_scratch::<T>(n, Par::Seq, Spec::default());
-        factor::cholesky_in_place(
-            view_mut(&mut lower),
-            factor::LltRegularization::default(),
-            Par::Seq,
-            MemStack::new(&mut MemBuffer::new(scratch)),
-            Spec::default(),
-        )
+        cleanly(|| {
+            factor::cholesky_in_place(
+                view_mut(&mut lower),
+                factor::LltRegularization::default(),
+                Par::Seq,
+                MemStack::new(&mut MemBuffer::new(scratch)),
+                Spec::default(),
+            )
+        })
         .map_err(|factor::LltError::NonPositivePivot { index }| {
             LinalgError::NotPositiveDefinite { size: n, pivot: index }
         })?;
@@ -66,12 +68,14 @@ impl<T: Real> Cholesky<T> {
         );
         let mut x = b.clone();
         let scratch = solve::solve_in_place_scratch::<T>(size, b.ncols(), Par::Seq);
-        solve::solve_in_place(
-            view(&self.lower),
-            view_mut(&mut x),
-            Par::Seq,
-            MemStack::new(&mut MemBuffer::new(scratch)),
-        );
+        cleanly(|| {
+            solve::solve_in_place(
+                view(&self.lower),
+                view_mut(&mut x),
+                Par::Seq,
+                MemStack::new(&mut MemBuffer::new(scratch)),
+            );
+        });
         x
     }
 

@@ -5,7 +5,9 @@ use faer::linalg::{evd, svd};
 use faer::{MatMut, Par, Spec, diag::DiagMut};
 use nalgebra::{DMatrix, DVector};
 
-use super::{LinalgError, Real, check_finite, check_square, gemm, matmul, transposed, view, view_mut};
+use super::{
+    LinalgError, Real, check_finite, check_square, cleanly, gemm, matmul, transposed, view, view_mut,
+};
 
 /// `A = V diag(values) V^T` with orthonormal columns of `V`.
 #[derive(Debug, Clone)]
@@ -40,14 +42,16 @@ pub fn symmetric_eigen<T: Real>(a: &DMatrix<T>) -> Result<SymmetricEigen<T>, Lin
     }
     let scratch =
         evd::self_adjoint_evd_scratch::<T>(n, evd::ComputeEigenvectors::Yes, Par::Seq, Spec::default());
-    evd::self_adjoint_evd(
-        view(a),
-        diagonal(&mut values),
-        Some(view_mut(&mut vectors)),
-        Par::Seq,
-        MemStack::new(&mut MemBuffer::new(scratch)),
-        Spec::default(),
-    )
+    cleanly(|| {
+        evd::self_adjoint_evd(
+            view(a),
+            diagonal(&mut values),
+            Some(view_mut(&mut vectors)),
+            Par::Seq,
+            MemStack::new(&mut MemBuffer::new(scratch)),
+            Spec::default(),
+        )
+    })
     .map_err(|_| LinalgError::NoConvergence { operation: OPERATION, rows: n, columns: n })?;
     // Entries next to the largest number overflow on the way.
     if !values.iter().chain(vectors.iter()).copied().all(num_traits::Float::is_finite) {
@@ -110,15 +114,17 @@ fn factor_svd<T: Real>(
     let compute = if vectors.is_some() { svd::ComputeSvdVectors::Thin } else { svd::ComputeSvdVectors::No };
     let (u, v) = vectors.unzip();
     let scratch = svd::svd_scratch::<T>(m, n, compute, compute, Par::Seq, Spec::default());
-    svd::svd(
-        view(a),
-        diagonal(&mut singular_values),
-        u,
-        v,
-        Par::Seq,
-        MemStack::new(&mut MemBuffer::new(scratch)),
-        Spec::default(),
-    )
+    cleanly(|| {
+        svd::svd(
+            view(a),
+            diagonal(&mut singular_values),
+            u,
+            v,
+            Par::Seq,
+            MemStack::new(&mut MemBuffer::new(scratch)),
+            Spec::default(),
+        )
+    })
     .map_err(|_| LinalgError::NoConvergence { operation: OPERATION, rows: m, columns: n })?;
     Ok(singular_values)
 }

@@ -3,7 +3,7 @@
 use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul as faer_matmul};
 use rayon::prelude::*;
 
-use super::Real;
+use super::{Real, cleanly};
 use crate::array::Buffer;
 
 /// Products of at least this many multiplications may use several threads.
@@ -78,7 +78,7 @@ pub(crate) fn gemm_row_major<T: Real>(
     }
     let accumulate = if accumulate { Accum::Add } else { Accum::Replace };
     let c = MatMut::from_row_major_slice_mut(c, a.rows, b.columns);
-    faer_matmul(c, accumulate, a.view(), b.view(), alpha, Par::Seq);
+    cleanly(|| faer_matmul(c, accumulate, a.view(), b.view(), alpha, Par::Seq));
 }
 
 /// The same on several threads.
@@ -149,7 +149,7 @@ fn tiles<T: Real>(
     let half = |n: usize| (n / 2).next_multiple_of(32);
     let (m, n) = (c.nrows(), c.ncols());
     if m.max(n) <= longest {
-        faer_matmul(c, accumulate, a, b, alpha, Par::Seq);
+        cleanly(|| faer_matmul(c, accumulate, a, b, alpha, Par::Seq));
         return;
     }
     let go = |a, b, c| tiles(alpha, a, b, accumulate, c, LONGEST_SIDE);

@@ -9,7 +9,7 @@ use overparam_tensor::linalg::Real;
 use super::super::case::{Case, Cost, Precision, Threads, Workload, job};
 use super::super::inputs::{dense, images, moments};
 
-const PACKAGES: &[&str] = &["neural-tangents", "jax"];
+pub(super) const PACKAGES: &[&str] = &["neural-tangents", "jax"];
 const LAYERS: f64 = 3.0;
 
 fn three(layer: &str, head: &str) -> Result<Architecture> {
@@ -41,7 +41,8 @@ pub(in crate::bench) fn summary<T: Real>(kernel: &DMatrix<T>) -> Vec<f64> {
     vec![sum, norm, kernel[(0, 1)].f64()]
 }
 
-fn ntk<T: Real>(network: &Architecture, x: Inputs<T>) -> Result<Box<dyn Workload>> {
+/// The tangent kernel of a batch with itself, again and again.
+pub(super) fn ntk<T: Real>(network: &Architecture, x: Inputs<T>) -> Result<Box<dyn Workload>> {
     let kernel = Kernel::<T>::new(network, x.shape())?;
     let run = move |result: &mut Option<DMatrix<T>>| {
         // The last result's memory goes first, as in the peer.

@@ -9,19 +9,18 @@
 
 use std::f64::consts::{FRAC_PI_2, TAU};
 
-use pulp::Simd;
+use overparam_tensor::simd::Wide;
 
-use super::Logistic;
-use crate::pair::{Moments, Pair};
+use super::{Logistic, NODES};
+use crate::dual::expansion::{
+    LANES, Lanes, Numbers, Pairs, STRIDE, digits, power_series, seen, whole_strides,
+};
+use crate::pair::Pair;
 
 /// Before the coefficients.
 const HEAD: usize = 3;
-/// Coefficients are summed in as many lanes, whatever the processor.
-const LANES: usize = 8;
 /// The most coefficients of one parity.
 const MOST: usize = 512;
-/// `-log` of what terms are left out.
-const DIGITS: f64 = 38.0;
 
 impl Logistic {
     /// Parities of the lone coefficient and of the others, for the function; for its derivative each is the other.
@@ -39,9 +38,9 @@ impl Logistic {
 
     /// Coefficients of one parity that are kept at this standard deviation.
     fn count(self, s: f64) -> usize {
-        let degree = (DIGITS / self.rate(s)).powi(2);
+        let degree = (digits::<f64>() / self.rate(s)).powi(2);
         // Large degrees saturate.
-        ((degree / 2.0) as usize).saturating_add(LANES).min(MOST).next_multiple_of(LANES)
+        ((degree / 2.0) as usize).saturating_add(STRIDE).min(MOST).next_multiple_of(STRIDE)
     }
 }
 
@@ -52,16 +51,23 @@ pub(super) fn features(function: Logistic, deviations: &[f64]) -> usize {
 
 pub(super) fn expand(function: Logistic, s: f64, out: &mut [f64]) {
     let n = function.count(s);
-    // b_(2l+1) / s.
-    let mut odd = vec![0.0; n + 1];
-    for (sigma, weight) in function.nodes() {
+    // b_(2l+1) / s, of every node the next power side by side.
+    let (mut powers, mut ratios) = ([0.0; NODES.len()], [0.0; NODES.len()]);
+    for ((sigma, weight), (power, ratio)) in function.nodes().zip(powers.iter_mut().zip(&mut ratios)) {
         let square = s * s + sigma * sigma;
-        let (mut power, ratio) = (weight / square.sqrt(), s * s / square);
-        for b in &mut odd {
-            *b += power;
-            power *= ratio;
-        }
+        (*power, *ratio) = (weight / square.sqrt(), s * s / square);
     }
+    let odd_of = |powers: &mut [f64; NODES.len()]| {
+        let mut lanes = [0.0; 4];
+        for (powers, ratios) in powers.chunks_exact_mut(4).zip(ratios.chunks_exact(4)) {
+            for ((lane, power), ratio) in lanes.iter_mut().zip(powers).zip(ratios) {
+                *lane += *power;
+                *power *= ratio;
+            }
+        }
+        lanes.iter().sum::<f64>()
+    };
+    let mut odd: Vec<f64> = (0..=n).map(|_| odd_of(&mut powers)).collect();
     let mut central = 1.0;
     for (l, b) in odd.iter_mut().enumerate() {
         let l = l as f64;
@@ -97,15 +103,22 @@ pub(super) fn expand(function: Logistic, s: f64, out: &mut [f64]) {
     }
 }
 
-/// How many coefficients of one parity the kernels of a pair take; `None` if more than there are.
-pub(super) fn terms(function: Logistic, pair: &Pair) -> Option<usize> {
-    let by_size = (DIGITS / (function.rate(pair.s[0]) + function.rate(pair.s[1]))).powi(2);
-    let by_angle = DIGITS / -(-pair.versine()).ln_1p();
-    let terms = ((by_size.min(by_angle) / 2.0) as usize).saturating_add(LANES).min(MOST + LANES);
-    let terms = terms.next_multiple_of(LANES);
-    let kept = pair.s.map(|s| function.count(s));
-    // Beyond what is kept of one input at less than the most, its coefficients are too small to count.
-    (terms <= MOST).then(|| terms.min(kept[0]).min(kept[1]))
+/// How many coefficients of one parity the kernels of each pair take, of those that are kept of both inputs; -1 if more than there are.
+#[inline(always)]
+pub(super) fn terms(function: Logistic, [x, y]: [Lanes; 2], pairs: &Pairs) -> Lanes {
+    let rate = function.rate(1.0);
+    let mut terms = pairs.each(|pair| {
+        let degree = (pairs.digits / rate * (pair.s[0] / (pair.s[0] + pair.s[1]) * pair.s[1])).powi(2);
+        // The rate is that of large degrees: at small standard deviations it takes a few more.
+        let by_size = degree / 2.0 + STRIDE as f64;
+        whole_strides(by_size.min(seen(pair.versine(), pairs.digits) / 2.0))
+    });
+    for lane in 0..LANES {
+        // Beyond what is kept of one input at less than the most, its coefficients are too small to count.
+        let kept = x[lane].min(y[lane]);
+        terms[lane] = if terms[lane] <= MOST as f64 { terms[lane].min(kept) } else { -1.0 };
+    }
+    terms
 }
 
 /// Values and slopes of an expansion.
@@ -115,46 +128,30 @@ fn parts(features: &[f64]) -> [&[f64]; 2] {
     [values, slopes]
 }
 
-fn power(c: f64, parity: usize) -> f64 {
-    if parity == 1 { c } else { 1.0 }
-}
-
-pub(super) fn moments(function: Logistic, x: &[f64], y: &[f64], pair: &Pair, terms: usize) -> Moments {
-    let c = pair.correlation();
-    let ([xv, xs], [yv, ys]) = (parts(x), parts(y));
-    let [value, slope] = pulp::Arch::new().dispatch(Sums {
-        pairs: [(&xv[..terms], &yv[..terms]), (&xs[..terms], &ys[..terms])],
-        square: c * c,
-    });
-    let [lone, others] = function.parity();
-    Moments {
-        kappa: x[1] * y[1] * power(c, lone) + power(c, others) * value,
-        kappa_dot: x[2] * y[2] * power(c, 1 - lone) + power(c, 1 - others) * slope,
+/// `kappa` and `kappa'` by as many terms as each pair takes.
+#[inline(always)]
+pub(super) fn moments(
+    function: Logistic,
+    w: impl Wide<f64>,
+    (x, y): (&impl Numbers, &impl Numbers),
+    pairs: &Pairs,
+    terms: &Lanes,
+) -> [Lanes; 2] {
+    let [_, c] = pairs.angles();
+    let slopes = [x.len(), y.len()].map(|each| HEAD + (each - HEAD) / 2);
+    let mut squares = c;
+    squares.iter_mut().for_each(|c| *c *= *c);
+    let mut sums = power_series(w, (x, y), [[HEAD; 2], slopes], terms, &squares);
+    // Of a function of one parity the derivative has the other.
+    let [lone, _] = function.parity();
+    for (i, sum) in sums.iter_mut().enumerate() {
+        let (a, b) = (x.get(1 + i), y.get(1 + i));
+        for lane in 0..LANES {
+            let [even, odd] = if (lone + i) % 2 == 0 { [1.0, c[lane]] } else { [c[lane], 1.0] };
+            sum[lane] = a[lane] * b[lane] * even + odd * sum[lane];
+        }
     }
-}
-
-/// `sum_l a_l b_l square^l` of two pairs of slices of one length, a multiple of the lanes.
-struct Sums<'a> {
-    pairs: [(&'a [f64], &'a [f64]); 2],
-    square: f64,
-}
-
-impl pulp::WithSimd for Sums<'_> {
-    type Output = [f64; 2];
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> [f64; 2] {
-        let step = self.square.powi(LANES as i32);
-        self.pairs.map(|(a, b)| {
-            let mut lanes = [0.0; LANES];
-            for (a, b) in a.rchunks_exact(LANES).zip(b.rchunks_exact(LANES)) {
-                for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
-                    *lane = *lane * step + a * b;
-                }
-            }
-            lanes.iter().rev().fold(0.0, |sum, lane| sum * self.square + lane)
-        })
-    }
+    sums
 }
 
 /// `|a|^2 |b - r a|^2 + d (2 a.b - d)` as on the page of [`crate::dual::series`].

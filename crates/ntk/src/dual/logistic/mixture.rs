@@ -155,7 +155,7 @@ fn line() -> &'static [(f64, f64)] {
 mod tests {
     use super::super::coefficients;
     use super::{Logistic, determinant, line, moments};
-    use crate::dual::expansion::Expansion;
+    use crate::dual::expansion::{Expansion, Expansions, LANES, Pairs, alone};
     use crate::pair::Pair;
 
     const ALL: [Logistic; 4] = [Logistic::Tanh, Logistic::Sigmoid, Logistic::Softplus, Logistic::Silu];
@@ -175,11 +175,13 @@ mod tests {
                 for v in [0.0, 1e-13, 1e-7, 1e-3, 0.3, 1.0] {
                     for sign in [1.0, -1.0] {
                         let pair = pair(x, y, v, sign);
-                        let Some(terms) = coefficients::terms(function, &pair) else { continue };
-                        let (both, each) = function.batch(&pair.s);
-                        let (a, b) = (&both[..each], &both[each..]);
-                        let [series, sum] =
-                            [coefficients::moments(function, a, b, &pair, terms), moments(function, &pair)];
+                        let both = Expansions::of(&function, &pair.s);
+                        let (a, b) = (both.row(0), both.row(1));
+                        let kept = [[a[0]; LANES], [b[0]; LANES]];
+                        if coefficients::terms(function, kept, &Pairs::of(&pair))[0] < 0.0 {
+                            continue;
+                        }
+                        let [series, sum] = [alone(&function, a, b, &pair), moments(function, &pair)];
                         let own = [x, y].map(|s| moments(function, &self::pair(s, s, 0.0, 1.0)));
                         let scale = (own[0].kappa * own[1].kappa).sqrt();
                         let dot = (own[0].kappa_dot * own[1].kappa_dot).sqrt();
