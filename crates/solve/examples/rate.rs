@@ -15,7 +15,6 @@ use nalgebra::DMatrix;
 use overparam_solve::{
     Accuracy, BlockFn, Blocks, CgOptions, Factor, FactorOptions, Progress, Solution, SolveError, cg,
 };
-use overparam_tensor::linalg::{matmul, transposed};
 use overparam_tensor::random::Stream;
 
 const DIMENSION: usize = 10;
@@ -24,16 +23,13 @@ const OUTPUTS: usize = 10;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let n: usize = arguments.first().map_or(Ok(4000), |text| text.parse())?;
-    let x: DMatrix<f64> = Stream::root(1).named("inputs").normal_matrix(n, DIMENSION, 1.0);
-    let squares: Vec<f64> = x.row_iter().map(|row| row.norm_squared()).collect();
+    let x: DMatrix<f64> = Stream::root(1).named("inputs").normal_matrix(DIMENSION, n, 1.0);
     let kernel = BlockFn::new(n, |rows, columns| {
-        let product = matmul(
-            &x.rows_range(rows.clone()).into_owned(),
-            transposed(&x.rows_range(columns.clone()).into_owned()),
-        );
-        let distance =
-            |i: usize, j: usize| squares[rows.start + i] + squares[columns.start + j] - 2.0 * product[(i, j)];
-        Ok(DMatrix::from_fn(rows.len(), columns.len(), |i, j| (-distance(i, j).max(0.0).sqrt()).exp()))
+        let (row, column) = (x.columns_range(rows.clone()), x.columns_range(columns.clone()));
+        Ok(DMatrix::from_fn(rows.len(), columns.len(), |i, j| {
+            let difference = (0..DIMENSION).map(|d| row[(d, i)] - column[(d, j)]);
+            (-difference.map(|d| d * d).sum::<f64>().sqrt()).exp()
+        }))
     });
     let labels = Stream::root(2).named("labels").normal_matrix(n, OUTPUTS, 1.0);
     println!("n = {n}, {OUTPUTS} right-hand sides, {} threads", rayon::current_num_threads());
@@ -57,7 +53,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             &Progress::default(),
         );
         clock.report("conjugate gradients", 0.0);
-        return Ok(show(&solution?));
+        show(&solution?);
+        return Ok(());
     }
     let memory = bytes(text(1).unwrap_or("4G"))?;
     let tile = text(3).map_or(Ok(512), str::parse)?;

@@ -82,7 +82,7 @@ pub fn ridge_path(
     options.accuracy.check()?;
     check_matrix("the matrix of right-hand sides", b, kernel.len())?;
     for &ridge in ridges {
-        let factor = Factor::new(kernel, &FactorOptions { ridge, ..options.factor.clone() }, progress)?;
+        let factor = Factor::with_room(kernel, &FactorOptions { ridge, ..options.factor.clone() }, progress)?;
         let solution = factor.solve(kernel, b, options.accuracy, progress)?;
         let leave_one_out =
             factor.leave_one_out(kernel, &solution.coefficients, options.factor.memory, progress)?;

@@ -74,12 +74,32 @@ impl Factor {
         options: &FactorOptions,
         progress: &Progress,
     ) -> Result<Self, SolveError> {
-        check(options)?;
+        let tiling = check(kernel, options)?;
+        Self::build(kernel, options, tiling.fits(options.memory), progress)
+    }
+
+    /// The same for leaving one out: the factor stays in memory only if a panel of its inverse has room beside it.
+    pub(crate) fn with_room(
+        kernel: &dyn Blocks,
+        options: &FactorOptions,
+        progress: &Progress,
+    ) -> Result<Self, SolveError> {
+        let tiling = check(kernel, options)?;
+        let fits = tiling.panel(0, options.memory.saturating_sub(tiling.triangle())).is_ok();
+        Self::build(kernel, options, fits, progress)
+    }
+
+    /// The factor in memory, if it `fits`, or on disk.
+    fn build(
+        kernel: &dyn Blocks,
+        options: &FactorOptions,
+        fits: bool,
+        progress: &Progress,
+    ) -> Result<Self, SolveError> {
         let tiling = Tiling { n: kernel.len(), side: options.tile };
         let mut diagonal = fetch_diagonal(kernel)?;
         let digest = Identity::new(kernel, &diagonal, options.ridge)?.number(options.tile as u64).digest();
         diagonal.add_scalar_mut(options.ridge);
-        let fits = tiling.fits(options.memory);
         let scratch = match &options.scratch {
             Some(folder) if options.checkpoint || !fits => Some(Scratch::open(folder, tiling, digest)?),
             None if !fits => return Err(does_not_fit(tiling, options.memory)),
@@ -181,7 +201,7 @@ impl Factor {
     }
 }
 
-fn check(options: &FactorOptions) -> Result<(), SolveError> {
+fn check(kernel: &dyn Blocks, options: &FactorOptions) -> Result<Tiling, SolveError> {
     check_ridge(options.ridge)?;
     if options.tile == 0 {
         return Err(SolveError::BadOption { name: "tile", value: "0".into(), expected: "at least 1" });
@@ -193,7 +213,7 @@ fn check(options: &FactorOptions) -> Result<(), SolveError> {
             expected: "a scratch folder to write to",
         });
     }
-    Ok(())
+    Ok(Tiling { n: kernel.len(), side: options.tile })
 }
 
 /// Refuses a ridge that is negative or not a number.

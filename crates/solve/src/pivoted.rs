@@ -13,7 +13,7 @@ use crate::tile;
 const PIECE: usize = 2048;
 
 /// `(L L^T + s I)^{-1}`, with `L L^T` the partial Cholesky factorisation of the kernel whose pivots are, one after another, the
-/// largest entries of the diagonal that is left, and `s` the ridge plus the mean of what is left in the end.
+/// largest entries of the diagonal that is left, and `s` the ridge plus the mean of what is left in the end (at least `2e-13` of the trace).
 ///
 /// It needs `r` columns of the kernel and `n r^2` operations. If the eigenvalues of the kernel fall fast, the condition number
 /// falls from that of the kernel to about one plus what is left over the ridge (Harbrecht, Peters and Schneider 2012;
@@ -41,6 +41,7 @@ impl PivotedCholesky {
     ) -> Result<Self, SolveError> {
         let n = kernel.len();
         let mut left = fetch_diagonal(kernel)?;
+        let trace = left.sum();
         let largest = left.iter().copied().fold(0.0, f64::max);
         // What is left below this is rounding errors.
         let floor = f64::EPSILON * largest * (n.max(1) as f64).sqrt();
@@ -76,7 +77,9 @@ impl PivotedCholesky {
             progress.advance(1);
         }
         let remaining = left.iter().map(|&x| x.max(0.0)).sum::<f64>() / n.max(1) as f64;
-        let level = (ridge + remaining).max(floor).max(f64::MIN_POSITIVE);
+        // The inverse subtracts from one what is as close to one as `s` is small against the largest eigenvalue, which the
+        // trace bounds: with less than this, nothing but rounding errors would be left.
+        let level = (ridge + remaining).max(1e3 * f64::EPSILON * trace).max(f64::MIN_POSITIVE);
         let rank = columns.len();
         let mut pieces: Vec<DMatrix<f64>> = (0..n)
             .step_by(PIECE)

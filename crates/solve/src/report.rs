@@ -1,11 +1,13 @@
 //! A solution, and what is known of it.
 
+use std::fmt;
+
 use nalgebra::DMatrix;
 
 use crate::SolveError;
 
 /// Coefficients `X` of `(K + ridge I) X = B`, and the evidence for them.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Solution {
     /// `X`, one row per input and one column per right-hand side.
     pub coefficients: DMatrix<f64>,
@@ -48,6 +50,18 @@ impl Report {
     /// The column with the largest residual, and that residual; `None` without columns.
     pub fn worst(&self) -> Option<(usize, f64)> {
         self.residuals.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1))
+    }
+}
+
+/// Without the coefficients, which are many.
+impl fmt::Debug for Solution {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (rows, columns) = self.coefficients.shape();
+        let coefficients = format_args!("{rows} x {columns}");
+        out.debug_struct("Solution")
+            .field("coefficients", &coefficients)
+            .field("report", &self.report)
+            .finish()
     }
 }
 

@@ -27,7 +27,7 @@ fn stopping<'a>(a: &'a DMatrix<f64>, calls: usize, progress: &'a Progress) -> im
 fn options(folder: &Path, memory: u64) -> DirectOptions {
     let factor =
         FactorOptions { memory, scratch: Some(folder.to_owned()), checkpoint: true, ..tiles(TILE, 0.0) };
-    DirectOptions { factor, accuracy: Accuracy { tolerance: 1e-9, ..Accuracy::default() } }
+    DirectOptions { factor, accuracy: Accuracy { tolerance: 1e-7, ..Accuracy::default() } }
 }
 
 fn only_file(folder: &Path) -> std::path::PathBuf {
@@ -40,11 +40,12 @@ fn only_file(folder: &Path) -> std::path::PathBuf {
 /// Stopped at many moments, in memory and on disk, before and after a breakdown.
 #[test]
 fn a_factor_goes_on_after_its_last_column() {
-    for condition in [1e3, 1e10] {
-        let a = with_spectrum(4, &geometric(N, condition)) + DMatrix::identity(N, N) * 1e-7;
+    for condition in [1e3, 1e9] {
+        let a = with_spectrum(4, &geometric(N, condition));
         let (b, kernel) = (labels(4, N, 2), Dense::new(&a).unwrap());
         let folder = tempfile::tempdir().unwrap();
         let whole = direct(&kernel, &b, &options(folder.path(), 1 << 30), &Progress::default()).unwrap();
+        assert_eq!(whole.report.breakdown.is_some(), condition > 1e8);
         let mut resumed = Vec::new();
         for memory in [1 << 30, little_memory(N, TILE)] {
             for calls in [0, 20, 60, 80, 95] {
@@ -134,7 +135,7 @@ fn one_factor_at_a_time() {
 
 #[test]
 fn conjugate_gradients_go_on_after_their_last_iteration() {
-    let a = with_spectrum(7, &geometric(N, 1e4));
+    let a = with_spectrum(7, &geometric(N, 1e2));
     let b = labels(7, N, 2);
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
@@ -143,7 +144,7 @@ fn conjugate_gradients_go_on_after_their_last_iteration() {
         cg(&Dense::new(&a).unwrap(), &b, &CgOptions { state: None, ..options.clone() }, &Progress::default())
             .unwrap();
     assert!(whole.report.iterations > 20);
-    for calls in [15, 30, 40] {
+    for calls in [30, 40, 60] {
         let progress = Progress::default();
         let stopped = cg(&stopping(&a, calls, &progress), &b, &options, &progress);
         assert!(matches!(stopped, Err(SolveError::Stopped)), "{stopped:?}");

@@ -14,18 +14,18 @@ fn on<T: Send>(threads: usize, run: impl FnOnce() -> T + Send) -> T {
 #[test]
 fn threads_and_memory_change_no_bit() {
     // The second one breaks down half way.
-    for (n, condition) in [(300, 1e4), (200, 1e10)] {
-        let a = with_spectrum(1, &geometric(n, condition)) + DMatrix::identity(n, n) * 1e-7;
+    for (n, condition) in [(300, 1e4), (200, 1e9)] {
+        let a = with_spectrum(1, &geometric(n, condition));
         let (b, kernel) = (labels(1, n, 3), Dense::new(&a).unwrap());
         let folder = tempfile::tempdir().unwrap();
         let solve = |memory, on_disk: bool| {
             let scratch = on_disk.then(|| folder.path().to_owned());
             let factor = FactorOptions { memory, scratch, ..tiles(16, 0.0) };
-            let accuracy = overparam_solve::Accuracy { tolerance: 1e-8, ..Default::default() };
+            let accuracy = overparam_solve::Accuracy { tolerance: 1e-7, ..Default::default() };
             direct(&kernel, &b, &DirectOptions { factor, accuracy }, &Progress::default()).unwrap()
         };
         let one = on(1, || solve(1 << 30, false));
-        assert_eq!(one.report.breakdown.is_some(), condition > 1e9);
+        assert_eq!(one.report.breakdown.is_some(), condition > 1e8);
         for threads in [1, 2, 3] {
             let memory = on(threads, || little_memory(n, 16));
             assert_eq!(one, on(threads, || solve(1 << 30, false)), "{threads} threads");
