@@ -58,6 +58,12 @@ pub trait Blocks: Sync {
         Ok(diagonal)
     }
 
+    /// Side of the square blocks that are cheapest, for products with the whole kernel; at least 1. The factor's blocks
+    /// have the side of its tiles.
+    fn side(&self) -> usize {
+        512
+    }
+
     /// Whether a block is itself computed on several threads. Blocks are then asked for one after another.
     fn parallel(&self) -> bool {
         false

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use crate::SolveError;
 use crate::blocks::{Blocks, fetch};
 use crate::layout::Tiling;
+use crate::progress::Progress;
 use crate::tile::{self, Tile};
 
 /// The tiles of one column, from the diagonal down. The upper half of the first one is not part of the matrix.
@@ -37,8 +38,10 @@ pub(crate) fn load(
     ridge: f64,
     tiling: Tiling,
     range: Range<usize>,
+    progress: &Progress,
 ) -> Result<Vec<Column>, SolveError> {
     let one = |(i, j): (usize, usize)| -> Result<Tile, SolveError> {
+        progress.check()?;
         let mut tile = fetch(kernel, tiling.range(i), tiling.range(j))?;
         if i == j && ridge != 0.0 {
             for d in 0..tile.nrows() {

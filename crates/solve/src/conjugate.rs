@@ -85,8 +85,8 @@ pub(crate) fn run(
         let residuals = relative(&r, b);
         let good = |residual: f64| residual <= criteria.tolerance;
         let certified = residuals.iter().all(|&residual| good(residual));
-        let stuck =
-            residuals.iter().zip(&state.last).all(|(&now, &last)| good(now) || !(now < PROGRESS * last));
+        let shrunk = |(&now, &last): (&f64, &f64)| !good(now) && now < PROGRESS * last;
+        let stuck = !residuals.iter().zip(&state.last).any(shrunk);
         if certified || stuck || state.iterations >= criteria.max_iterations {
             return Ok(Outcome { iterations: state.iterations - begun, passes, residuals, certified });
         }

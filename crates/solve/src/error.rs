@@ -113,6 +113,14 @@ pub enum SolveError {
         /// What shows it.
         evidence: String,
     },
+    /// The kernel's entries are too large or too small for a factor in f32.
+    #[error(
+        "the largest entry of the diagonal, ridge included, is {largest:e}; a factor in f32 needs one between 1e-30 and 1e30: scale the kernel and the ridge"
+    )]
+    Scale {
+        /// The largest entry.
+        largest: f64,
+    },
     /// The residual asked for was not reached. The best solution found is inside.
     #[error("{}", .0.shortfall())]
     NotCertified(Box<Solution>),

@@ -37,6 +37,11 @@ impl Default for FactorOptions {
     }
 }
 
+/// What the largest entry of the diagonal must be between, so that products of the factor neither overflow nor underflow
+/// in f32.
+const SMALLEST: f64 = 1e-30;
+const LARGEST: f64 = 1e30;
+
 #[derive(Debug)]
 enum Place {
     Memory(Vec<Column>, Option<Scratch>),
@@ -67,7 +72,7 @@ impl Factor {
     ///
     /// # Errors
     /// [`SolveError::Memory`] if the factor does not fit and has no scratch folder, or not even one column fits;
-    /// [`SolveError::NotFinite`], [`SolveError::NotPositiveDefinite`], [`SolveError::File`], [`SolveError::InUse`],
+    /// [`SolveError::NotFinite`], [`SolveError::NotPositiveDefinite`], [`SolveError::Scale`], [`SolveError::File`], [`SolveError::InUse`],
     /// [`SolveError::BadOption`], [`SolveError::Stopped`], and those of the kernel.
     pub fn new(
         kernel: &dyn Blocks,
@@ -100,6 +105,10 @@ impl Factor {
         let mut diagonal = fetch_diagonal(kernel)?;
         let digest = Identity::new(kernel, &diagonal, options.ridge)?.number(options.tile as u64).digest();
         diagonal.add_scalar_mut(options.ridge);
+        let largest = diagonal.iter().copied().fold(0.0, f64::max);
+        if largest != 0.0 && !(SMALLEST..=LARGEST).contains(&largest) {
+            return Err(SolveError::Scale { largest });
+        }
         let scratch = match &options.scratch {
             Some(folder) if options.checkpoint || !fits => Some(Scratch::open(folder, tiling, digest)?),
             None if !fits => return Err(does_not_fit(tiling, options.memory)),
@@ -267,7 +276,7 @@ impl Work<'_> {
         };
         let open = range.start.max(finished).min(range.end);
         let mut done = Vec::with_capacity(range.len());
-        let mut panel = load(self.kernel, self.ridge, self.tiling, open..range.end)?;
+        let mut panel = load(self.kernel, self.ridge, self.tiling, open..range.end, self.progress)?;
         let mut shift = 0.0;
         for k in 0..range.end {
             self.progress.check()?;

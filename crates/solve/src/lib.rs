@@ -6,7 +6,7 @@
 //!
 //! | method | operations | memory | when |
 //! |---|---|---|---|
-//! | [`direct`] | `n^3 / 3` in f32, then a pass over `K` for every two to seven digits | `2 n^2` bytes, or a scratch file of that size and any budget from about `10 KB` times `n` | `n` to about 100,000; many right-hand sides; leave-one-out |
+//! | [`direct`] | `n^3 / 3` in f32, then a pass over `K` for every two to seven digits | `2 n^2` bytes, or a scratch file of that size and any budget from about `8 KB` times `n` | `n` to about 100,000; many right-hand sides; leave-one-out |
 //! | [`cg`] | `2 n^2` per iteration and right-hand side | `8 n` bytes times rank and columns | larger `n`, a ridge, or few digits |
 //!
 //! Both end with the residual of the matrix itself, recomputed in f64 from its blocks: a solution is returned as certified by

@@ -9,9 +9,6 @@ use crate::layout::Tiling;
 use crate::progress::Progress;
 use crate::tile;
 
-/// Side of the blocks that are asked for.
-const SIDE: usize = 512;
-
 /// Blocks whose products wait to be added up. They are added in the order of blocks: this bounds the memory, 8 MiB for
 /// ten right-hand sides, and changes no bit.
 const WAITING: usize = 128;
@@ -26,7 +23,7 @@ pub(crate) struct System<'a> {
 impl System<'_> {
     /// `(K + ridge I) V`.
     pub(crate) fn times(&self, v: &DMatrix<f64>, progress: &Progress) -> Result<DMatrix<f64>, SolveError> {
-        let tiling = Tiling { n: self.kernel.len(), side: SIDE };
+        let tiling = Tiling { n: self.kernel.len(), side: self.kernel.side().max(1) };
         let parts: Vec<DMatrix<f64>> =
             (0..tiling.count()).map(|i| v.rows_range(tiling.range(i)).into_owned()).collect();
         let mut out = v * self.ridge;

@@ -89,7 +89,7 @@ pub(crate) fn subtract<T: Real>(c: &mut DMatrix<T>, a: &DMatrix<T>, b: &DMatrix<
 pub(crate) fn subtract_lower<T: Real>(c: &mut DMatrix<T>, a: &DMatrix<T>, b: &DMatrix<T>) {
     let (lower, full) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
     cleanly(|| {
-        triangular_matmul(view_mut(c), lower, Accum::Add, view(a), full, view(b), full, -T::ONE, Par::Seq)
+        triangular_matmul(view_mut(c), lower, Accum::Add, view(a), full, view(b), full, -T::ONE, Par::Seq);
     });
 }
 

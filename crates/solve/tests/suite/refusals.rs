@@ -37,6 +37,20 @@ fn a_nan_is_named_with_its_block() {
 }
 
 #[test]
+fn a_scale_beyond_f32_is_said() {
+    for scale in [1e-40, 1e33] {
+        let a = with_spectrum(1, &geometric(20, 10.0)) * scale;
+        let error = factor(&a, &tiles(16, 0.0));
+        assert!(
+            matches!(error, SolveError::Scale { .. }) && error.to_string().contains("scale the kernel"),
+            "{error}"
+        );
+    }
+    let a = DMatrix::zeros(20, 20);
+    assert!(matches!(factor(&a, &tiles(16, 0.0)), SolveError::NotPositiveDefinite { .. }));
+}
+
+#[test]
 fn shapes_options_and_labels_are_checked_before_the_work() {
     let error = Dense::new(&DMatrix::<f64>::zeros(3, 4)).map(|_| ()).unwrap_err();
     assert_eq!(error.to_string(), "the kernel is 3 x 4, expected 3 x 3");

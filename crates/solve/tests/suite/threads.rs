@@ -1,8 +1,10 @@
 //! The same bits on any number of threads, in any memory.
 
+use std::ops::Range;
+
 use nalgebra::DMatrix;
 use overparam_solve::{
-    CgOptions, Dense, DirectOptions, Factor, FactorOptions, Progress, cg, direct, predict,
+    Blocks, CgOptions, Dense, DirectOptions, Factor, FactorOptions, Progress, SolveError, cg, direct, predict,
 };
 
 use crate::common::{geometric, labels, little_memory, tiles, with_spectrum};
@@ -50,4 +52,41 @@ fn other_results_are_the_same_on_two_threads() {
         (iterative, left, outputs)
     };
     assert_eq!(on(1, all), on(2, all));
+}
+
+/// A kernel of one's own: f32 only, in small blocks, one after another.
+struct Own<'a>(&'a DMatrix<f32>, bool);
+
+impl Blocks for Own<'_> {
+    fn len(&self) -> usize {
+        self.0.nrows()
+    }
+
+    fn block(&self, rows: Range<usize>, columns: Range<usize>) -> Result<DMatrix<f32>, SolveError> {
+        Ok(self.0.view((rows.start, columns.start), (rows.len(), columns.len())).into_owned())
+    }
+
+    fn side(&self) -> usize {
+        40
+    }
+
+    fn parallel(&self) -> bool {
+        self.1
+    }
+}
+
+/// What a kernel does not say of itself is filled in; whether its blocks are asked for at once or in turn is no matter.
+#[test]
+fn the_least_that_a_kernel_must_say_is_enough() {
+    let a = (with_spectrum(3, &geometric(150, 1e3)) + DMatrix::identity(150, 150)).map(|x| x as f32);
+    let b = labels(3, 150, 2);
+    let options = DirectOptions { factor: tiles(32, 0.0), ..DirectOptions::default() };
+    let solve = |kernel: &dyn Blocks| {
+        let iterative =
+            cg(kernel, &b, &CgOptions { rank: 5, ..CgOptions::default() }, &Progress::default()).unwrap();
+        (direct(kernel, &b, &options, &Progress::default()).unwrap().coefficients, iterative.coefficients)
+    };
+    let (own, dense) = (solve(&Own(&a, false)), solve(&Dense::new(&a).unwrap()));
+    assert_eq!(own, solve(&Own(&a, true)));
+    assert!((own.0 - dense.0).amax() < 1e-8 && (own.1 - dense.1).amax() < 1e-8);
 }
