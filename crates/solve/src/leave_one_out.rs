@@ -30,10 +30,9 @@ impl Factor {
     fn inverse_diagonal(&self, memory: u64, progress: &Progress) -> Result<DVector<f64>, SolveError> {
         let tiling = self.tiling();
         let count = tiling.count();
-        let cost = |first: usize, end: usize| {
-            ((first..end).map(|j| (count - j) * (count - j)).sum::<usize>()) as u64
-        };
-        progress.begin(Stage::LeavingOut, cost(0, count));
+        // Tiles of the column j of the inverse, each with as many products as there are tiles of the factor above it.
+        let cost = |j: usize| ((count - j) * (count - j + 1) / 2) as u64;
+        progress.begin(Stage::LeavingOut, (0..count).map(cost).sum());
         let mut diagonal = DVector::zeros(tiling.n);
         let mut first = 0;
         while first < count {
@@ -62,12 +61,12 @@ impl Factor {
                         head.column_iter().map(|x| x.iter().map(|&x| f64::from(x).powi(2)).sum()).collect()
                     })
                     .collect();
+                progress.advance((sums.len() * (count - k)) as u64);
                 for (c, sums) in sums.iter().enumerate() {
                     let start = tiling.range(first + c).start;
                     sums.iter().enumerate().for_each(|(d, sum)| diagonal[start + d] += sum);
                 }
             }
-            progress.advance(cost(first, end));
             first = end;
         }
         Ok(diagonal)
@@ -76,8 +75,8 @@ impl Factor {
     /// Leave-one-out residuals of the regression with these coefficients `X = (K + ridge I)^{-1} Y`: `X_i / (K + ridge I)^{-1}_ii`.
     ///
     /// The coefficients are in f64; the diagonal of the inverse is in f32, with a relative error of up to about `1e-7` times the
-    /// condition number, of which a sample of entries tells how large it is. Needs `memory` bytes for the factor, if it is in
-    /// memory, and as much again for one panel at a time.
+    /// condition number, of which a sample of entries tells how large it is. `memory` bytes must hold the factor, if it is
+    /// in memory, and a panel of at least one column of tiles; a factor on disk is read once for every panel.
     ///
     /// # Errors
     /// [`SolveError::Shifted`] if the factor broke down; [`SolveError::Memory`]; [`SolveError::Shape`] for coefficients of another

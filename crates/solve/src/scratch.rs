@@ -7,7 +7,8 @@
 //! | the rest | columns one after another, each its tiles from the diagonal down, by columns, f32 |
 //!
 //! Numbers are little-endian. A column counts once its entry stands, and the entry is written after the bytes. Whatever
-//! does not agree with its checksum is not there, and is computed again.
+//! does not agree with its checksum is not there, and is computed again. Nothing waits for the disk: a process may be killed at
+//! any moment, and after a loss of power the checksums tell what had been written.
 
 use std::fs::{File, OpenOptions, TryLockError, create_dir_all};
 use std::io::{Read, Seek, SeekFrom, Write};

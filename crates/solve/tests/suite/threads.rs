@@ -30,6 +30,10 @@ fn threads_and_memory_change_no_bit() {
         assert_eq!(one.report.breakdown.is_some(), condition > 1e8);
         for threads in [1, 2, 3] {
             let memory = on(threads, || little_memory(n, 16));
+            let too_little = on(threads, || {
+                Factor::new(&kernel, &FactorOptions { memory, ..tiles(16, 0.0) }, &Progress::default())
+            });
+            assert!(matches!(too_little, Err(SolveError::Memory { .. })), "it needs the disk");
             assert_eq!(one, on(threads, || solve(1 << 30, false)), "{threads} threads");
             assert_eq!(one, on(threads, || solve(memory, true)), "{threads} threads, on disk");
             assert_eq!(one, on(threads, || solve(memory + 40_000, true)), "{threads} threads, wider panels");
