@@ -3,7 +3,7 @@
 //! | bytes | what |
 //! |---|---|
 //! | 0..64 | `OPFACT01`, n, side of a tile (u64), digest of the system (32 bytes), checksum of these (8 bytes) |
-//! | 64 each | of every column: shift (f64), row that broke down (u64, all ones if none), BLAKE3 of its bytes (32), checksum of these (16) |
+//! | 64 each | of every column: shift (f64), row that broke down (u64, all ones if none), BLAKE3 of its tiles' BLAKE3 (32), checksum of these (16) |
 //! | the rest | columns one after another, each its tiles from the diagonal down, by columns, f32 |
 //!
 //! Numbers are little-endian. A column counts once its entry stands, and the entry is written after the bytes. Whatever
@@ -14,6 +14,8 @@ use std::fs::{File, OpenOptions, TryLockError, create_dir_all};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rayon::prelude::*;
 
 use crate::SolveError;
 use crate::column::Column;
@@ -70,15 +72,20 @@ impl Scratch {
 
     /// Writes the finished column `k`.
     pub(crate) fn store(&self, k: usize, column: &Column) -> Result<(), SolveError> {
-        let mut bytes = Vec::with_capacity(4 * self.tiling.entries(k));
-        for tile in &column.tiles {
-            bytes.extend(tile.as_slice().iter().flat_map(|x| x.to_le_bytes()));
-        }
+        let mut bytes = vec![0; 4 * self.tiling.entries(k)];
+        let places = bytes.par_chunks_mut(self.tile_bytes(k)).zip(&column.tiles);
+        let sums: Vec<blake3::Hash> = places
+            .map(|(place, tile)| {
+                let numbers = place.as_chunks_mut::<4>().0.iter_mut().zip(tile.as_slice());
+                numbers.for_each(|(bytes, x)| *bytes = x.to_le_bytes());
+                blake3::hash(place)
+            })
+            .collect();
         self.write(self.column_at(k), &bytes)?;
         let mut entry = Vec::with_capacity(ENTRY);
         entry.extend(column.shift.to_le_bytes());
         entry.extend(column.broke_at.map_or(UNBROKEN, |row| row as u64).to_le_bytes());
-        entry.extend(blake3::hash(&bytes).as_bytes());
+        entry.extend(digest(&sums).as_bytes());
         entry.extend(checksum::<16>(&entry, k));
         self.write(self.entry_at(k), &entry)
     }
@@ -110,18 +117,18 @@ impl Scratch {
             return Ok(None);
         }
         let Some(bytes) = self.read(self.column_at(k), 4 * self.tiling.entries(k))? else { return Ok(None) };
-        if blake3::hash(&bytes).as_bytes() != &facts[16..48] {
+        let columns = self.tiling.range(k).len();
+        let (tiles, sums): (Vec<Tile>, Vec<blake3::Hash>) = bytes
+            .par_chunks(self.tile_bytes(k))
+            .map(|bytes| {
+                let numbers = bytes.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes));
+                (Tile::from_vec(bytes.len() / (4 * columns), columns, numbers.collect()), blake3::hash(bytes))
+            })
+            .unzip();
+        if digest(&sums).as_bytes() != &facts[16..48] {
             return Ok(None);
         }
         let broke = u64::from_le_bytes(part(facts, 8));
-        let (mut tiles, mut rest) = (Vec::new(), bytes.as_slice());
-        for i in k..self.tiling.count() {
-            let (rows, columns) = (self.tiling.range(i).len(), self.tiling.range(k).len());
-            let (tile, below) = rest.split_at(4 * rows * columns);
-            let numbers = tile.chunks_exact(4).map(|bytes| f32::from_le_bytes(part(bytes, 0)));
-            tiles.push(Tile::from_iterator(rows, columns, numbers));
-            rest = below;
-        }
         let shift = f64::from_le_bytes(part(facts, 0));
         Ok(Some(Column { tiles, shift, broke_at: (broke != UNBROKEN).then_some(broke as usize) }))
     }
@@ -135,6 +142,11 @@ impl Scratch {
         let sum = checksum::<8>(&header[..56], 0);
         header[56..].copy_from_slice(&sum);
         header
+    }
+
+    /// Bytes of a tile of the column `k`; only the last one has fewer.
+    fn tile_bytes(&self, k: usize) -> usize {
+        4 * self.tiling.side * self.tiling.range(k).len()
     }
 
     fn entry_at(&self, k: usize) -> u64 {
@@ -170,6 +182,15 @@ impl Scratch {
             .and_then(|_| file.write_all(bytes))
             .map_err(SolveError::file("writing", &self.path))
     }
+}
+
+/// One digest of the digests of a column's tiles, which are computed side by side.
+fn digest(tiles: &[blake3::Hash]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    tiles.iter().for_each(|tile| {
+        hasher.update(tile.as_bytes());
+    });
+    hasher.finalize()
 }
 
 /// The first bytes of the digest of `bytes`, bound to their place.
