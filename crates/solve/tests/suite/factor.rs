@@ -88,6 +88,27 @@ fn a_factor_that_breaks_down_still_solves() {
     assert!(residuals(&a, &solution.coefficients, &b).iter().all(|&r| r <= 1.1e-7));
 }
 
+/// A pivot that is positive, but by less than rounding errors amount to, is a breakdown too: a column divided by its root would
+/// be noise, magnified.
+#[test]
+fn a_pivot_of_the_size_of_rounding_errors_is_a_breakdown() {
+    let n = 100;
+    let mut a = DMatrix::<f64>::identity(n, n);
+    (a[(51, 50)], a[(50, 51)]) = (1.0, 1.0);
+    // Exact in f32, where it leaves this pivot; rounding errors of a hundred terms are about 6e-7.
+    a[(51, 51)] += f64::from(f32::EPSILON);
+    let b = labels(10, n, 2);
+    let solution =
+        direct(&Dense::new(&a).unwrap(), &b, &options(tiles(16, 0.0), 1e-8), &Progress::default()).unwrap();
+    let broken = solution.report.breakdown.expect("the pivot is noise");
+    assert_eq!(broken.row, 51);
+    assert!(residuals(&a, &solution.coefficients, &b).iter().all(|&r| r <= 1.1e-8));
+    // With a ridge above the noise it is a pivot like others.
+    let options = options(tiles(16, 1e-4), 1e-10);
+    let ridged = direct(&Dense::new(&a).unwrap(), &b, &options, &Progress::default()).unwrap();
+    assert_eq!(ridged.report.breakdown, None);
+}
+
 /// Repeated inputs: with a ridge the system is solved; without one and with labels that disagree it has no solution.
 #[test]
 fn repeated_inputs_need_a_ridge() {
