@@ -67,6 +67,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let clock = Clock::start();
     let factor = Factor::new(&kernel, &options, &Progress::default())?;
     clock.report("factor, the kernel's blocks included", cube);
+    if factor.resumed() > 0 {
+        println!("{} columns of tiles were found finished", factor.resumed());
+    }
     if let Some(peak) = peak() {
         println!("most memory so far: {peak}");
     }

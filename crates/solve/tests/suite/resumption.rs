@@ -81,6 +81,7 @@ fn a_damaged_scratch_file_is_computed_again() {
     let expected = factor.solve(&kernel, &b, options.accuracy, &Progress::default()).unwrap();
     drop(factor);
     let bytes = std::fs::read(&file).unwrap();
+    let whole = bytes.clone();
     let count = N.div_ceil(TILE);
     let data = 64 * (1 + count);
     let damaged = |at: usize| {
@@ -101,13 +102,18 @@ fn a_damaged_scratch_file_is_computed_again() {
         (bytes[..30].to_vec(), 0),
         (Vec::new(), 0),
     ];
+    let in_memory = FactorOptions { memory: 1 << 30, ..options.factor.clone() };
     for (case, (bytes, good)) in cases.into_iter().enumerate() {
-        std::fs::write(&file, bytes).unwrap();
-        let factor = Factor::new(&kernel, &options.factor, &Progress::default()).unwrap();
-        assert_eq!(factor.resumed(), good, "case {case}");
-        let mut solution = factor.solve(&kernel, &b, options.accuracy, &Progress::default()).unwrap();
-        solution.report.resumed = 0;
-        assert_eq!(solution, expected, "case {case}");
+        for options_now in [&options.factor, &in_memory] {
+            std::fs::write(&file, &bytes).unwrap();
+            let factor = Factor::new(&kernel, options_now, &Progress::default()).unwrap();
+            assert_eq!(factor.resumed(), good, "case {case}");
+            let mut solution = factor.solve(&kernel, &b, options.accuracy, &Progress::default()).unwrap();
+            solution.report.resumed = 0;
+            assert_eq!(solution, expected, "case {case}");
+            drop(factor);
+            assert_eq!(std::fs::read(&file).unwrap(), whole, "case {case}: the file is whole again");
+        }
     }
     // Damage behind the back of an open factor is noticed when the column is read.
     let factor = Factor::new(&kernel, &options.factor, &Progress::default()).unwrap();
