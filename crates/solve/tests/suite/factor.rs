@@ -70,7 +70,8 @@ fn refinement_reaches_ten_digits_at_condition_1e5() {
     assert!((2..10).contains(&(report.refinements + report.iterations)), "{report:?}");
     assert!(residuals(&a, &solution.coefficients, &b).iter().all(|&r| r <= 1.01e-10));
     let exact = Cholesky::new(a).unwrap().solve(&b);
-    assert!((&solution.coefficients - &exact).norm() < 1e-5 * 1e-10 * 1e10 * exact.norm());
+    // The condition number times the residual bounds the error.
+    assert!((&solution.coefficients - &exact).norm() < 1e5 * 1e-10 * exact.norm());
 }
 
 /// At condition 1e9 the f32 factor breaks down; with a raised diagonal it still makes conjugate gradients converge.
