@@ -1,7 +1,7 @@
 //! The claims of five talks, one file each.
 //!
-//! Each file states a claim and where it comes from, lists the cells of its experiment and of its control, computes
-//! one, and judges all. [`TALKS`] is the registry that the command line reads.
+//! Each file states a claim and its source, lists the cells of its experiment and of its control, computes a cell, and
+//! judges all of them. [`TALKS`] is the registry that the command line reads.
 
 pub mod cao_2020;
 pub mod fang_2022;

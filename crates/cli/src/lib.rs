@@ -6,10 +6,10 @@
 //! overparam kernel --arch net.json --x1 x.csv --out k.npz
 //! ```
 //!
-//! Data goes to standard output, progress and messages to standard error. Exit status: 0 all asked claims hold (or the
-//! kernel or prediction is written), 1 something is contradicted or not discriminating, or the output could not be written,
-//! 4 something is undecided and nothing contradicted, 2 bad usage or input, 3 a round before is not complete, 130 stopped by
-//! Ctrl-C.
+//! Data goes to standard output, progress and messages to standard error. The exit status is 0 if all requested claims hold
+//! (or the kernel or prediction is written), 1 if a claim is contradicted or not discriminating, or if the output could not be
+//! written, 2 for wrong usage or input, 3 if an earlier round is not complete, 4 if a claim is undecided and none is
+//! contradicted, and 130 after Ctrl-C.
 //!
 //! | module | what it holds |
 //! |---|---|

@@ -1,8 +1,8 @@
 //! Deep linear networks: what depth does when it adds no functions.
 //!
-//! A network `x -> W_N ... W_1 x` computes a linear map, its *end matrix* `W = W_N ... W_1`, whatever its depth. Descent on
-//! the layers is not descent on `W`: it prefers low rank, the more the deeper, and so completes matrices from few entries
-//! where convex methods fail. The theory says how.
+//! A network `x -> W_N ... W_1 x` computes a linear map, its *end matrix* `W = W_N ... W_1`, whatever its depth. Gradient
+//! descent on the layers is not gradient descent on `W`: it prefers low rank, more so with depth, and so completes matrices
+//! from few entries where convex methods fail. The theory says how.
 //!
 //! # What the theory says
 //!
@@ -16,16 +16,17 @@
 //!
 #![doc = overparam_formula::formula!("ds_r/dt = -N (s_r^2)^(1 - 1/N) <grad L(W), u_r v_r^T>")]
 //!
-//! At depth 1 all move at the speed of the gradient; deeper, a small one hardly moves and a large one moves fast. From a
-//! small start the directions the data ask for most switch on one after another, and descent stops when few suffice.
+//! At depth 1 all singular values move at the speed of the gradient; in deeper networks a small one hardly moves and a large
+//! one moves fast. From a small start the directions that the data demand switch on one after another, the strongest first, and
+//! descent stops when the few that have switched on suffice.
 //!
-//! **It is rank, not a norm.** The matrix `[[*, 1], [1, 0]]` has completions of rank as near to 1 as one likes, but only with
-//! norms as large as one likes. Descent of depth at least 2 goes there: all norms and quasi-norms diverge while the
+//! **It is rank, not a norm.** The matrix `[[*, 1], [1, 0]]` has completions whose rank is arbitrarily close to 1, but their
+//! norms are then arbitrarily large. Gradient descent at depth 2 or more goes there: all norms and quasi-norms diverge while the
 //! effective rank falls to its infimum (Razin, Cohen 2020, arXiv 2005.06398, theorems 1 and 2).
 //!
 //! # The smallest example
 //!
-//! A 10 x 10 matrix of rank 1 from half its entries, at depth 3:
+//! A network of depth 3 recovers a 10 x 10 matrix of rank 1 from half of its entries:
 //!
 //! ```
 //! use nalgebra::DVector;
@@ -85,8 +86,8 @@
 //! # Precision
 //!
 //! Networks, objectives and training are generic over `f32` and `f64`; losses, norms and everything measured are `f64`.
-//! At 100 x 100, `f32` halves the time of a step and changes no conclusion. Its risk is small numbers, which vanish or
-//! turn subnormal (slow) below 1e-38: squares are therefore accumulated in `f64`, and a start whose end-to-end scale is
+//! At 100 x 100, `f32` halves the time of a step and changes no conclusion. The danger is small numbers, which vanish or
+//! become subnormal (and slow) below 1e-38: squares are therefore accumulated in `f64`, and a start whose end-to-end scale is
 //! below about 1e-30 belongs in `f64`. Flows, the singular-value equation and the convex baseline are `f64` throughout.
 
 pub mod balanced;

@@ -1,9 +1,9 @@
-//! Claims that can fail, and the machinery that lets them: this crate knows no theory.
+//! Claims that can fail, and the machinery that tests them. This crate knows no theory.
 //!
-//! A [`claim::Claim`] states a result, lists the cells of an experiment and of a control with the theory's hypothesis
-//! taken away, computes one cell at a time, and says what was predicted and what each seed measured. [`decide`] turns those
+//! A [`claim::Claim`] states a result, lists the cells of an experiment and of a control without the theory's
+//! hypothesis, computes one cell at a time, and says what was predicted and what each seed measured. [`decide`] turns those
 //! numbers into a decision whose error rates are known; [`runner::run`] computes the cells in parallel, look by look, and keeps
-//! every finished one in the [`store`]; [`report`] makes a page, JSON, CSV and figures of it.
+//! every finished one in the [`store`]; [`report`] turns the result into a page, JSON, CSV and figures.
 //!
 //! | module | its idea |
 //! |---|---|

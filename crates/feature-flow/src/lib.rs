@@ -1,20 +1,21 @@
 //! Beyond the kernel: networks whose features move.
 //!
-//! A wide network close to its start is a kernel method, and its features stay where they are. This crate is about the other
-//! limits, in which they do not:
+//! A wide network close to its start is a kernel method, and its features do not move. This crate is about the other limits, in
+//! which they do:
 //!
 //! * **Two levels.** With the top layer at its optimum, training is convex in the *distribution* of features. [`two_level`] has
 //!   noisy particles, an independent convex solver with a duality gap, and the constant of the `1/m` that separates them.
-//! * **Convex representation.** A deep net as densities over the units of another one: in these, regularised training is
-//!   convex, exactly. [`nfr`] maps nets there and back, and repopulates.
-//! * **Feature flow.** A deep net as the trajectory of its features on the training set, a deterministic flow as the width
-//!   grows; for a ResNet it can only end at a global minimum. [`flow`] steps at the cost of its matrix products.
+//! * **Convex representation.** A deep net can be written as densities over the units of another one. In these densities
+//!   regularised training is exactly convex. [`nfr`] maps nets there and back, and repopulates them.
+//! * **Feature flow.** A deep net can be described by the trajectory of its features on the training set, which becomes a
+//!   deterministic flow as the width grows; for a ResNet the flow can only end at a global minimum. A step of [`flow`] costs no
+//!   more than its matrix products.
 //! * **Signal and noise.** Two-layer convolutional nets on patches, in which one can follow what descent, Adam and mixup learn
 //!   and what they memorise: [`patches`].
 //!
 //! # The smallest example
 //!
-//! A ResNet of five layers fits eight random numbers; the features have moved:
+//! A ResNet of five layers fits eight random numbers, and its features have moved:
 //!
 //! ```
 //! use overparam_feature_flow::activation::Activation;

@@ -1,7 +1,7 @@
 //! Formulas in documentation comments: plain text in the source, MathML on the page.
 //!
-//! A page made by rustdoc needs neither network nor script nor flags to show them, on docs.rs and in the documentation that a
-//! dependent builds alike. The notation is that of [`overparam_notation`].
+//! A page made by rustdoc needs neither network nor script nor flags to show them, both on docs.rs and in the documentation that
+//! a dependent crate builds. The notation is that of [`overparam_notation`].
 
 use proc_macro::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 

@@ -1,7 +1,7 @@
-//! Linearised neural networks in high dimension: random features, tangent features, kernels, and what theory says of them.
+//! Linearised neural networks in high dimension: random features, tangent features, kernels, and what theory says about them.
 //!
-//! A wide network close to its initialisation is linear in its parameters; of two layers it has a part linear in the second,
-//! random features, and one linear in the first, tangent features:
+//! A wide network close to its initialisation is linear in its parameters. With two layers it is the sum of a part that is
+//! linear in the second layer, the random features, and one that is linear in the first, the tangent features:
 //!
 #![doc = overparam_formula::formula!(
     "f_RF(x) = sum_i a_i s(<w_i, x>),    f_NT(x) = sum_i <b_i, x> s'(<w_i, x>),    w_i drawn and kept."
@@ -21,7 +21,7 @@
 //!
 //! # The smallest example
 //!
-//! One random-features regression past the interpolation peak, against its asymptotics:
+//! A random-features regression beyond the interpolation peak, compared with its asymptotics:
 //!
 //! ```
 //! use nalgebra::DMatrix;

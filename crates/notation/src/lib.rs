@@ -1,7 +1,7 @@
 //! Formulas as a person types them, set as MathML.
 //!
-//! `||W|| >= a / sqrt(loss) - b for every norm`: what is surely notation is set as such; whatever is not understood stays
-//! as the words it is, so every text has a rendering.
+//! An example is `||W|| >= a / sqrt(loss) - b for every norm`. What is certainly notation is set as such; whatever is not
+//! understood is set as ordinary words, so every text has a rendering.
 //!
 //! | text | set as |
 //! |---|---|

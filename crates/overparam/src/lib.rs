@@ -1,5 +1,5 @@
-//! The theory of over-parameterised neural networks, under one name: five stories, the mathematics that each needs, and
-//! claims of each that can fail.
+//! The theory of over-parameterised neural networks, under one name: five stories, the mathematics that each of them needs, and
+//! their claims as experiments that can fail.
 //!
 //! ```
 //! use overparam::prelude::*;
@@ -15,7 +15,7 @@
 //!
 //! # Five stories
 //!
-//! Each is a talk; its claims are in [`claims`], and its chapter of the book has the formulas.
+//! Each story is a talk. Its claims are in [`claims`], and its chapter of the book has the formulas.
 //!
 //! 1. **What descent prefers** (Wei Hu). A product of matrices expresses no more than one matrix, and yet descent on the
 //!    factors completes a matrix with low rank, where penalising the nuclear norm does not: [`deep_linear`]. Very wide nets, on
@@ -44,7 +44,7 @@
 //! | [`claims`] | `overparam-claims` | the claims of the five stories |
 //! | [`notation`] | `overparam-notation` | formulas typed as text, set as MathML |
 //!
-//! Whoever needs one of them alone depends on that one. The program `overparam` is the package `overparam-cli`.
+//! If you need only one of them, depend on that one. The program `overparam` is the package `overparam-cli`.
 
 pub use overparam_claims as claims;
 pub use overparam_deep_linear as deep_linear;

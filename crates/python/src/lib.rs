@@ -1,14 +1,14 @@
 //! The Python package `overparam`: this crate is its extension module, `overparam._core`.
 //!
-//! Without the feature `extension` it is empty, and needs no Python. The functions here take checked arguments and are called by
-//! nobody but the package's own Python (`python/overparam/`), where their documentation is.
+//! Without the feature `extension` it is empty and needs no Python. The functions here take checked arguments and are called only
+//! by the package's own Python code (`python/overparam/`), which has their documentation.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | `architecture`, `kernel` | networks as JSON; their infinite-width kernels |
 //! | `finite` | finite networks: parameters, outputs, empirical kernels, linearisation, descent |
 //! | `predict` | training in closed form, Gaussian processes, kernel ridge regression |
-//! | `deep_linear`, `linearized`, `feature_flow` | the theory of the crates of these names |
+//! | `deep_linear`, `linearized`, `feature_flow` | the theory of the crates with these names |
 //! | `claims`, `program` | the claims and their reports; the program `overparam` |
 //! | `arrays`, `errors` | NumPy's arrays and Python's exceptions |
 //! | `wait`, `pool` | long work with the GIL released; the threads it runs on |

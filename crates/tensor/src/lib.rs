@@ -2,7 +2,7 @@
 //!
 //! # A two-layer net, trained
 //!
-//! A function of [`Tensor`]s is written once. [`value_and_grad`] and its kin take it as it is:
+//! A function of [`Tensor`]s is written once. [`value_and_grad`] and related functions take it as it is:
 //!
 //! ```
 //! use overparam_tensor::optim::{Optimizer, Stop, train};
@@ -43,7 +43,7 @@
 //!
 //! | module | what it owns |
 //! |---|---|
-//! | [`Tensor`] and [`ops`] | the value functions are written in, its operations, one family a file |
+//! | [`Tensor`] and [`ops`] | the values of which functions are written, and their operations, one family per file |
 //! | [`autodiff`] | [`grad`], [`jvp`], [`vjp`], [`linearize`], [`jacobian`], [`per_example_jacobian`], [`hvp`], [`taylor`], [`vmap`]; [`Tree`]s of parameters |
 //! | [`loss`] | squared, logistic, hinge, cross-entropy |
 //! | [`optim`] | descent, momentum, Adam, AdamW, RMSprop; schedules, minibatches, the training loop |
