@@ -13,7 +13,7 @@ fn code() -> Vec<PathBuf> {
 }
 
 /// What each crate may depend on within the workspace; development dependencies aside.
-const FLOORS: [(&str, &[&str]); 13] = [
+const FLOORS: [(&str, &[&str]); 14] = [
     ("crates/notation", &[]),
     ("crates/formula", &["notation"]),
     ("crates/tensor", &["formula"]),
@@ -21,16 +21,17 @@ const FLOORS: [(&str, &[&str]); 13] = [
     ("crates/ntk", &["formula", "tensor"]),
     ("crates/linearized", &["formula", "tensor"]),
     ("crates/feature-flow", &["formula", "tensor"]),
-    ("crates/eval", &["notation", "formula", "tensor"]),
+    ("crates/jobs", &[]),
+    ("crates/eval", &["notation", "formula", "tensor", "jobs"]),
     ("crates/claims", &["tensor", "deep-linear", "ntk", "linearized", "feature-flow", "eval"]),
     (
         "crates/overparam",
-        &["notation", "tensor", "deep-linear", "ntk", "linearized", "feature-flow", "eval", "claims"],
+        &["notation", "tensor", "deep-linear", "ntk", "linearized", "feature-flow", "jobs", "eval", "claims"],
     ),
-    ("crates/cli", &["claims", "eval", "tensor", "deep-linear", "ntk", "linearized", "feature-flow"]),
+    ("crates/cli", &["claims", "eval", "jobs", "tensor", "deep-linear", "ntk", "linearized", "feature-flow"]),
     (
         "crates/python",
-        &["cli", "claims", "eval", "tensor", "deep-linear", "ntk", "linearized", "feature-flow"],
+        &["cli", "claims", "eval", "jobs", "tensor", "deep-linear", "ntk", "linearized", "feature-flow"],
     ),
     ("xtask", &["cli", "claims", "eval", "tensor", "deep-linear", "ntk", "linearized", "feature-flow"]),
 ];
