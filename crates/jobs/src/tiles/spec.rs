@@ -157,6 +157,11 @@ impl Spec {
         if self.architecture != asked.architecture {
             return Some("its architecture is another than that of --arch".to_owned());
         }
+        // Before the inputs, whose hashes are of the numbers in this precision.
+        if self.precision != asked.precision {
+            let (ours, theirs) = (self.precision.name(), asked.precision.name());
+            return Some(format!("its --precision is {ours}, and {theirs} was asked for"));
+        }
         if !self.x1.is_same(&asked.x1) {
             return Some(format!("its --x1 is {}, and {} was given", self.x1.words(), asked.x1.words()));
         }
@@ -169,10 +174,6 @@ impl Spec {
         if !same {
             let (ours, theirs) = (words(self.x2.as_ref()), words(asked.x2.as_ref()));
             return Some(format!("its --x2 is {ours}, and {theirs} was given"));
-        }
-        if self.precision != asked.precision {
-            let (ours, theirs) = (self.precision.name(), asked.precision.name());
-            return Some(format!("its --precision is {ours}, and {theirs} was asked for"));
         }
         if self.kinds != asked.kinds {
             let words = |kinds: &[Kind]| match kinds {
