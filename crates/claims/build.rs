@@ -8,12 +8,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const SHARED: [&str; 15] = [
+const SHARED: [&str; 16] = [
     "../tensor/src",
     "../deep-linear/src",
     "../ntk/src",
     "../linearized/src",
     "../feature-flow/src",
+    "../jobs/src/plain.rs",
     "../eval/src/data",
     "../eval/src/data.rs",
     "../eval/src/stats",

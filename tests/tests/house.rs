@@ -21,17 +21,18 @@ const FLOORS: [(&str, &[&str]); 14] = [
     ("crates/ntk", &["formula", "tensor"]),
     ("crates/linearized", &["formula", "tensor"]),
     ("crates/feature-flow", &["formula", "tensor"]),
+    ("crates/jobs", &[]),
     ("crates/solve", &["tensor"]),
-    ("crates/eval", &["notation", "formula", "tensor"]),
+    ("crates/eval", &["notation", "formula", "tensor", "jobs"]),
     ("crates/claims", &["tensor", "deep-linear", "ntk", "linearized", "feature-flow", "eval"]),
     (
         "crates/overparam",
-        &["notation", "tensor", "deep-linear", "ntk", "linearized", "feature-flow", "eval", "claims"],
+        &["notation", "tensor", "deep-linear", "ntk", "linearized", "feature-flow", "jobs", "eval", "claims"],
     ),
-    ("crates/cli", &["claims", "eval", "tensor", "deep-linear", "ntk", "linearized", "feature-flow"]),
+    ("crates/cli", &["claims", "eval", "jobs", "tensor", "deep-linear", "ntk", "linearized", "feature-flow"]),
     (
         "crates/python",
-        &["cli", "claims", "eval", "tensor", "deep-linear", "ntk", "linearized", "feature-flow"],
+        &["cli", "claims", "eval", "jobs", "tensor", "deep-linear", "ntk", "linearized", "feature-flow"],
     ),
     ("xtask", &["cli", "claims", "eval", "tensor", "deep-linear", "ntk", "linearized", "feature-flow"]),
 ];

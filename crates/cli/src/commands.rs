@@ -51,6 +51,9 @@ Examples:
   overparam kernel --arch examples/architectures/cntk.toml --x1 images.npz:test \\
       --x2 images.npz:train --kind ntk --precision f32 --out k.npz
   python3 -c \"import numpy; print(numpy.load('k.npz')['ntk'])\"
+  overparam kernel --arch examples/architectures/mlp.json --x1 x.npy --out K.zarr --dry-run
+  overparam kernel --arch examples/architectures/mlp.json --x1 x.npy --out K.zarr --threads 8
+  overparam kernel status K.zarr
 
 Files:
   .npy   floats or integers, in C or Fortran order
@@ -141,7 +144,8 @@ pub enum Command {
     /// Compute the infinite-width kernels (NNGP, NTK) of an architecture between inputs
     ///
     /// Exact, in closed form, layer by layer: docs/architectures.md has the layers, docs/from-neural-tangents.md the
-    /// same for those who know neural-tangents. The result is written whole or not at all; an existing file is replaced.
+    /// same for those who know neural-tangents. A .npz file is written whole or not at all; an existing one is replaced. A
+    /// .zarr folder grows tile by tile, for kernels larger than memory or many machines: docs/kernel-jobs.md.
     #[command(after_help = KERNEL_HELP)]
     Kernel(KernelOptions),
     /// Predict what an infinitely wide network has learned after a time, in closed form

@@ -57,18 +57,12 @@ pub(crate) fn evaluate<T: Real>(
                 }
             }
         };
-        let compute = |second: Option<&Inputs<T>>| {
+        let compute = |second: Option<&Inputs<T>>| -> Result<Vec<DMatrix<T>>> {
             let parts = one(kernel, kind, &block, second).map_err(|e| {
-                let e = counted_from(start, e);
+                let e = counted_from([start, 0], e);
                 anyhow!("{}: {e}", x1.label())
             })?;
-            if parts.iter().flatten().any(|x| !x.f64().is_finite()) {
-                bail!(
-                    "{}: the kernel has an entry beyond the numbers of {}; make the inputs or the weights smaller",
-                    x1.label(),
-                    T::NAME
-                );
-            }
+            expect_finite(x1.label(), &parts)?;
             Ok(parts)
         };
         if let Some(second) = &second {
@@ -86,20 +80,30 @@ pub(crate) fn evaluate<T: Real>(
     Ok(results)
 }
 
-/// The number of an input in its batch, of which the rows from `start` on were passed.
-fn counted_from(start: usize, error: NtkError) -> NtkError {
+/// The number of an input in its batch, of which the rows from `starts` on were passed: of the first inputs, and of the second.
+pub(crate) fn counted_from(starts: [usize; 2], error: NtkError) -> NtkError {
+    let start = |which: &str| starts[usize::from(which != "first inputs")];
     match error {
-        NtkError::Overflow { which, input, scalar } if which == "first inputs" => {
-            NtkError::Overflow { which, input: start + input, scalar }
+        NtkError::Overflow { which, input, scalar } => {
+            NtkError::Overflow { which, input: start(which) + input, scalar }
         }
-        NtkError::Underflow { which, input, scalar } if which == "first inputs" => {
-            NtkError::Underflow { which, input: start + input, scalar }
+        NtkError::Underflow { which, input, scalar } => {
+            NtkError::Underflow { which, input: start(which) + input, scalar }
         }
-        NtkError::Unresolved { which, input } if which == "first inputs" => {
-            NtkError::Unresolved { which, input: start + input }
-        }
+        NtkError::Unresolved { which, input } => NtkError::Unresolved { which, input: start(which) + input },
         other => other,
     }
+}
+
+/// Refuses a kernel that has grown beyond the numbers of `T`.
+pub(crate) fn expect_finite<T: Real>(label: &str, parts: &[DMatrix<T>]) -> Result<()> {
+    if parts.iter().flatten().any(|x| !x.f64().is_finite()) {
+        bail!(
+            "{label}: the kernel has an entry beyond the numbers of {}; make the inputs or the weights smaller",
+            T::NAME
+        );
+    }
+    Ok(())
 }
 
 fn one<T: Real>(

@@ -23,7 +23,7 @@ pub(crate) fn label(option: &str, path: &Path) -> String {
 }
 
 /// The extension in lower case, empty if there is none.
-fn extension(path: &Path) -> String {
+pub(crate) fn extension(path: &Path) -> String {
     path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default()
 }
 

@@ -75,6 +75,17 @@ pub struct LaunchOptions {
     /// Submit the cells as an array of jobs, and the report as the job that follows; --out is shared by the nodes
     #[arg(long, value_enum, help_heading = "Many machines")]
     pub launcher: Option<Launcher>,
+    /// How it is submitted.
+    #[command(flatten)]
+    pub sbatch: SbatchOptions,
+    /// Print the scripts instead of submitting them
+    #[arg(long, requires = "launcher", help_heading = "Many machines")]
+    pub dry_run: bool,
+}
+
+/// How an array of jobs is submitted.
+#[derive(Args)]
+pub struct SbatchOptions {
     /// How many tasks [default: 8]
     #[arg(long, value_name = "N", requires = "launcher", help_heading = "Many machines",
         value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -100,9 +111,6 @@ pub struct LaunchOptions {
         help_heading = "Many machines"
     )]
     sbatch_arg: Vec<String>,
-    /// Print the scripts instead of submitting them
-    #[arg(long, requires = "launcher", help_heading = "Many machines")]
-    pub dry_run: bool,
 }
 
 /// A scheduler.
@@ -112,7 +120,7 @@ pub enum Launcher {
     Slurm,
 }
 
-impl LaunchOptions {
+impl SbatchOptions {
     /// How many shards.
     pub fn array(&self) -> u32 {
         self.array.unwrap_or(8)
@@ -305,6 +313,7 @@ impl RunOptions {
     }
 }
 
-fn available_threads() -> usize {
+/// One per core.
+pub(crate) fn available_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -3,12 +3,22 @@
 use anyhow::{Result, bail, ensure};
 use overparam_eval::report::quoted;
 
-/// Everything that the scripts depend on. Paths are absolute and the same on every node.
-pub(crate) struct Submission {
+/// What all scripts depend on. Paths are absolute and the same on every node.
+pub(crate) struct Scripts {
     /// The program that the nodes run.
     pub(crate) program: String,
     /// The folder that relative paths of the words start from.
     pub(crate) folder: String,
+    /// Further arguments of `sbatch`, each one word; they override what stands before them.
+    pub(crate) arguments: Vec<String>,
+    /// The command whose launcher makes them.
+    pub(crate) maker: &'static str,
+}
+
+/// Everything that the scripts of `reproduce` depend on.
+pub(crate) struct Submission {
+    /// What they have in common with all others.
+    pub(crate) scripts: Scripts,
     /// Arguments of `reproduce`, `report` and `status` alike.
     pub(crate) words: Vec<String>,
     /// `reproduce --fresh`.
@@ -17,8 +27,6 @@ pub(crate) struct Submission {
     pub(crate) shards: u32,
     /// Threads and cores per task; if none is said, one core, or what the site or the user's arguments give.
     pub(crate) threads: Option<u16>,
-    /// Further arguments of `sbatch`, each one word; they override what stands before them.
-    pub(crate) arguments: Vec<String>,
 }
 
 impl Submission {
@@ -41,10 +49,10 @@ impl Submission {
         let fresh = if self.fresh { " --fresh" } else { "" };
         let run = format!(
             "exec {}{fresh} --threads {threads} --round {round} --shard \"${{SLURM_ARRAY_TASK_ID:?}}/{}\"\n",
-            self.command("reproduce")?,
+            self.scripts.command("reproduce", &self.words)?,
             self.shards
         );
-        self.script(&format!("Computes one shard of round {round}."), &directives, &run)
+        self.scripts.script(&format!("Computes one shard of round {round}."), &directives, &run)
     }
 
     /// The script of the report: says what is missing, then judges what is there.
@@ -53,19 +61,33 @@ impl Submission {
     /// As [`Submission::array`].
     pub(crate) fn report(&self) -> Result<String> {
         let directives = ["--job-name=overparam-report", "--output=report-%j.log", "--ntasks=1"];
-        let run = format!("{}\nexec {}\n", self.command("status")?, self.command("report")?);
-        self.script("Writes the report from the store.", &directives.map(str::to_owned), &run)
+        let run = format!(
+            "{}\nexec {}\n",
+            self.scripts.command("status", &self.words)?,
+            self.scripts.command("report", &self.words)?
+        );
+        self.scripts.script("Writes the report from the store.", &directives.map(str::to_owned), &run)
     }
+}
 
-    fn command(&self, subcommand: &str) -> Result<String> {
-        let words =
-            [self.program.as_str(), subcommand].into_iter().chain(self.words.iter().map(String::as_str));
+impl Scripts {
+    /// A line that runs the program with these words.
+    ///
+    /// # Errors
+    /// If a word cannot stand in a script.
+    pub(crate) fn command(&self, subcommand: &str, words: &[String]) -> Result<String> {
+        let words = [self.program.as_str(), subcommand].into_iter().chain(words.iter().map(String::as_str));
         let words: Result<Vec<String>> = words.map(|word| one_line(word).map(quoted)).collect();
         Ok(words?.join(" "))
     }
 
-    fn script(&self, purpose: &str, directives: &[String], run: &str) -> Result<String> {
-        let mut script = format!("#!/bin/sh\n# {purpose} Made by `overparam reproduce --launcher slurm`.\n");
+    /// A script with these directives that runs these lines.
+    ///
+    /// # Errors
+    /// If the folder or an argument cannot stand in a script.
+    pub(crate) fn script(&self, purpose: &str, directives: &[String], run: &str) -> Result<String> {
+        let mut script =
+            format!("#!/bin/sh\n# {purpose} Made by `overparam {} --launcher slurm`.\n", self.maker);
         self.arguments.iter().try_for_each(|argument| free(argument))?;
         for argument in directives.iter().chain(&self.arguments) {
             script += &format!("#SBATCH {}\n", directive(argument)?);
@@ -111,7 +133,7 @@ fn directive(argument: &str) -> Result<String> {
 }
 
 /// `1-3,7` for 1, 2, 3, 7.
-fn ranges(tasks: &[u32]) -> String {
+pub(crate) fn ranges(tasks: &[u32]) -> String {
     let mut runs: Vec<(u32, u32)> = Vec::new();
     for &task in tasks {
         match runs.last_mut() {
@@ -128,19 +150,22 @@ fn ranges(tasks: &[u32]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Submission, directive, ranges};
+    use super::{Scripts, Submission, directive, ranges};
 
     fn submission() -> Submission {
         Submission {
-            program: "/shared/it's/xtask-1".into(),
-            folder: "/home/me/over param".into(),
+            scripts: Scripts {
+                program: "/shared/it's/xtask-1".into(),
+                folder: "/home/me/over param".into(),
+                arguments: vec!["--partition=short".into(), "--comment=a \"b\" # c".into()],
+                maker: "reproduce",
+            },
             words: ["rank-not-norm", "--set", "rule=$(reboot)", "--out", "/shared/my \"out\""]
                 .map(str::to_owned)
                 .to_vec(),
             fresh: false,
             shards: 8,
             threads: None,
-            arguments: vec!["--partition=short".into(), "--comment=a \"b\" # c".into()],
         }
     }
 
@@ -192,23 +217,23 @@ exec '/shared/it'\''s/xtask-1' report rank-not-norm --set 'rule=$(reboot)' --out
     fn a_shell_reads_back_every_word() {
         let words =
             ["a b", "", "'", "\"", "$HOME `id` \\ *", "ä", "-x", "!", "a'b\"c"].map(str::to_owned).to_vec();
-        let submission = Submission { program: "printf".into(), words, ..submission() };
-        let command = submission.command("%s|").unwrap();
+        let scripts = Scripts { program: "printf".into(), ..submission().scripts };
+        let command = scripts.command("%s|", &words).unwrap();
         let output = std::process::Command::new("sh").args(["-c", &command]).output().unwrap();
-        assert_eq!(String::from_utf8(output.stdout).unwrap(), submission.words.join("|") + "|");
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), words.join("|") + "|");
     }
 
     #[test]
     fn what_cannot_stand_in_a_script_is_refused() {
         let with = |argument: &str| {
-            let arguments = vec![argument.to_owned()];
-            Submission { arguments, ..submission() }.array(1, &[1]).unwrap_err().to_string()
+            let scripts = Scripts { arguments: vec![argument.to_owned()], ..submission().scripts };
+            Submission { scripts, ..submission() }.array(1, &[1]).unwrap_err().to_string()
         };
         assert!(with("gpu").contains("expected an argument of sbatch"));
         assert!(with("--comment=a\nrm").contains("control character"));
         assert!(with("--array=1-4").contains("set by the launcher"));
-        let folder = "/a\nb".to_owned();
-        assert!(Submission { folder, ..submission() }.report().is_err());
+        let scripts = Scripts { folder: "/a\nb".to_owned(), ..submission().scripts };
+        assert!(Submission { scripts, ..submission() }.report().is_err());
         assert_eq!(directive("--account=x").unwrap(), "--account=x");
     }
 

@@ -41,7 +41,7 @@ mod file;
 pub mod idx;
 pub mod images;
 pub mod numbers;
-pub mod plain;
+pub use overparam_jobs::plain;
 pub mod ratings;
 pub mod split;
 

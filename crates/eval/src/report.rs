@@ -12,6 +12,7 @@ mod words;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use overparam_jobs::files::replace;
 use overparam_tensor::array::NpyError;
 use serde::Serialize;
 use serde_json::Value;
@@ -24,7 +25,6 @@ use crate::figure::{Figure, PngError};
 use crate::registry::{AnyClaim, Checks, Illustration, RawGrid};
 use crate::runner::ClaimRuns;
 use crate::seal::Seal;
-use crate::store::replace;
 use crate::table::Table;
 use crate::theory::Theory;
 

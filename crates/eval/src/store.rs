@@ -9,25 +9,18 @@
 //! Beside it may stand `<key>.lease`, while a process computes the cell, and `<key>.failed`, in the same two lines, with
 //! the error of the last attempt if there is no outcome.
 
-mod holder;
-mod lease;
-mod leftovers;
-
-use std::fs::{self, File};
-use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
+use overparam_jobs::files::replace;
+use overparam_jobs::lease::{self, Lease, Leases};
+use overparam_jobs::{leftovers, plain};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::data::plain;
-use holder::Holder;
-pub(crate) use lease::Leases;
-pub use lease::{Patience, Sign};
+pub use overparam_jobs::lease::{Patience, Sign};
 
 const FORMAT: &str = "overparam-cell 1";
 
@@ -165,7 +158,32 @@ impl Store {
         self.root.join(&key.claim).join(format!("{}.json", key.hash()))
     }
 
-    pub(crate) fn lease_path(&self, key: &Key) -> PathBuf {
+    /// The leases of one run on this store.
+    ///
+    /// # Errors
+    /// If the thread that keeps them alive cannot be started.
+    pub(crate) fn leases(&self) -> io::Result<Leases> {
+        Leases::new(self.patience)
+    }
+
+    /// Takes the lease of a cell; `None` if another process holds it.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub(crate) fn take<'a>(&self, leases: &'a Leases, key: &Key) -> Result<Option<Lease<'a>>, StoreError> {
+        let path = self.lease_path(key);
+        leases.take(&path, &key.cell).map_err(|source| StoreError { path, source })
+    }
+
+    /// Clears a claim's folder of what no process can miss: see [`leftovers::sweep`].
+    ///
+    /// # Errors
+    /// If the folder cannot be read or written.
+    pub(crate) fn sweep(&self, claim: &str) -> io::Result<usize> {
+        leftovers::sweep(&self.root.join(claim), self.patience)
+    }
+
+    fn lease_path(&self, key: &Key) -> PathBuf {
         self.path(key).with_extension("lease")
     }
 
@@ -217,17 +235,6 @@ impl Store {
     }
 }
 
-/// A name beside `path` that no other process on any machine uses, nor this one again.
-pub(crate) fn beside(path: &Path, kind: &str) -> PathBuf {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    // Machines that share a folder have processes of the same number: a random part tells them apart.
-    static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
-    let mut name = path.as_os_str().to_owned();
-    let (process, count) = (*PROCESS, COUNTER.fetch_add(1, Ordering::Relaxed));
-    name.push(format!(".{}-{process:016x}-{count}.{kind}", std::process::id()));
-    PathBuf::from(name)
-}
-
 fn lookup(path: PathBuf, key: &Key) -> Lookup {
     let text = plain::read(&path, LARGEST).and_then(|(content, _)| {
         String::from_utf8(content).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is no text"))
@@ -245,30 +252,6 @@ fn lookup(path: PathBuf, key: &Key) -> Lookup {
 
 fn write(path: PathBuf, text: &str) -> Result<(), StoreError> {
     replace(&path, text.as_bytes(), true).map_err(|source| StoreError { path, source })
-}
-
-/// Writes a file beside its place, flushes it to disk if asked, and renames it: readers see the old one or the new one,
-/// whole.
-///
-/// # Errors
-/// If the folder or the file cannot be written; nothing half-written is left.
-pub(crate) fn replace(path: &Path, content: &[u8], flush: bool) -> io::Result<()> {
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)?;
-    }
-    let partial = beside(path, "tmp");
-    let written = File::create_new(&partial).and_then(|mut file| {
-        file.write_all(content)?;
-        if flush {
-            file.sync_all()?;
-        }
-        fs::rename(&partial, path)
-    });
-    if written.is_err() {
-        // The partial file is of no use to anyone; if it cannot be removed either, the first error says more.
-        let _ = fs::remove_file(&partial);
-    }
-    written
 }
 
 fn checksum(key: &str, seconds: f64, outcome: &str) -> String {

@@ -40,6 +40,7 @@
 //! | [`linearized`] | `overparam-linearized` | random features and tangent features in high dimension |
 //! | [`feature_flow`] | `overparam-feature-flow` | networks whose features move |
 //! | [`tensor`] | `overparam-tensor` | tensors, derivatives, linear algebra, integration, random streams |
+//! | [`jobs`] | `overparam-jobs` | work in parts that processes share: leases, kernels tile by tile |
 //! | [`eval`] | `overparam-eval` | claims, their runs, verdicts and reports |
 //! | [`claims`] | `overparam-claims` | the claims of the five stories |
 //! | [`notation`] | `overparam-notation` | formulas typed as text, set as MathML |
@@ -50,6 +51,7 @@ pub use overparam_claims as claims;
 pub use overparam_deep_linear as deep_linear;
 pub use overparam_eval as eval;
 pub use overparam_feature_flow as feature_flow;
+pub use overparam_jobs as jobs;
 pub use overparam_linearized as linearized;
 pub use overparam_notation as notation;
 pub use overparam_ntk as ntk;

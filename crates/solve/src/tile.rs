@@ -8,38 +8,10 @@ use faer::linalg::matmul::triangular::{BlockStructure, matmul as triangular_matm
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::{Accum, MatMut, MatRef, Par, Spec, linalg::matmul::matmul};
 use nalgebra::DMatrix;
-use overparam_tensor::linalg::Real;
-use overparam_tensor::simd::{Lanes, Wide};
+use overparam_tensor::linalg::{Real, cleanly};
 
 /// A tile of the factor.
 pub(crate) type Tile = DMatrix<f32>;
-
-/// Runs kernels of faer, and then clears the upper halves of the vector registers.
-///
-/// faer's product kernels leave them as they are. Code for plain SSE, which is most of Rust's and all of the C library's,
-/// then waits for them with each instruction: on an AMD processor with AVX2, `exp` took 5 ns before a product and 160 ns
-/// after it, for as long as the thread lived. A function that the compiler has made for AVX clears them when it returns.
-fn cleanly<R>(run: impl FnOnce() -> R) -> R {
-    let result = run();
-    let mut vector = [0.0; 16];
-    pulp::Arch::new().dispatch(Double(&mut vector));
-    std::hint::black_box(vector);
-    result
-}
-
-/// `x <- x + x`.
-struct Double<'a>(&'a mut [f32]);
-
-impl pulp::WithSimd for Double<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, simd: S) {
-        let wide = <f32 as Lanes>::wide(simd);
-        let (vectors, _) = wide.split_mut(self.0);
-        vectors.iter_mut().for_each(|x| *x = wide.add(*x, *x));
-    }
-}
 
 fn view<T>(a: &DMatrix<T>) -> MatRef<'_, T> {
     MatRef::from_column_major_slice(a.as_slice(), a.nrows(), a.ncols())

@@ -1,22 +1,87 @@
-//! `kernel`: the infinite-width kernels of an architecture between inputs from files.
+//! `kernel`: the infinite-width kernels of an architecture between inputs from files; in memory, or tile by tile in a store.
+
+mod estimate;
+mod export;
+mod job;
+mod launch;
+mod status;
+mod task;
+mod verify;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Result, anyhow};
-use clap::{Args, ValueEnum};
-use overparam_ntk::Kernel;
+use anyhow::{Result, ensure};
+use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand, ValueEnum};
+use overparam_eval::runner::Shard;
+use overparam_jobs::tiles::Precision;
 use overparam_tensor::Array;
 use overparam_tensor::linalg::Real;
 
 use crate::evaluate::{Kind, evaluate};
-use crate::files::{Batch, Layout, Output, architecture};
+use crate::files::{Layout, Output, ReadFile, extension};
+use crate::options::{Launcher, SbatchOptions};
 use crate::terminal::duration;
+use task::Task;
+
+/// A kernel to compute, or what to do with one that is stored.
+pub enum KernelOptions {
+    /// To compute.
+    Compute(Box<ComputeOptions>),
+    /// Stored.
+    Stored(KernelCommand),
+}
+
+/// By hand, because clap derives no options that are required where there is no subcommand, if they have groups of their own.
+impl FromArgMatches for KernelOptions {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(match matches.subcommand_name() {
+            Some(_) => Self::Stored(KernelCommand::from_arg_matches(matches)?),
+            None => Self::Compute(Box::new(ComputeOptions::from_arg_matches(matches)?)),
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for KernelOptions {
+    fn augment_args(command: Command) -> Command {
+        ComputeOptions::augment_args(KernelCommand::augment_subcommands(command))
+            .subcommand_required(false)
+            .arg_required_else_help(false)
+            .args_conflicts_with_subcommands(true)
+            .subcommand_negates_reqs(true)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+/// What can be done with a store of tiles.
+#[derive(Subcommand)]
+pub enum KernelCommand {
+    /// Say how far a stored kernel is
+    ///
+    /// Looks at the sizes of the files; `verify` reads them. Exit status 0 if every tile is there, 1 if not.
+    Status(status::StatusOptions),
+    /// Write a stored kernel as one .npy file
+    Export(export::ExportOptions),
+    /// Check every tile of a stored kernel, and compute some of them again
+    ///
+    /// Reads every file and compares it with its checksum; computes a sample of tiles from the inputs and compares the numbers.
+    /// Exit status 1 if a tile is damaged or differs. Damaged tiles are computed again by the `kernel` that made the store.
+    Verify(verify::VerifyOptions),
+}
 
 /// What to compute from which files.
 #[derive(Args)]
-pub struct KernelOptions {
+pub struct ComputeOptions {
     /// The architecture, .json or .toml; see docs/architectures.md
     #[arg(long, value_name = "FILE")]
     arch: PathBuf,
@@ -30,49 +95,131 @@ pub struct KernelOptions {
     /// The order of the axes of images and sequences [default: nhwc]
     #[arg(long, value_enum)]
     layout: Option<Layout>,
-    /// Result, .npz, with arrays named nngp and ntk, n1 x n2
+    /// Result: .npz, with arrays named nngp and ntk, n1 x n2; or .zarr, a folder with the same arrays tile by tile, for kernels
+    /// larger than memory: the same command goes on where it stopped
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Which kernels
     #[arg(long, value_enum, default_value_t = Kind::Both)]
     kind: Kind,
     /// Of the computation and the result
-    #[arg(long, value_enum, default_value_t = Precision::F64)]
-    precision: Precision,
+    #[arg(long, value_enum, default_value_t = PrecisionOption::F64)]
+    precision: PrecisionOption,
+    /// Threads; the results do not depend on it [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    #[command(flatten)]
+    tiles: TileOptions,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Precision {
+/// Only for `--out K.zarr`.
+#[derive(Args)]
+struct TileOptions {
+    /// Most memory to take, for example 8G or 500M: tiles are made small enough, or it is refused
+    #[arg(long, value_name = "BYTES", value_parser = bytes, help_heading = "Kernels larger than memory (--out K.zarr)")]
+    memory: Option<u64>,
+    /// Rows and columns of a tile [default: that of the store; in a new one 2048, for images 128]
+    #[arg(long, value_name = "EDGE", value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+        help_heading = "Kernels larger than memory (--out K.zarr)")]
+    tile: Option<u32>,
+    /// Say how long it will take and what it needs, by measuring; compute nothing, or print the scripts of --launcher
+    #[arg(long, help_heading = "Kernels larger than memory (--out K.zarr)")]
+    dry_run: bool,
+    /// Print one JSON object per line on standard output instead of sentences
+    #[arg(long, help_heading = "Kernels larger than memory (--out K.zarr)")]
+    json: bool,
+    /// Compute only the K-th of N parts of the tiles: for any scheduler
+    #[arg(long, value_name = "K/N", conflicts_with = "launcher", help_heading = "Many machines")]
+    shard: Option<Shard>,
+    /// Submit the tiles as an array of jobs, and `kernel status` as the job that follows; --out is shared by the nodes
+    #[arg(long, value_enum, help_heading = "Many machines")]
+    launcher: Option<Launcher>,
+    #[command(flatten)]
+    sbatch: SbatchOptions,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PrecisionOption {
     /// Single
     F32,
     /// Double
     F64,
 }
 
-/// Computes and writes the kernels.
-pub(crate) fn kernel(options: &KernelOptions) -> Result<ExitCode> {
-    match options.precision {
-        Precision::F32 => run::<f32>(options),
-        Precision::F64 => run::<f64>(options),
+impl From<PrecisionOption> for Precision {
+    fn from(precision: PrecisionOption) -> Self {
+        match precision {
+            PrecisionOption::F32 => Precision::F32,
+            PrecisionOption::F64 => Precision::F64,
+        }
     }
 }
 
-fn run<T: Real>(options: &KernelOptions) -> Result<ExitCode> {
-    let start = Instant::now();
-    let mut inputs = vec![("arch", options.arch.as_path()), ("x1", &options.x1)];
-    inputs.extend(options.x2.as_deref().map(|path| ("x2", path)));
-    let output = Output::new("out", &options.out, "npz", &inputs)?;
-    let network = architecture("arch", &options.arch)?;
-    let x1 = Batch::<T>::read("x1", &options.x1, options.layout)?;
-    x1.refuse_flat_images(&network)?;
-    let x2 = options.x2.as_deref().map(|path| Batch::read("x2", path, options.layout)).transpose()?;
-    if let Some(x2) = &x2 {
-        x2.expect_shape_of(&x1)?;
+impl ComputeOptions {
+    /// Every file that is read.
+    fn inputs(&self) -> Vec<ReadFile<'_>> {
+        let mut inputs: Vec<ReadFile<'_>> = vec![("arch", &self.arch), ("x1", &self.x1)];
+        inputs.extend(self.x2.as_deref().map(|path| ("x2", path)));
+        inputs
     }
-    let compiled = Kernel::<T>::new(&network, x1.shape())
-        .map_err(|e| anyhow!("--arch {}: {e}", options.arch.display()))?;
-    [Some(&x1), x2.as_ref()].into_iter().flatten().for_each(Batch::tell);
-    let results = evaluate(&compiled, options.kind, (&x1, x2.as_ref()), "kernel")?;
+
+    /// Refuses options that mean nothing for a result in memory.
+    fn refuse_tile_options(&self) -> Result<()> {
+        let tiles = &self.tiles;
+        let given = [
+            ("memory", tiles.memory.is_some()),
+            ("tile", tiles.tile.is_some()),
+            ("dry-run", tiles.dry_run),
+            ("json", tiles.json),
+            ("shard", tiles.shard.is_some()),
+            ("launcher", tiles.launcher.is_some()),
+        ];
+        let first = given.iter().find(|(_, given)| *given);
+        let name = first.map_or("", |(name, _)| name);
+        ensure!(
+            first.is_none(),
+            "--{name}: only a kernel that is stored tile by tile has this option; expected --out with a name that ends in .zarr, \
+             got {}",
+            self.out.display()
+        );
+        Ok(())
+    }
+}
+
+/// Computes and writes the kernels, or does what else was asked for.
+pub(crate) fn kernel(options: &KernelOptions) -> Result<ExitCode> {
+    match options {
+        KernelOptions::Compute(options) => compute(options),
+        KernelOptions::Stored(KernelCommand::Status(options)) => status::status(options),
+        KernelOptions::Stored(KernelCommand::Export(options)) => export::export(options),
+        KernelOptions::Stored(KernelCommand::Verify(options)) => verify::verify(options),
+    }
+}
+
+fn compute(options: &ComputeOptions) -> Result<ExitCode> {
+    let stored = extension(&options.out) == "zarr";
+    if stored && options.tiles.launcher.is_some() {
+        return launch::launch(options);
+    }
+    match (stored, options.precision) {
+        (true, PrecisionOption::F32) => job::job::<f32>(options),
+        (true, PrecisionOption::F64) => job::job::<f64>(options),
+        (false, PrecisionOption::F32) => in_memory::<f32>(options),
+        (false, PrecisionOption::F64) => in_memory::<f64>(options),
+    }
+}
+
+fn in_memory<T: Real>(options: &ComputeOptions) -> Result<ExitCode> {
+    let start = Instant::now();
+    options.refuse_tile_options()?;
+    let output = Output::new("out", &options.out, "npz", &options.inputs())?;
+    let task = Task::<T>::read(options)?;
+    task.tell();
+    let compute = || evaluate(&task.kernel, options.kind, (&task.x1, task.x2.as_ref()), "kernel");
+    let results = match options.threads {
+        Some(_) => job::pool(options.threads)?.install(compute)?,
+        None => compute()?,
+    };
     let arrays: Vec<(&str, Array<T>)> =
         results.into_iter().map(|(name, k)| (name, Array::from(&k))).collect();
     output.write_arrays(&arrays)?;
@@ -81,4 +228,30 @@ fn run<T: Real>(options: &KernelOptions) -> Result<ExitCode> {
     let time = duration(start.elapsed().as_secs_f64());
     say!("{}: {} ({})  ({time})", output.path().display(), words.join(", "), T::NAME);
     Ok(ExitCode::SUCCESS)
+}
+
+/// `8G`, `500M`, `64K` or a number of bytes; units are powers of 1024.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (number, unit) = match text.char_indices().last() {
+        Some((at, 'K' | 'k')) => (&text[..at], 1 << 10),
+        Some((at, 'M' | 'm')) => (&text[..at], 1 << 20),
+        Some((at, 'G' | 'g')) => (&text[..at], 1 << 30),
+        Some((at, 'T' | 't')) => (&text[..at], 1 << 40),
+        _ => (text, 1u64),
+    };
+    let size = number.parse().ok().and_then(|n: u64| n.checked_mul(unit)).filter(|&n| n > 0);
+    size.ok_or_else(|| "expected a number of bytes, for example 8G or 500M".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn sizes_have_units_of_1024() {
+        assert_eq!((bytes("8G"), bytes("500m"), bytes("17")), (Ok(8 << 30), Ok(500 << 20), Ok(17)));
+        for wrong in ["", "G", "0", "1.5G", "-1", "8GB", "99999999999T", "ä"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
 }

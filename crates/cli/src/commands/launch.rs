@@ -11,12 +11,12 @@ use serde_json::json;
 
 use crate::options::{LaunchOptions, RunOptions, Voice};
 use crate::progress::event;
-use crate::slurm::Submission;
+use crate::slurm::{Scripts, Submission};
 
 /// Submits what the store lacks, or prints the scripts.
 pub(crate) fn launch(options: &RunOptions, fresh: bool, launch: &LaunchOptions) -> Result<ExitCode> {
     let request = options.request(fresh)?;
-    let shards = launch.array();
+    let shards = launch.sbatch.array();
     let (first, tasks) = runner::unfinished_shards(&request, shards, &options.store());
     let out = std::path::absolute(&options.out).context("--out")?;
     let folder = out.join("slurm");
@@ -27,13 +27,16 @@ pub(crate) fn launch(options: &RunOptions, fresh: bool, launch: &LaunchOptions) 
     let mut words: Vec<String> = command.names.into_iter().chain(command.options).collect();
     words.extend(["--out".to_owned(), text(&out)?]);
     let submission = Submission {
-        program: text(&copy)?,
-        folder: text(&std::env::current_dir().context("cannot tell the current folder")?)?,
+        scripts: Scripts {
+            program: text(&copy)?,
+            folder: text(&std::env::current_dir().context("cannot tell the current folder")?)?,
+            arguments: launch.sbatch.arguments(),
+            maker: "reproduce",
+        },
         words,
         fresh,
         shards,
         threads: options.threads,
-        arguments: launch.arguments(),
     };
     // What the rounds after the first will have to do follows from its results: all their tasks are submitted, and one
     // without work ends at once.
@@ -84,7 +87,7 @@ pub(crate) fn launch(options: &RunOptions, fresh: bool, launch: &LaunchOptions) 
 }
 
 /// A name for this very program: jobs run what was submitted, whatever is built while they wait.
-fn copy_name(program: &Path) -> Result<String> {
+pub(super) fn copy_name(program: &Path) -> Result<String> {
     use std::hash::{DefaultHasher, Hasher};
     let content = fs::read(program).with_context(|| program.display().to_string())?;
     let mut hasher = DefaultHasher::new();
@@ -93,7 +96,7 @@ fn copy_name(program: &Path) -> Result<String> {
 }
 
 /// Puts the program where every node sees it, unless it is there.
-fn provide(program: &Path, copy: &Path) -> Result<()> {
+pub(super) fn provide(program: &Path, copy: &Path) -> Result<()> {
     if copy.exists() {
         return Ok(());
     }
@@ -107,7 +110,7 @@ fn provide(program: &Path, copy: &Path) -> Result<()> {
 }
 
 /// Writes a script, submits it from its folder, where its logs go, and returns the job's number.
-fn submit(script: &Path, content: &str, after: Option<&str>) -> Result<String> {
+pub(super) fn submit(script: &Path, content: &str, after: Option<&str>) -> Result<String> {
     fs::write(script, content).with_context(|| script.display().to_string())?;
     let mut sbatch = Command::new("sbatch");
     sbatch.current_dir(script.parent().unwrap_or(script)).arg("--parsable");
@@ -133,6 +136,6 @@ fn submit(script: &Path, content: &str, after: Option<&str>) -> Result<String> {
     if job.is_empty() { Err(anyhow!("sbatch gave no job number: {said:?}")) } else { Ok(job.to_owned()) }
 }
 
-fn text(path: &Path) -> Result<String> {
+pub(super) fn text(path: &Path) -> Result<String> {
     path.to_str().map(str::to_owned).ok_or_else(|| anyhow!("{} is not Unicode", path.display()))
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow, bail};
 use clap::ValueEnum;
+use overparam_jobs::tiles::Element;
 use overparam_ntk::architecture::shape::Shape;
 use overparam_ntk::{Architecture, Images, Inputs};
 use overparam_tensor::Array;
@@ -15,6 +16,9 @@ use super::images::{convolution, reshape};
 use super::{label, shape_words};
 use crate::out::counted;
 
+/// Numbers that are hashed together.
+const HASHED_AT_ONCE: usize = 1 << 14;
+
 /// The order of the axes of images, or of sequences.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Layout {
@@ -22,6 +26,16 @@ pub(crate) enum Layout {
     Nhwc,
     /// Channels first, as in PyTorch: n x channels x height x width, or n x channels x length
     Nchw,
+}
+
+impl Layout {
+    /// As on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Nhwc => "nhwc",
+            Self::Nchw => "nchw",
+        }
+    }
 }
 
 /// What one input is.
@@ -147,6 +161,30 @@ impl<T: Real> Batch<T> {
     /// The shape of one input.
     pub(crate) fn shape(&self) -> Shape {
         self.shape
+    }
+
+    /// Names the numbers, with their shape: a hash that does not depend on the format of the file.
+    pub(crate) fn fingerprint(&self) -> (String, Vec<usize>)
+    where
+        T: Element,
+    {
+        let width = size_of::<T>();
+        let mut hasher = blake3::Hasher::new();
+        for &axis in self.array.shape() {
+            hasher.update(&(axis as u64).to_le_bytes());
+        }
+        let mut bytes = vec![0; HASHED_AT_ONCE * width];
+        for part in self.array.elements().chunks(HASHED_AT_ONCE) {
+            let bytes = &mut bytes[..part.len() * width];
+            bytes.chunks_exact_mut(width).zip(part).for_each(|(place, &x)| x.put(place));
+            hasher.update(bytes);
+        }
+        (hasher.finalize().to_hex().to_string(), self.array.shape().to_vec())
+    }
+
+    /// Bytes of its numbers in memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        (self.array.len() * size_of::<T>()) as u64
     }
 
     /// The option and the file.

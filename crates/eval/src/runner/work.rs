@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use overparam_jobs::lease::Leases;
+
 use super::grid::Progress;
 use super::{Observer, Request, RunError};
 use crate::claim::{CellError, Context};
 use crate::registry::Task;
-use crate::store::{Leases, Lookup, Record, Store, StoreError};
+use crate::store::{Lookup, Record, Store, StoreError};
 
 /// Between two looks at cells that other processes compute: at first, and at most.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -112,7 +114,7 @@ impl Crew {
         let shared = Shared {
             request: request.clone(),
             store: store.clone(),
-            leases: Leases::of(store).map_err(|e| failed(e.to_string()))?,
+            leases: store.leases().map_err(|e| failed(e.to_string()))?,
             stop: Arc::clone(stop),
             over: AtomicBool::new(false),
         };
@@ -148,7 +150,7 @@ impl Shared {
             Lookup::Found(record) if !self.request.fresh => Some(Attempt::Done(Ok(record))),
             _ => None,
         };
-        let lease = match self.leases.take(&key) {
+        let lease = match self.store.take(&self.leases, &key) {
             Ok(Some(lease)) => lease,
             Ok(None) => return stored().unwrap_or(Attempt::Elsewhere),
             Err(error) => return Attempt::Unsaved(error),

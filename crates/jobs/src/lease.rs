@@ -1,9 +1,9 @@
-//! Leases: who computes a cell. One small file beside the cell's own, on any file system, without locks.
+//! Leases: who computes a part of a job. One small file beside the part's own, on any file system, without locks.
 //!
-//! To take a lease, a process writes a file of its own and hard-links it to `<key>.lease`: a link to a name that
+//! To take a lease, a process writes a file of its own and hard-links it to `<part>.lease`: a link to a name that
 //! exists fails, on local disks and on NFS alike (where there are no hard links, exclusive creation does the same).
 //! The holder writes the same bytes again every [`Patience::beat`], through the file that it opened, never by name, so
-//! that it cannot touch a successor's. It removes the file when the result is in the store.
+//! that it cannot touch a successor's. It removes the file when the part is in the store.
 //!
 //! A lease is stale, and anyone may take it over, if
 //! - its holder ran on this machine and the system says that the process is gone; or
@@ -15,9 +15,9 @@
 //! A stale lease is renamed away, which only one process can do, and what was renamed is compared with what was judged.
 //! If it is another, a third process was faster, and its lease is put back.
 //!
-//! What this guarantees: as long as every holder beats in time, no two processes compute the same cell at once. What it
+//! What this guarantees: as long as every holder beats in time, no two processes compute the same part at once. What it
 //! does not: a holder that stood still for longer than [`Patience::stale`] (suspended, or cut off from the file server)
-//! finds that its cell was given to another. Then the cell is computed twice. That is waste, not damage: cells are
+//! finds that its part was given to another. Then the part is computed twice. That is waste, not damage: parts are
 //! deterministic, and a result is renamed into place whole.
 
 use std::collections::BTreeMap;
@@ -31,10 +31,11 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Holder, Key, Store, StoreError, beside};
-use crate::data::plain;
+use crate::files::beside;
+use crate::holder::Holder;
+use crate::plain;
 
-/// Bytes of a lease: a cell and who computes it.
+/// Bytes of a lease: a part and who computes it.
 const LARGEST: u64 = 1 << 20;
 
 /// How often the holder of a lease gives a sign of life, and how long the others wait for one.
@@ -42,7 +43,7 @@ const LARGEST: u64 = 1 << 20;
 pub struct Patience {
     /// Between two signs of life.
     pub beat: Duration,
-    /// Without a sign of life for this long, the cell is given to another. Network file systems show the times of
+    /// Without a sign of life for this long, the part is given to another. Network file systems show the times of
     /// files late, by a minute with the usual options of NFS: longer than that, and several beats.
     pub stale: Duration,
 }
@@ -57,8 +58,9 @@ impl Default for Patience {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Text {
-    /// For people.
-    cell: Value,
+    /// For people. The name is the one of leases on disk: the parts of the first jobs were cells.
+    #[serde(rename = "cell")]
+    part: Value,
     holder: Holder,
     /// Unlike that of any other lease.
     nonce: String,
@@ -85,7 +87,7 @@ pub struct Sign {
 }
 
 /// The lease at this path, if there is one that can be read.
-pub(super) fn sign(path: &Path, patience: Patience) -> Option<Sign> {
+pub fn sign(path: &Path, patience: Patience) -> Option<Sign> {
     let (text, beat) = read(path).ok().flatten()?;
     let holder = Text::parse(&text)?.holder;
     let silent = SystemTime::now().duration_since(beat).unwrap_or_default();
@@ -98,7 +100,7 @@ pub(super) fn sign(path: &Path, patience: Patience) -> Option<Sign> {
 ///
 /// # Errors
 /// If it cannot be read.
-pub(super) fn stale_at(path: &Path, now: SystemTime, patience: Patience) -> io::Result<Option<Vec<u8>>> {
+pub(crate) fn stale_at(path: &Path, now: SystemTime, patience: Patience) -> io::Result<Option<Vec<u8>>> {
     let Some((text, beat)) = read(path)? else { return Ok(None) };
     let dead = Text::parse(&text).is_some_and(|theirs| theirs.holder.is_dead(&Holder::here()));
     let silent = now.duration_since(beat).unwrap_or_default() > patience.stale;
@@ -106,8 +108,8 @@ pub(super) fn stale_at(path: &Path, now: SystemTime, patience: Patience) -> io::
 }
 
 /// The leases of one run.
-pub(crate) struct Leases {
-    store: Store,
+pub struct Leases {
+    patience: Patience,
     me: Holder,
     held: Arc<Held>,
     beater: Option<JoinHandle<()>>,
@@ -118,8 +120,8 @@ pub(crate) struct Leases {
 /// A lease's content and time as last seen, and since when by this process's own clock.
 type Seen = (Vec<u8>, SystemTime, Instant);
 
-/// A cell is this process's to compute, until it is dropped.
-pub(crate) struct Lease<'a> {
+/// A part is this process's to compute, until it is dropped.
+pub struct Lease<'a> {
     held: &'a Held,
     path: PathBuf,
 }
@@ -135,29 +137,26 @@ impl Leases {
     ///
     /// # Errors
     /// If the thread cannot be started.
-    pub(crate) fn of(store: &Store) -> io::Result<Self> {
+    pub fn new(patience: Patience) -> io::Result<Self> {
         let held = Arc::new(Held::default());
-        let (beat, keeper) = (store.patience.beat, Arc::clone(&held));
+        let (beat, keeper) = (patience.beat, Arc::clone(&held));
         let beater =
             std::thread::Builder::new().name("leases".to_owned()).spawn(move || keeper.beat(beat))?;
         let seen = Mutex::default();
-        Ok(Self { store: store.clone(), me: Holder::here(), held, beater: Some(beater), seen })
+        Ok(Self { patience, me: Holder::here(), held, beater: Some(beater), seen })
     }
 
-    /// Takes the lease of a cell; `None` if another process holds it.
+    /// Takes the lease in the file `path`, which says what `part` it is of; `None` if another process holds it.
     ///
     /// # Errors
-    /// If the store cannot be written.
-    pub(crate) fn take(&self, key: &Key) -> Result<Option<Lease<'_>>, StoreError> {
-        let path = self.store.lease_path(key);
-        match self.place(&path, key) {
-            Ok(taken) => Ok(taken.then(|| Lease { held: &self.held, path })),
-            Err(source) => Err(StoreError { path, source }),
-        }
+    /// If the folder cannot be written.
+    pub fn take(&self, path: &Path, part: &Value) -> io::Result<Option<Lease<'_>>> {
+        let taken = self.place(path, part)?;
+        Ok(taken.then(|| Lease { held: &self.held, path: path.to_owned() }))
     }
 
-    /// Gives every lease back, and takes no more: the process is about to end with cells in flight.
-    pub(crate) fn release_all(&self) {
+    /// Gives every lease back, and takes no more: the process is about to end with parts in flight.
+    pub fn release_all(&self) {
         let mut state = lock(&self.held.state);
         state.closed = true;
         let paths: Vec<PathBuf> = state.files.keys().cloned().collect();
@@ -165,13 +164,13 @@ impl Leases {
         paths.iter().for_each(|path| self.held.release(path));
     }
 
-    fn place(&self, path: &Path, key: &Key) -> io::Result<bool> {
+    fn place(&self, path: &Path, part: &Value) -> io::Result<bool> {
         if let Some(directory) = path.parent() {
             fs::create_dir_all(directory)?;
         }
         let own = beside(path, "tmp");
         let nonce = own.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let text = Text { cell: key.cell.clone(), holder: self.me.clone(), nonce };
+        let text = Text { part: part.clone(), holder: self.me.clone(), nonce };
         let text = serde_json::to_vec(&text).map_err(io::Error::other)?;
         let placed = fs::write(&own, &text).and_then(|()| self.contend(path, &own, &text));
         // Linked or not, nobody needs this name any more; if it stays it is in nobody's way.
@@ -209,7 +208,7 @@ impl Leases {
             file.sync_all()?;
             file.metadata()?.modified()
         })?;
-        let stale = self.store.patience.stale;
+        let stale = self.patience.stale;
         let age = now.duration_since(modified).unwrap_or_default();
         let mut seen = lock(&self.seen);
         let unchanged = match seen.get(path) {
@@ -270,7 +269,7 @@ fn link(own: &Path, path: &Path, text: &[u8]) -> io::Result<bool> {
 }
 
 /// Renames a lease away that was judged stale, and puts it back if it is not that one.
-pub(super) fn remove_stale(path: &Path, judged: &[u8]) -> io::Result<()> {
+pub(crate) fn remove_stale(path: &Path, judged: &[u8]) -> io::Result<()> {
     let away = beside(path, "stale");
     match fs::rename(path, &away) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -278,7 +277,7 @@ pub(super) fn remove_stale(path: &Path, judged: &[u8]) -> io::Result<()> {
     }
     let content = fs::read(&away)?;
     if content != judged {
-        // If a third process has taken the free place meanwhile, two hold the cell: see the module's guarantee.
+        // If a third process has taken the free place meanwhile, two hold the part: see the module's guarantee.
         link(&away, path, &content)?;
     }
     fs::remove_file(&away)

@@ -16,15 +16,15 @@ const ELSEWHERE: &str = concat!(
     r#""nonce":"x"}"#
 );
 
-fn key() -> Key {
-    Key { claim: "talk/claim".into(), seed: 1, fingerprint: "abc".into(), cell: json!(3) }
+/// A folder with no leases yet, and the file of the lease that the tests take.
+fn leases(patience: Patience) -> (TempDir, PathBuf, Leases) {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("job/part.lease");
+    (folder, path, Leases::new(patience).unwrap())
 }
 
-fn leases(patience: Patience) -> (TempDir, Store, Leases) {
-    let folder = tempdir().unwrap();
-    let store = Store::at(folder.path()).with_patience(patience);
-    let leases = Leases::of(&store).unwrap();
-    (folder, store, leases)
+fn take<'a>(leases: &'a Leases, path: &Path) -> Option<Lease<'a>> {
+    leases.take(path, &json!(3)).unwrap()
 }
 
 fn write(path: &Path, text: &str, modified: SystemTime) {
@@ -54,12 +54,11 @@ fn a_lease_is_stale_when_it_was_silent_for_longer_than_the_patience() {
 
 #[test]
 fn a_lease_is_kept_alive_given_back_once_and_not_taken_after_the_end() {
-    let (_folder, store, leases) = leases(Patience { beat: Duration::from_millis(1), ..PATIENCE });
-    let path = store.lease_path(&key());
+    let (_folder, path, leases) = leases(Patience { beat: Duration::from_millis(1), ..PATIENCE });
     let long_ago = SystemTime::UNIX_EPOCH;
     {
-        let _lease = leases.take(&key()).unwrap().unwrap();
-        assert!(leases.take(&key()).unwrap().is_none(), "it is taken");
+        let _lease = take(&leases, &path).unwrap();
+        assert!(take(&leases, &path).is_none(), "it is taken");
         File::options().write(true).open(&path).unwrap().set_modified(long_ago).unwrap();
         let patience = Instant::now();
         while fs::metadata(&path).unwrap().modified().unwrap() == long_ago {
@@ -68,30 +67,29 @@ fn a_lease_is_kept_alive_given_back_once_and_not_taken_after_the_end() {
         }
     }
     assert!(!path.exists());
-    let _lease = leases.take(&key()).unwrap().unwrap();
+    let _lease = take(&leases, &path).unwrap();
     leases.release_all();
     assert!(!path.exists());
-    assert!(leases.take(&key()).unwrap().is_none(), "the end");
+    assert!(take(&leases, &path).is_none(), "the end");
     assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 0);
 }
 
 #[test]
 fn the_end_of_the_leases_gives_them_back_and_ends_their_thread() {
-    let (_folder, store, leases) = leases(PATIENCE);
-    std::mem::forget(leases.take(&key()).unwrap().unwrap());
+    let (_folder, path, leases) = leases(PATIENCE);
+    std::mem::forget(take(&leases, &path).unwrap());
     let held = Arc::clone(&leases.held);
-    assert!(store.lease_path(&key()).exists());
+    assert!(path.exists());
     drop(leases);
-    assert!(!store.lease_path(&key()).exists());
+    assert!(!path.exists());
     assert_eq!(Arc::strong_count(&held), 1, "the thread has one until it ends");
 }
 
 #[test]
 fn a_lease_that_is_another_s_by_now_is_neither_held_nor_removed() {
-    let (_folder, store, leases) = leases(PATIENCE);
-    let path = store.lease_path(&key());
+    let (_folder, path, leases) = leases(PATIENCE);
     {
-        let _lease = leases.take(&key()).unwrap().unwrap();
+        let _lease = take(&leases, &path).unwrap();
         fs::remove_file(&path).unwrap();
         fs::write(&path, ELSEWHERE).unwrap();
     }

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 /// A process as others can recognise it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Holder {
+pub(crate) struct Holder {
     /// The machine's name, for people.
-    pub(super) host: String,
+    pub(crate) host: String,
     /// The process.
-    pub(super) pid: u32,
+    pub(crate) pid: u32,
     /// Random at every boot of the machine.
     boot: Option<String>,
     /// Within which `pid` means something: containers have their own.
@@ -23,7 +23,7 @@ pub(super) struct Holder {
 
 impl Holder {
     /// This process.
-    pub(super) fn here() -> Self {
+    pub(crate) fn here() -> Self {
         let read = |path: &str| fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
         let pid = std::process::id();
         Self {
@@ -37,7 +37,7 @@ impl Holder {
 
     /// Whether `observer`, this process, can tell that the holder is no more. Only on one machine, within one
     /// namespace, where the system says so; `false` otherwise.
-    pub(super) fn is_dead(&self, observer: &Self) -> bool {
+    pub(crate) fn is_dead(&self, observer: &Self) -> bool {
         let comparable = self.boot.is_some() && self.namespace.is_some() && self.started.is_some();
         comparable
             && (&self.boot, &self.namespace) == (&observer.boot, &observer.namespace)
