@@ -1,5 +1,5 @@
 //! Dual maps that need more of an input than its variance: the coefficients of an expansion, made once per input, and summed for
-//! [`LANES`] pairs side by side.
+//! sixteen pairs side by side.
 
 use overparam_tensor::linalg::Real;
 use overparam_tensor::simd::{Lanes as _, Wide};

@@ -72,7 +72,7 @@ pub(super) fn verify(options: &VerifyOptions) -> Result<ExitCode> {
         Precision::F64 => (compare::<f64>(&store, &sample, options)?, 1e-9),
     };
     // Another kind of processor rounds otherwise; other numbers are wrong. Not a number is, too.
-    let differs = |c: &&Compared| !(c.difference <= allowed);
+    let differs = |c: &&Compared| c.difference.is_nan() || c.difference > allowed;
     let wrong = compared.iter().filter(differs).count();
     let code = ExitCode::from(u8::from(!damaged.is_empty() || wrong > 0));
     if options.json {

@@ -1,4 +1,4 @@
-//! Maps by expansions over every entry of a field, [`LANES`] pairs side by side.
+//! Maps by expansions over every entry of a field, sixteen pairs side by side.
 
 use std::ops::Range;
 
