@@ -37,8 +37,10 @@ pub(super) fn headline(scale: Scale, words: &[String], decisions: &[Decision]) -
     let said = |word: &str| words.iter().filter(|w| w.starts_with(word)).count();
     let mut parts = Vec::new();
     for word in ["reproduced", "supported", "holds at toy size"] {
-        if said(word) > 0 {
-            parts.push(format!("{} {word}", said(word)));
+        match said(word) {
+            0 => {}
+            1 => parts.push(format!("1 {word}")),
+            n => parts.push(format!("{n} {}", word.replacen("holds", "hold", 1))),
         }
     }
     if parts.is_empty() {
@@ -92,5 +94,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("1 % per claim"));
+        let two = headline(Scale::Smoke, &[said[0].clone(), said[0].clone()], &[Decision::Holds; 2]);
+        assert!(two.contains("of 2 claims, 2 hold at toy size"), "{two}");
     }
 }
