@@ -175,7 +175,7 @@ impl<T: Real> Batch<T> {
         }
         let mut bytes = vec![0; HASHED_AT_ONCE * width];
         for part in self.array.elements().chunks(HASHED_AT_ONCE) {
-            let bytes = &mut bytes[..part.len() * width];
+            let bytes = &mut bytes[..size_of_val(part)];
             bytes.chunks_exact_mut(width).zip(part).for_each(|(place, &x)| x.put(place));
             hasher.update(bytes);
         }
