@@ -64,7 +64,11 @@ impl TileStore {
     /// # Errors
     /// [`TileError::Different`] if the store that is there is of another kernel, [`TileError::NotAStore`] if something else is there,
     /// [`TileError::Write`].
-    pub fn create(root: impl Into<PathBuf>, spec: &Spec) -> Result<Self, TileError> {
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "a spec is made for one store, which has it from then on"
+    )]
+    pub fn create(root: impl Into<PathBuf>, spec: Spec) -> Result<Self, TileError> {
         let root = root.into();
         let place = root.join("zarr.json");
         if fs::symlink_metadata(&place).is_err() {
