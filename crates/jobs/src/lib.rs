@@ -18,7 +18,7 @@
 //!     kinds: vec![Kind::Ntk],
 //!     tile: 2,
 //! };
-//! let store = TileStore::create(folder.path().join("K.zarr"), &spec)?;
+//! let store = TileStore::create(folder.path().join("K.zarr"), spec)?;
 //! assert_eq!(store.missing(), [(0, 0), (1, 0), (1, 1)]); // of a symmetric kernel the lower half
 //! store.put((1, 0), &[DMatrix::from_row_slice(1, 2, &[5.0, 6.0])])?;
 //! assert_eq!(store.read_tile::<f64>(Kind::Ntk, 0, 1)?, DMatrix::from_row_slice(2, 1, &[5.0, 6.0]));

@@ -141,7 +141,7 @@ fn a_tile_that_was_damaged_is_found_and_computed_again() {
 fn a_tile_of_another_kernel_is_foreign() {
     let other = tempfile::tempdir().unwrap();
     let x1 = Input { blake3: "other".into(), ..spec().x1 };
-    let other = TileStore::create(other.path().join("K.zarr"), &Spec { x1, ..spec() }).unwrap();
+    let other = TileStore::create(other.path().join("K.zarr"), Spec { x1, ..spec() }).unwrap();
     compute(&other, vec![(3, 1)]).unwrap();
     let (_folder, store) = damaged("ntk/tiles/3.1.json", |path| {
         fs::copy(other.root().join("ntk/tiles/3.1.json"), path).unwrap();

@@ -58,7 +58,7 @@ fn a_store_of_another_kernel_is_refused_and_left_as_it_is() {
     let store = store(folder.path());
     compute(&store, store.grid().shard(1, 2)).unwrap();
     let before = contents(store.root());
-    let error = TileStore::create(store.root(), &Spec { tile: 7, ..spec() }).unwrap_err();
+    let error = TileStore::create(store.root(), Spec { tile: 7, ..spec() }).unwrap_err();
     assert!(matches!(error, TileError::Different { .. }));
     assert!(error.to_string().contains("its --tile is 6, and 7 was asked for"), "{error}");
     assert!(contents(store.root()) == before);
@@ -69,16 +69,16 @@ fn a_store_of_another_kernel_is_refused_and_left_as_it_is() {
 fn a_folder_of_something_else_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("thesis.tex"), "").unwrap();
-    let error = TileStore::create(folder.path(), &spec()).unwrap_err().to_string();
+    let error = TileStore::create(folder.path(), spec()).unwrap_err().to_string();
     assert!(error.contains("thesis.tex") && error.contains("no store of kernel tiles"), "{error}");
     assert!(TileStore::open(folder.path()).unwrap_err().to_string().contains("zarr.json"));
     fs::write(folder.path().join("zarr.json"), r#"{"zarr_format": 3, "node_type": "group"}"#).unwrap();
-    for error in [TileStore::open(folder.path()), TileStore::create(folder.path(), &spec())] {
+    for error in [TileStore::open(folder.path()), TileStore::create(folder.path(), spec())] {
         assert!(error.unwrap_err().to_string().contains("no attributes of overparam"));
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     let file = folder.path().join("thesis.tex");
-    assert!(matches!(TileStore::create(&file, &spec()), Err(TileError::NotAStore { .. })));
+    assert!(matches!(TileStore::create(&file, spec()), Err(TileError::NotAStore { .. })));
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn what_the_store_does_not_have_is_an_error_that_says_what_it_has() {
     let folder = tempfile::tempdir().unwrap();
     let x2 = Input { blake3: "x2".into(), shape: vec![4, 2], path: "z.npy".into(), layout: None };
     let spec = Spec { x2: Some(x2), kinds: vec![Kind::Ntk], precision: Precision::F64, tile: 5, ..spec() };
-    let store = TileStore::create(folder.path().join("K.zarr"), &spec).unwrap();
+    let store = TileStore::create(folder.path().join("K.zarr"), spec).unwrap();
     let error = |e: TileError| e.to_string();
     assert!(
         error(store.read_tile::<f64>(Kind::Ntk, 0, 0).unwrap_err())

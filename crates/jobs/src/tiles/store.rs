@@ -73,12 +73,12 @@ impl TileStore {
         let place = root.join("zarr.json");
         if fs::symlink_metadata(&place).is_err() {
             refuse_others(&root)?;
-            publish(&place, &zarr::text(&zarr::group(spec)))
+            publish(&place, &zarr::text(&zarr::group(&spec)))
                 .map_err(|source| TileError::Write { path: place, source })?;
         }
         // Whoever was first: another process may have made it just now.
         let store = Self::open(root)?;
-        if let Some(difference) = store.spec.difference(spec) {
+        if let Some(difference) = store.spec.difference(&spec) {
             return Err(TileError::Different { path: store.root, difference });
         }
         let description = zarr::text(&zarr::array(&store.spec));

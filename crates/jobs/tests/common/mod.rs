@@ -76,7 +76,7 @@ impl Observer for Counter {
 }
 
 pub(crate) fn store(folder: &Path) -> TileStore {
-    TileStore::create(folder.join("K.zarr"), &spec()).unwrap().with_patience(SHORT)
+    TileStore::create(folder.join("K.zarr"), spec()).unwrap().with_patience(SHORT)
 }
 
 /// Computes these tiles with two threads.

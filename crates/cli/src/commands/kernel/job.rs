@@ -80,7 +80,7 @@ pub(super) fn job<T: Real + Element>(options: &ComputeOptions) -> Result<ExitCod
 
     let store = match store {
         Some(store) => store,
-        None => TileStore::create(&options.out, &spec)?,
+        None => TileStore::create(&options.out, spec)?,
     };
     let start = Instant::now();
     let pairs = own.iter().map(|&tile| grid.pairs(tile)).sum();
@@ -105,7 +105,7 @@ pub(super) fn job<T: Real + Element>(options: &ComputeOptions) -> Result<ExitCod
 /// The store that is there already, if it is of this kernel.
 pub(super) fn stored(options: &ComputeOptions, spec: &Spec) -> Result<Option<TileStore>> {
     let there = options.out.join("zarr.json").exists();
-    Ok(if there { Some(TileStore::create(&options.out, spec)?) } else { None })
+    Ok(if there { Some(TileStore::create(&options.out, spec.clone())?) } else { None })
 }
 
 /// How the kernel is cut, and how many tiles may be in hand, within the memory that was allowed.
