@@ -41,7 +41,7 @@ pub(crate) fn failed(error: io::Error) {
 
 /// Writes a line to standard error, if anyone listens.
 pub fn message(text: Arguments<'_>) {
-    let line = bounded(&text.to_string());
+    let line = crate::terminal::folded(&bounded(&text.to_string()));
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 

@@ -34,6 +34,15 @@ pub fn paragraph(text: &str, indent: usize) -> String {
     wrap(text, indent, width().clamp(40, 100))
 }
 
+/// A message for standard error, of which a terminal would break long lines within words.
+pub(crate) fn folded(message: &str) -> String {
+    let columns =
+        terminal_size::terminal_size_of(std::io::stderr()).map_or(usize::MAX, |size| size.0.0.into());
+    let line =
+        |line: &str| if line.chars().count() > columns { wrap(line, 0, columns) } else { line.to_owned() };
+    message.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// Emphasised.
 pub fn bold(text: &str) -> String {
     paint("1", text)

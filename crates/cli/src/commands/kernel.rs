@@ -231,7 +231,7 @@ fn in_memory<T: Real>(options: &ComputeOptions) -> Result<ExitCode> {
 }
 
 /// `8G`, `500M`, `64K` or a number of bytes; units are powers of 1024.
-fn bytes(text: &str) -> Result<u64, String> {
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
     let (number, unit) = match text.char_indices().last() {
         Some((at, 'K' | 'k')) => (&text[..at], 1 << 10),
         Some((at, 'M' | 'm')) => (&text[..at], 1 << 20),

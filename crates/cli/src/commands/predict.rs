@@ -1,24 +1,23 @@
 //! `predict`: what an infinitely wide network has learned after a time, in closed form.
 
+mod large;
+mod stored;
+mod task;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 use nalgebra::DMatrix;
-use overparam_ntk::Kernel;
-use overparam_ntk::predict::ensemble::{Gaussian, Prior};
-use overparam_ntk::predict::squared::SquaredLossDynamics;
-use overparam_ntk::predict::{Regularizer, Schedule};
 use overparam_tensor::Array;
 
 use crate::curve::{self, Curve};
-use crate::evaluate::{Kind, Named, evaluate};
-use crate::files::{
-    Batch, Classes, Layout, Output, ReadFile, architecture, label, look_like_classes, matrix,
-};
+use crate::files::{Classes, Layout, Output, ReadFile};
 use crate::terminal::duration;
+use large::LargeOptions;
+pub(crate) use task::Task;
 
 /// What to predict from which files.
 #[derive(Args)]
@@ -63,6 +62,8 @@ pub struct PredictOptions {
     /// Losses and test outputs over time, .csv
     #[arg(long, value_name = "FILE")]
     curve: Option<PathBuf>,
+    #[command(flatten)]
+    large: LargeOptions,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -75,6 +76,9 @@ enum Trained {
 
 /// Predicts and writes the prediction.
 pub(crate) fn predict(options: &PredictOptions) -> Result<ExitCode> {
+    if options.large.are_wanted() {
+        return large::predict(options);
+    }
     let start = Instant::now();
     let inputs = options.inputs();
     let output = Output::new("out", &options.out, "npz", &inputs)?;
@@ -105,11 +109,7 @@ pub(crate) fn predict(options: &PredictOptions) -> Result<ExitCode> {
     if let Some(y) = &task.test_y {
         losses += &format!(", test loss {:.6e}", curve::loss(&test.mean, y));
     }
-    if let (Some(classes), Some(y)) = (&task.classes, &task.test_y) {
-        let (chosen, right) = (classes.chosen(&test.mean), classes.chosen(y));
-        let hits = chosen.iter().zip(&right).filter(|(chosen, right)| chosen == right).count();
-        losses += &format!(", {hits} of {} test classes right", right.len());
-    }
+    losses += &hits(task.classes.as_ref(), &test.mean, task.test_y.as_ref());
     let seconds = duration(start.elapsed().as_secs_f64());
     say!("{}: time {}, {losses}  ({seconds})", output.path().display(), options.time);
     let (rank, inputs) = (task.training.rank(), task.y.nrows());
@@ -124,6 +124,14 @@ pub(crate) fn predict(options: &PredictOptions) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// How many test inputs were given their class, if that is known.
+fn hits(classes: Option<&Classes>, outputs: &DMatrix<f64>, targets: Option<&DMatrix<f64>>) -> String {
+    let Some((classes, targets)) = classes.zip(targets) else { return String::new() };
+    let (chosen, right) = (classes.chosen(outputs), classes.chosen(targets));
+    let hits = chosen.iter().zip(&right).filter(|(chosen, right)| chosen == right).count();
+    format!(", {hits} of {} test classes right", right.len())
+}
+
 impl PredictOptions {
     /// Every file that is read.
     fn inputs(&self) -> Vec<ReadFile<'_>> {
@@ -136,115 +144,6 @@ impl PredictOptions {
         inputs.extend(self.test_y.as_deref().map(|path| ("test-y", path)));
         inputs
     }
-}
-
-/// Everything that does not depend on the time.
-pub(crate) struct Task {
-    /// If the targets are labels.
-    classes: Option<Classes>,
-    pub(crate) training: SquaredLossDynamics,
-    pub(crate) y: DMatrix<f64>,
-    pub(crate) test_y: Option<DMatrix<f64>>,
-    /// The kernel that learns, test against training inputs.
-    cross: DMatrix<f64>,
-    nngp_dd: DMatrix<f64>,
-    nngp_td: DMatrix<f64>,
-    nngp_tt: DMatrix<f64>,
-}
-
-impl Task {
-    fn read(options: &PredictOptions) -> Result<Self> {
-        let network = architecture("arch", &options.arch)?;
-        let train = Batch::<f64>::read("train-x", &options.train_x, options.layout)?;
-        train.refuse_flat_images(&network)?;
-        let mut y = targets("train-y", &options.train_y, &train, None)?;
-        let test = Batch::read("test-x", &options.test_x, options.layout)?;
-        test.expect_shape_of(&train)?;
-        let mut test_y =
-            options.test_y.as_ref().map(|path| targets("test-y", path, &test, Some(&y))).transpose()?;
-        let few = look_like_classes(&y);
-        let label = label("train-y", &options.train_y);
-        let classes = options.classes.then(|| Classes::of(&label, &y)).transpose()?;
-        if let Some(classes) = &classes {
-            y = classes.centred(&label, &y)?;
-            test_y = test_y.map(|labels| classes.centred("--test-y", &labels)).transpose()?;
-        }
-        let kernel = Kernel::<f64>::new(&network, train.shape())
-            .map_err(|e| anyhow!("--arch {}: {e}", options.arch.display()))?;
-        [&train, &test].into_iter().for_each(Batch::tell);
-        match (&classes, few) {
-            (Some(classes), _) => note!("{label}: {} classes", classes.labels().len()),
-            (None, Some(few)) => note!(
-                "warning: {label}: {few} whole numbers over and over look like labels of classes, and are taken as targets: \
-                 --classes makes an output of each"
-            ),
-            (None, None) => {}
-        }
-        let kind = if options.kind == Trained::Ntk { Kind::Both } else { Kind::Nngp };
-        let (mut nngp_dd, ntk_dd) = split(evaluate(&kernel, kind, (&train, None), "training kernel")?);
-        let (nngp_td, ntk_td) = split(evaluate(&kernel, kind, (&test, Some(&train)), "test kernel")?);
-        let (nngp_tt, _) = split(evaluate(&kernel, Kind::Nngp, (&test, None), "test covariance")?);
-        let learning = ntk_dd.as_ref().unwrap_or(&nngp_dd);
-        let scale = if options.relative_ridge { learning.trace() / learning.nrows() as f64 } else { 1.0 };
-        let ridge = options.ridge * scale;
-        if !ridge.is_finite() {
-            bail!(
-                "--ridge {:e}: times the mean of the diagonal, {scale:e}, it is beyond the numbers of f64",
-                options.ridge
-            );
-        }
-        let training = SquaredLossDynamics::new(learning, &y, Regularizer::Absolute(ridge))?;
-        if ntk_dd.is_none() {
-            // The ridge of the Bayesian posterior is noise on the training outputs.
-            (0..nngp_dd.nrows()).for_each(|i| nngp_dd[(i, i)] += ridge);
-        }
-        let cross = ntk_td.unwrap_or_else(|| nngp_td.clone());
-        Ok(Self { classes, training, y, test_y, cross, nngp_dd, nngp_td, nngp_tt })
-    }
-
-    /// Mean on the training inputs.
-    pub(crate) fn train_mean(&self, time: f64) -> Result<DMatrix<f64>> {
-        let zero = DMatrix::zeros(self.y.nrows(), self.y.ncols());
-        Ok(self.training.fitted(Schedule::flow(time), &zero)?)
-    }
-
-    /// Mean on the test inputs.
-    pub(crate) fn test_mean(&self, time: f64) -> Result<DMatrix<f64>> {
-        let zero = |n: usize| DMatrix::zeros(n, self.y.ncols());
-        let start = (&zero(self.y.nrows()), &zero(self.cross.nrows()));
-        Ok(self.training.predict_test(Schedule::flow(time), start, &self.cross)?)
-    }
-
-    fn test(&self, time: f64) -> Result<Gaussian> {
-        let prior = Prior { dd: &self.nngp_dd, td: &self.nngp_td, tt: &self.nngp_tt };
-        Ok(self.training.ensemble(Schedule::flow(time), &self.cross, prior)?)
-    }
-}
-
-fn split(kernels: Named<f64>) -> (DMatrix<f64>, Option<DMatrix<f64>>) {
-    let mut kernels = kernels.into_iter().map(|(_, kernel)| kernel);
-    (kernels.next().unwrap_or_default(), kernels.next())
-}
-
-/// Targets of `inputs`, of as many outputs as `other`.
-fn targets(
-    option: &str,
-    path: &std::path::Path,
-    inputs: &Batch<f64>,
-    other: Option<&DMatrix<f64>>,
-) -> Result<DMatrix<f64>> {
-    let y = matrix(option, path)?;
-    let (rows, columns) = (inputs.count(), other.map_or(y.ncols(), DMatrix::ncols));
-    if y.shape() != (rows, columns) {
-        let (n, c) = y.shape();
-        let whose = if other.is_some() { " and the training targets" } else { "" };
-        bail!(
-            "--{option} {}: expected {rows} x {columns} numbers for {}{whose}, got {n} x {c}",
-            path.display(),
-            inputs.label(),
-        );
-    }
-    Ok(y)
 }
 
 fn not_negative(text: &str) -> Result<f64, String> {

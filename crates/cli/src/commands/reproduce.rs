@@ -133,7 +133,8 @@ fn tell_events(folder: &Path, report: &Report, facts: &RunFacts) {
 }
 
 fn print_claim(claim: &ClaimReport) {
-    say!("{}  {}", bold(claim.about.id), decision(claim));
+    let fits = claim.about.id.len() + 2 + claim.words.len() <= width();
+    say!("{}{}{}", bold(claim.about.id), if fits { "  " } else { "\n  " }, decision(claim));
     let stopped = claim.stopped_at;
     let exploratory = if claim.exploratory.is_some() { ", exploratory" } else { "" };
     let text = format!(

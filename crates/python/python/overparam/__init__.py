@@ -10,6 +10,7 @@
 ======================  ====================================================================================
 :func:`serial`          networks of layers (:class:`Dense`, :class:`Conv`, :class:`Relu`, ...), for all that follows
 :class:`Architecture`   a network: ``kernel``, ``init``, ``apply``, ``empirical_ntk``, ``linearize``, ``descend``
+:func:`kernel_job`      kernels larger than memory, in a folder (:func:`open_kernel`)
 :mod:`predict`          training in closed form, ensembles, Gaussian processes, kernel ridge regression
 :mod:`deep_linear`      products of matrices: what descent on the factors prefers
 :mod:`linearized`       random features in high dimension: double descent, which degrees are learned
@@ -48,6 +49,7 @@ from ._activations import (
 )
 from ._architecture import Architecture, Descent, Kernels, Linearized, from_json, serial
 from ._core import VERSION as __version__
+from ._jobs import StoredArray, StoredKernel, kernel_job, open_kernel
 from ._layers import (
     AvgPool,
     Conv,
@@ -103,13 +105,17 @@ __all__ = [
     "Silu",
     "Sin",
     "Softplus",
+    "StoredArray",
+    "StoredKernel",
     "SumPool",
     "Tanh",
     "claims",
     "deep_linear",
     "feature_flow",
     "from_json",
+    "kernel_job",
     "linearized",
+    "open_kernel",
     "predict",
     "serial",
     "__version__",
