@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::{Args, ValueEnum};
 use nalgebra::DMatrix;
 use overparam_jobs::tiles::{self, Element, Precision, TileStore};
-use overparam_ntk::{Inputs, Kernel, NtkError};
+use overparam_ntk::Kernel;
 use overparam_solve::{
     Accuracy, BlockFn, Blocks, CgOptions, CrossFn, DirectOptions, FactorOptions, Progress, Report, Solution,
     SolveError, Stage, cg, direct,
@@ -204,7 +204,7 @@ fn block<T: Real>(
             Trained::Ntk => Kernel::ntk,
             Trained::Nngp => Kernel::nngp,
         };
-        let found: Result<DMatrix<T>, NtkError> = of(&examples.kernel, &x1, x2.as_ref());
+        let found = of(&examples.kernel, &x1, x2.as_ref());
         found.map_err(|e| anyhow!("{}: {e}", first.label()))
     };
     let found = compute().map_err(|reason| SolveError::Kernel {
