@@ -25,25 +25,26 @@ pub(crate) fn page(cases: &[Value]) -> String {
 const INTRODUCTION: &str = "\
 # Benchmarks
 
-`cargo xtask bench` runs our work beside the same work in the programs that people use for it today: neural-tangents on JAX,
-PyTorch, NumPy. Without `--peers` it measures ours alone. Times are never part of a test.
+`cargo xtask bench` runs our code beside the programs that people use for the same work today: neural-tangents on JAX,
+PyTorch and NumPy. Without `--peers` it measures ours alone. Times are never part of a test.
 
 ```sh
 python3 -m venv peers && peers/bin/pip install -r benches/peers/requirements.txt
 cargo xtask bench --peers peers/bin/python              # all cases; a quarter of an hour, most of it the peers'
 cargo xtask bench deep-linear cnn                       # ours alone, of these cases
+cargo xtask bench kernels-all --peers peers/bin/python  # every activation and every layer, at two sizes
 cargo xtask bench --list                                # what the cases are and what is counted
 ```
 
-Both sides get the same inputs, and numbers of their results are compared: a race of different work is worthless. A round
-runs ours, then the peer on one thread and on two; each is prepared before and warmed up by the same run untimed, directly before
-the timed one (once for all where a run takes the peer half a minute): caches and memory are then what they are in a loop of its
-own. A ratio is that of a round; the peer's better thread count counts. Run it on an idle machine.
+Both sides get the same inputs, and numbers from their results are compared: a race between different computations is worthless. A round
+runs ours, then the peer on one thread and on two. Each side is prepared beforehand and warmed up by one untimed run of the same work directly before
+the timed one (only once in all if a run takes the peer half a minute), so that caches and memory are as they would be in a loop of its
+own. Each ratio is taken within a round, with the number of threads that is better for the peer. Run it on an idle machine.
 
-The limit is what this machine could do: counted operations over the rate of its matrix products, or bytes over the rate at
-which it copies memory, both measured in the same run, whichever takes longer. Operations other than products (the
-arc-cosine maps have roots, divisions and long polynomials) never come near that rate, so a small fraction is not always
-room for more.
+The limit is the shortest time that this machine would allow: counted operations divided by the rate of its matrix products, or bytes divided by the rate at
+which it copies memory, whichever takes longer; both rates are measured in the same run. Operations other than products (the
+arc-cosine maps have roots, divisions and long polynomials) never come near that rate, so a small fraction of the limit does not always leave
+room for improvement.
 
 ";
 
@@ -51,8 +52,8 @@ const END: &str = "
 ## Others
 
 `cargo bench -p overparam-linearized` times one asymptotic prediction. `tests/callgrind/run` counts the instructions of small
-kernels and compares them with `tests/callgrind/baseline.json`, in CI: on a shared machine time guards nothing. What whole
-claims take: `cargo xtask list`, and the last section of `report.html`.
+kernels and compares them with `tests/callgrind/baseline.json`, in CI, because times on a shared machine prove nothing. `cargo xtask list` and the last section of `report.html` say how long
+whole claims take.
 ";
 
 /// Where and when.
@@ -106,9 +107,9 @@ fn table(page: &mut String, cases: &[Value]) {
             few.push(format!("`{}`", text(&case["name"])));
         }
     }
-    page.push_str("\nTimes and ratios are medians, in brackets the smallest and the largest round.");
+    page.push_str("\nTimes and ratios are medians, with the smallest and the largest round in brackets.");
     if !few.is_empty() {
-        let _ = write!(page, " One round only, as the peer is slow: {}.", few.join(", "));
+        let _ = write!(page, " One round only, because the peer is slow: {}.", few.join(", "));
     }
     page.push_str("\n\n");
 }
