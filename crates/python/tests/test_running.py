@@ -53,8 +53,10 @@ def test_python_runs_while_a_kernel_is_computed(mlp: op.Architecture) -> None:
     assert during > 1
 
 
+# A job in the background of a shell is started with interrupts ignored.
 INTERRUPTED = """
 import sys, time, threading, os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import numpy as np, overparam as op
 x = np.random.default_rng(0).standard_normal((20000, 50))
 net = op.serial(*[op.Dense(1), op.Gelu()] * 40, op.Dense(1))
