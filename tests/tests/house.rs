@@ -29,7 +29,10 @@ const FLOORS: [(&str, &[&str]); 15] = [
         "crates/overparam",
         &["notation", "tensor", "deep-linear", "ntk", "linearized", "feature-flow", "jobs", "eval", "claims"],
     ),
-    ("crates/cli", &["claims", "eval", "jobs", "tensor", "deep-linear", "ntk", "linearized", "feature-flow"]),
+    (
+        "crates/cli",
+        &["claims", "eval", "jobs", "solve", "tensor", "deep-linear", "ntk", "linearized", "feature-flow"],
+    ),
     (
         "crates/python",
         &["cli", "claims", "eval", "jobs", "tensor", "deep-linear", "ntk", "linearized", "feature-flow"],
