@@ -6,7 +6,7 @@
 use anyhow::Result;
 use overparam_ntk::Architecture;
 
-use super::super::case::{Case, Cost, Precision, Threads};
+use super::super::case::{Case, Cost, Precision, Threads, Workload};
 use super::super::inputs::dense;
 use super::kernels::{PACKAGES, ntk, pictures};
 
@@ -74,48 +74,53 @@ fn tolerance(name: &str) -> f64 {
     if ["tanh", "sigmoid", "softplus", "silu"].contains(&name) { 5e-3 } else { 1e-7 }
 }
 
-fn on_vectors(name: &'static str, layers: Vec<&'static str>, n: usize) -> Case {
-    const D: usize = 64;
-    let pairs = (n * (n + 1)) as f64 / 2.0;
+/// The case of `name` at a size, which is `of` something.
+fn case(
+    name: &str,
+    (size, of): (String, &str),
+    cost: Cost,
+    prepare: impl Fn() -> Result<Box<dyn Workload>> + Sync + 'static,
+) -> Case {
     Case {
-        name: format!("{PREFIX}-{name}-{n}"),
-        work: format!("NTK of a small network with {name}, {n} inputs of dimension {D}, f64"),
+        name: format!("{PREFIX}-{name}-{size}"),
+        work: format!("NTK of a small network with {name}, {of}, f64"),
         packages: PACKAGES,
         target: 1.0,
         precision: Precision::F64,
         threads: Threads::All,
-        cost: Cost {
-            flops: pairs * (2.0 * D as f64 + 2.0 * layers.len() as f64),
-            bytes: 8.0 * (n * D + n * n) as f64,
-            counted: "half of the Gram product; on half of the pairs two operations a layer",
-        },
+        cost,
         tolerance: tolerance(name),
         rounds: 5,
-        prepare: Box::new(move || ntk::<f64>(&network(&layers)?, dense(n, D, 0).into())),
+        prepare: Box::new(prepare),
     }
+}
+
+fn on_vectors(name: &'static str, layers: Vec<&'static str>, n: usize) -> Case {
+    const D: usize = 64;
+    let pairs = (n * (n + 1)) as f64 / 2.0;
+    let cost = Cost {
+        flops: pairs * (2.0 * D as f64 + 2.0 * layers.len() as f64),
+        bytes: 8.0 * (n * D + n * n) as f64,
+        counted: "half of the Gram product; on half of the pairs two operations a layer",
+    };
+    let of = format!("{n} inputs of dimension {D}");
+    case(name, (n.to_string(), &of), cost, move || ntk::<f64>(&network(&layers)?, dense(n, D, 0).into()))
 }
 
 fn on_images(name: &'static str, layers: Vec<&'static str>, size: usize) -> Case {
     const N: usize = 8;
     let pixels = (size * size) as f64;
     let pairs = (N * (N + 1)) as f64 / 2.0 * if name == "flatten" { pixels } else { pixels * pixels };
-    Case {
-        name: format!("{PREFIX}-{name}-{size}x{size}"),
-        work: format!("NTK of a small network with {name}, {N} images of {size} x {size} x 3, f64"),
-        packages: PACKAGES,
-        target: 1.0,
-        precision: Precision::F64,
-        threads: Threads::All,
-        cost: Cost {
-            flops: pairs * (6.0 + 2.0 * layers.len() as f64),
-            bytes: 8.0 * (N as f64 * pixels * 3.0 + (N * N) as f64),
-            counted: "on half of the pairs of images and each pair of pixels (flatten: equal pixels) six operations of the inputs' products and two \
-                      a layer",
-        },
-        tolerance: tolerance(name),
-        rounds: 5,
-        prepare: Box::new(move || ntk::<f64>(&network(&layers)?, pictures(N, size)?)),
-    }
+    let cost = Cost {
+        flops: pairs * (6.0 + 2.0 * layers.len() as f64),
+        bytes: 8.0 * (N as f64 * pixels * 3.0 + (N * N) as f64),
+        counted: "on half of the pairs of images and each pair of pixels (flatten: equal pixels) six operations of the inputs' products and two \
+                  a layer",
+    };
+    let of = format!("{N} images of {size} x {size} x 3");
+    case(name, (format!("{size}x{size}"), &of), cost, move || {
+        ntk::<f64>(&network(&layers)?, pictures(N, size)?)
+    })
 }
 
 /// Activations, layers between vectors, layers between images.
