@@ -4,6 +4,8 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
 
 use common::{EDGE, N, TILES, compute, contents, entry, spec, store, tile, undisturbed};
 use nalgebra::DMatrix;
@@ -50,6 +52,31 @@ fn shards_in_any_order_make_the_same_store() {
     }
     assert_eq!(computed.len(), TILES);
     assert!(contents(store.root()) == undisturbed());
+}
+
+#[test]
+fn whoever_makes_a_store_at_the_same_time_has_the_same_one() {
+    for round in 0..300 {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("K.zarr");
+        fs::create_dir(&root).unwrap();
+        let start = Barrier::new(2);
+        std::thread::scope(|scope| {
+            for late in [0, round] {
+                let (root, start) = (&root, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    // Later by a little more each time: once just when the other has written its first file.
+                    let begin = Instant::now();
+                    while begin.elapsed() < Duration::from_micros(5) * late {
+                        std::hint::spin_loop();
+                    }
+                    let made = TileStore::create(root, spec()).map(|store| store.spec().clone());
+                    assert_eq!(made.map_err(|e| e.to_string()), Ok(spec()), "round {round}");
+                });
+            }
+        });
+    }
 }
 
 #[test]

@@ -71,8 +71,7 @@ impl TileStore {
     pub fn create(root: impl Into<PathBuf>, spec: Spec) -> Result<Self, TileError> {
         let root = root.into();
         let place = root.join("zarr.json");
-        if fs::symlink_metadata(&place).is_err() {
-            refuse_others(&root)?;
+        if fs::symlink_metadata(&place).is_err() && only_leftovers(&root, &place)? {
             publish(&place, &zarr::text(&zarr::group(&spec)))
                 .map_err(|source| TileError::Write { path: place, source })?;
         }
@@ -317,23 +316,27 @@ fn expect_size(path: &Path, found: u64, expected: u64) -> Result<(), TileError> 
     Err(damaged(path, format!("it has {found} bytes, expected {expected}")))
 }
 
-/// Refuses a folder that has anything else than what a process leaves that is killed while it makes a store.
-fn refuse_others(root: &Path) -> Result<(), TileError> {
+/// Whether a store can be made in the folder: it has nothing but what a process leaves that is killed while it makes one. `false`
+/// if another process has made one meanwhile; anything else is refused.
+fn only_leftovers(root: &Path, place: &Path) -> Result<bool, TileError> {
     let refuse = |reason: String| Err(TileError::NotAStore { path: root.to_owned(), reason });
     let entries = match fs::read_dir(root) {
         Ok(entries) => entries,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(true),
         Err(e) => return refuse(e.to_string()),
     };
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if !(name.starts_with("zarr.json.") && name.ends_with(".tmp")) {
-            return refuse(format!(
-                "the folder has {name:?} and no zarr.json; expected an empty or a new one"
-            ));
+        if name.starts_with("zarr.json.") && name.ends_with(".tmp") {
+            continue;
         }
+        // A store begins with its zarr.json: if there is still none, this is something else.
+        if fs::symlink_metadata(place).is_ok() {
+            return Ok(false);
+        }
+        return refuse(format!("the folder has {name:?} and no zarr.json; expected an empty or a new one"));
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Writes a file unless there is one: of processes that make a store at once, one is first.
@@ -345,9 +348,9 @@ fn publish(place: &Path, text: &str) -> std::io::Result<()> {
         Ok(()) => Ok(()),
         Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
         // A file system without links: whoever is last wins, and the tiles of another are not trusted.
-        Err(_) => fs::copy(&own, place).map(|_| ()),
+        Err(_) => fs::rename(&own, place),
     };
-    // If it stays it is cleared away with what killed processes leave.
+    // It may have been renamed. If it stays, it is cleared away with what killed processes leave.
     let _ = fs::remove_file(&own);
     placed
 }
