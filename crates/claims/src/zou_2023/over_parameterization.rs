@@ -61,7 +61,7 @@ pub struct Outcome {
     pub limit_steps: usize,
     /// `lambda_min` of the empirical kernel at the start, in units of the limit's.
     pub lambda_min: f64,
-    /// Steps in units of those that each net's own kernel at the start predicts.
+    /// Steps in units of those that each net's own kernel at the start predicts; where that diverges, of 8 times the limit's.
     pub frozen: f64,
     /// Share of the draws that reached the target.
     pub reached: f64,
@@ -137,9 +137,13 @@ impl Claim for OverParameterization {
         for draw in 0..cell.draws {
             let net = Net::new(cell.form, &x, &context.own("weights").indexed(draw))?;
             let kernel = net.kernel(&net.start)?;
-            lambda_min += extreme_eigenvalues(&kernel)?.1 / smallest;
-            let own_steps = LinearDynamics::new(&kernel, &y, rate)?.steps_to(TARGET)?;
+            let extremes = extreme_eigenvalues(&kernel)?;
+            lambda_min += extremes.1 / smallest;
             let patience = PATIENCE * limit_steps;
+            let own = LinearDynamics::new(&kernel, &y, rate)?;
+            // A narrow net's own kernel may be so large that even the linear dynamics diverge at the limit's rate.
+            let stable = rate * extremes.0 < 2.0 * cell.examples as f64;
+            let own_steps = if stable { own.steps_to(TARGET)? } else { patience };
             let (mut first, mut taken) = (None, None);
             let trained = net.train(&y, rate, patience, |step, loss, _| {
                 if loss > TARGET * *first.get_or_insert(loss) {

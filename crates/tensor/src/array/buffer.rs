@@ -16,30 +16,40 @@ const SMALLEST_POOLED: usize = 512;
 /// The pool of a thread keeps at most this many bytes for each scalar type, giving up the longest unused first.
 const LARGEST_POOL: usize = 1 << 29;
 
-/// Idle buffers of one thread, least recently dropped first.
+/// A buffer that nobody took while this many others were dropped is given up: it belonged to work that is over. A training step
+/// drops a few hundred.
+const PATIENCE: u64 = 1 << 13;
+
+/// Idle buffers of one thread, least recently dropped first, each with the number of buffers that were dropped before it.
 #[derive(Debug, Default)]
 pub struct Pool<T> {
-    idle: VecDeque<Vec<T>>,
+    idle: VecDeque<(u64, Vec<T>)>,
     elements: usize,
+    dropped: u64,
 }
 
 impl<T> Pool<T> {
     pub(crate) const fn new() -> Self {
-        Self { idle: VecDeque::new(), elements: 0 }
+        Self { idle: VecDeque::new(), elements: 0, dropped: 0 }
     }
 
     fn take(&mut self, length: usize) -> Option<Vec<T>> {
-        let newest = self.idle.iter().rposition(|buffer| buffer.len() == length)?;
+        let newest = self.idle.iter().rposition(|(_, buffer)| buffer.len() == length)?;
         self.elements -= length;
-        self.idle.remove(newest)
+        self.idle.remove(newest).map(|(_, buffer)| buffer)
     }
 
     fn give(&mut self, buffer: Vec<T>) {
         self.elements += buffer.len();
-        self.idle.push_back(buffer);
-        while self.elements * size_of::<T>() > LARGEST_POOL {
-            let Some(oldest) = self.idle.pop_front() else { break };
+        self.idle.push_back((self.dropped, buffer));
+        self.dropped += 1;
+        while let Some((dropped, oldest)) = self.idle.front() {
+            let kept = self.elements * size_of::<T>() <= LARGEST_POOL && self.dropped - dropped <= PATIENCE;
+            if kept {
+                break;
+            }
             self.elements -= oldest.len();
+            self.idle.pop_front();
         }
     }
 }
@@ -145,5 +155,19 @@ mod tests {
             pool.give(vec![0.0f64; super::LARGEST_POOL / 16]);
         }
         assert_eq!(pool.idle.len(), 2);
+    }
+
+    /// Work on arrays of other lengths does not pile up beside what came before.
+    #[test]
+    fn a_buffer_that_nobody_wants_is_given_up() {
+        let mut pool = Pool::new();
+        pool.give(vec![0.0f64; 5000]);
+        for _ in 0..super::PATIENCE - 1 {
+            pool.give(vec![0.0; 600]);
+            assert_eq!(pool.take(600).map(|buffer| buffer.len()), Some(600));
+        }
+        assert_eq!(pool.elements, 5000);
+        pool.give(vec![0.0; 600]);
+        assert_eq!((pool.elements, pool.take(5000)), (600, None));
     }
 }

@@ -16,8 +16,8 @@ pub(super) fn figure(runs: &Runs, control: &Runs) -> Figure {
         title: "Test error falls in steps: one degree after another".into(),
         caption: "Left: risk of kernel ridge regression against samples, energies 0.4, 0.3, 0.3 in degrees 1 to 3. Lines: theory at \
                   finite d, with a peak where n meets the dimension of a degree. Hollow: the energy of degree 3 in degree 8. Middle, \
-                  right: the share that random and tangent features leave of each degree; lines: counting dimensions. Points: medians over \
-                  seeds with 95% intervals."
+                  right: the share that random and tangent features leave of each degree; lines: the deterministic equivalent (random) and \
+                  counting dimensions (tangent). Points: medians over seeds with 95% intervals."
             .into(),
         panels: vec![
             kernel(runs, control),
@@ -72,17 +72,22 @@ fn shares(runs: &Runs, model: Model, title: &str, label: &str) -> Panel {
     let most = cells.iter().map(|c| c.size).max().unwrap_or(1);
     let mut series = Vec::new();
     for degree in 0..3 {
-        let count = |k: usize| {
+        let predicted = |k: usize| {
             let size = (most * k / 50).max(1);
             let theory = Theory::as_stated();
-            let (left, _) = match model {
-                Model::Tangent => tangent_left(dimension, size, &theory),
-                _ => random_left(dimension, size, &theory),
+            let left = match model {
+                Model::Tangent => tangent_left(dimension, size, &theory).0,
+                _ => random_left(dimension, size, &theory)?.left,
             };
-            Point::new(size as f64, left[degree])
+            Some(Point::new(size as f64, left[degree]))
         };
         let name = |what: &str| format!("degree {}, {what}", degree + 1);
-        series.push(Series::new(name("count"), Role::Theory, degree, (0..=55).map(count).collect()));
+        series.push(Series::new(
+            name("predicted"),
+            Role::Theory,
+            degree,
+            (0..=55).filter_map(predicted).collect(),
+        ));
         let measured = medians(runs, |c| c.model == model, |o| o.left[degree]);
         series.push(Series::new(name("measured"), Role::Experiment, degree, measured));
     }

@@ -1,9 +1,9 @@
-//! The staircase at finite size: the kernel's from its spectrum, that of features by counting.
+//! The staircase at finite size: that of the kernel and of random features from their spectra, that of tangent features by counting.
 
 use overparam_eval::theory::Theory;
 use overparam_linearized::spectrum::Spectrum;
 
-use super::{ENERGIES, GAIN, RIDGE};
+use super::{ENERGIES, GAIN, RIDGE, SLOPE};
 
 /// Degrees of `exp(GAIN t)` that are followed; what is beyond is below rounding.
 const DEGREES: usize = 9;
@@ -36,7 +36,8 @@ impl Steps {
             .map(|(eigenvalue, count)| (eigenvalue.powf(steepness), count * dimensions))
             .collect();
         let variance = theory.constant("variance (of its value)", 1.0);
-        let kappa = threshold(&levels, samples);
+        let freedom = |kappa: f64| levels.iter().map(|(l, b)| b * l / (l + kappa)).sum::<f64>();
+        let kappa = root(|kappa| freedom(kappa) + RIDGE / kappa - samples);
         let learned = |eigenvalue: f64| eigenvalue / (eigenvalue + kappa);
         let spent: f64 = levels.iter().map(|(l, b)| b * learned(*l).powi(2)).sum::<f64>() / samples;
         let left = |power: i32| -> f64 {
@@ -48,13 +49,12 @@ impl Steps {
     }
 }
 
-/// The root of `n = sum_k B_k l_k / (l_k + kappa) + ridge / kappa`, whose right side falls in `kappa`.
-fn threshold(levels: &[(f64, f64)], samples: f64) -> f64 {
-    let freedom = |kappa: f64| levels.iter().map(|(l, b)| b * l / (l + kappa)).sum::<f64>() + RIDGE / kappa;
+/// The positive root of a function that falls.
+fn root(falling: impl Fn(f64) -> f64) -> f64 {
     let (mut low, mut high) = (-80.0f64, 20.0f64);
     for _ in 0..200 {
         let middle = 0.5 * (low + high);
-        if freedom(middle.exp()) > samples { low = middle } else { high = middle }
+        if falling(middle.exp()) > 0.0 { low = middle } else { high = middle }
     }
     high.exp()
 }
@@ -74,17 +74,44 @@ pub(super) fn straight_line(points: &[(usize, f64, f64)]) -> f64 {
     worst
 }
 
-/// What `N` random features leave of degrees 1 to 3; the same if all degrees were learned alike.
-pub(super) fn random_left(dimension: usize, features: usize, theory: &Theory) -> ([f64; 3], [f64; 3]) {
+/// What random features leave of degrees 1 to 3, and what rivals say of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Left {
+    pub(super) left: [f64; 3],
+    /// All degrees learned alike.
+    pub(super) alike: [f64; 3],
+    /// Degree after degree, as if masses were infinitely steep: nothing of a degree is learned before the ones below it.
+    pub(super) counted: [f64; 3],
+}
+
+/// `kappa / (l_k + kappa)` with `N = sum_k B_k l_k / (l_k + kappa)`: of `N` random features `exp(SLOPE z)`, whose kernel has the squares
+/// of the activation's own coefficients as eigenvalues.
+pub(super) fn random_left(dimension: usize, features: usize, theory: &Theory) -> Option<Left> {
     let dimensions = theory.constant("dimensions of a degree (of their number)", 1.0);
-    let count = |degree: usize| multiplicity(dimension, degree) * dimensions;
+    let steepness = theory.constant("exponent of the eigenvalues", 1.0);
+    // `z = sqrt d t` of the cosine `t`.
+    let mut series = vec![1.0];
+    for j in 1..2 * DEGREES {
+        series.push(series[j - 1] * SLOPE * (dimension as f64).sqrt() / j as f64);
+    }
+    let activation = Spectrum::of_power_series(&series, dimension, DEGREES).ok()?;
+    let levels: Vec<(f64, f64)> = activation
+        .eigenvalues()
+        .iter()
+        .zip(activation.multiplicities())
+        .map(|(coefficient, count)| (coefficient.powi(2).powf(steepness), count * dimensions))
+        .collect();
+    let n = features as f64;
+    let kappa = root(|kappa| levels.iter().map(|(l, b)| b * l / (l + kappa)).sum::<f64>() - n);
     let mut before = 1.0;
-    let left = [1, 2, 3].map(|degree| {
-        let free = features as f64 - before;
-        before += count(degree);
-        (1.0 - free / count(degree)).clamp(0.0, 1.0)
+    let counted = [1, 2, 3].map(|degree| {
+        let count = levels[degree].1;
+        let free = n - before;
+        before += count;
+        (1.0 - free / count).clamp(0.0, 1.0)
     });
-    (left, [(1.0 - features as f64 / before).clamp(0.0, 1.0); 3])
+    let left = [1, 2, 3].map(|degree| kappa / (levels[degree].0 + kappa));
+    Some(Left { left, alike: [(1.0 - n / before).clamp(0.0, 1.0); 3], counted })
 }
 
 /// What tangent features of `N` neurons leave of degrees 1 to 3; the same if every parameter beyond the first `d` took up a dimension.
