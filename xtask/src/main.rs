@@ -19,7 +19,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use overparam_cli::options::RunOptions;
 use overparam_cli::{AFTER_HELP, start};
 
-use commands::{AcceptOptions, BenchOptions, SealOptions, WheelOptions};
+use commands::{AcceptOptions, BenchOptions, ResultsOptions, SealOptions, WheelOptions};
 
 /// Run the claims of five talks on over-parameterised networks, and see with numbers and pictures which hold; compute
 /// neural tangent kernels and what they predict.
@@ -54,6 +54,10 @@ enum Command {
     Seal(SealOptions),
     /// Test the verdicts themselves: fresh master seeds, false claims, exchanged controls, determinism
     Accept(AcceptOptions),
+    /// Keep what was decided, with every draw, in docs/results, and write the page of the book from it
+    ///
+    /// Without --from the page is written again. Nothing is run: decisions are made again from the draws.
+    Results(ResultsOptions),
     /// Time our work beside the same work in other programs, and against what the machine can do
     ///
     /// With --peers, ours and theirs run in turn, on the same inputs, and their results are compared. docs/benchmarks.md has
@@ -75,6 +79,7 @@ fn main() -> ExitCode {
         Command::Mutate { options } => commands::mutations(options),
         Command::Seal(options) => commands::seal(options),
         Command::Accept(options) => commands::accept(options),
+        Command::Results(options) => commands::results(options),
         Command::Bench(options) => commands::bench(options),
         Command::Wheel(options) => commands::wheel(options),
     })

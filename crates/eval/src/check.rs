@@ -192,7 +192,8 @@ pub struct Check {
     /// Whether a draw without a value lies outside the bound, because diverging is a failure of what the check speaks of.
     /// Otherwise it counts against whatever is to be shown.
     pub missing_is_outside: bool,
-    /// The draws, place by place. The check holds if it holds at every place.
+    /// The draws, place by place. The check holds if it holds at every place. `report.json` calls them points.
+    #[serde(alias = "points")]
     pub places: Vec<Place>,
 }
 

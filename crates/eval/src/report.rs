@@ -6,6 +6,7 @@
 
 mod checks;
 mod html;
+mod record;
 mod tidy;
 mod words;
 
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use overparam_jobs::files::replace;
 use overparam_tensor::array::NpyError;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::check::Kind;
@@ -30,6 +31,7 @@ use crate::theory::Theory;
 
 pub use checks::{CheckReport, ControlMust, RivalReport, State};
 use checks::{control_must, reports};
+pub use record::{Again, Circumstances, Record, Results};
 
 /// Version of the schema of `report.json`, which `docs/report.schema.json` describes. A field more keeps the number; a
 /// field less or with another meaning raises it.
@@ -155,7 +157,7 @@ pub struct ClaimReport {
 }
 
 /// The look at which a claim was decided, or the last complete one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoppedAt {
     /// From 1; 0 if not even the first was complete.
     pub look: usize,
@@ -164,7 +166,7 @@ pub struct StoppedAt {
 }
 
 /// The master seed of a claim's cells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MasterSeed {
     /// The number.
     pub value: u64,
@@ -173,7 +175,7 @@ pub struct MasterSeed {
 }
 
 /// A cell that has no outcome.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
     /// The parameters.
     pub cell: Value,

@@ -56,7 +56,7 @@ impl Lock {
 }
 
 /// How a claim's code stands to its seal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seal {
     /// Of what the claim declares now.
     pub hash: String,

@@ -1,16 +1,15 @@
 //! `seal`: commits what the claims declare, before they are judged; `--check` says whether the lock file still is true.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use overparam_eval::seal::{Lock, Sealed, hash};
 
 use overparam_cli::options::Selection;
 use overparam_cli::select;
-use overparam_cli::terminal::utc;
+
+use super::checkout::{head, place, today};
 
 /// What to seal, and why.
 #[derive(clap::Args)]
@@ -27,7 +26,7 @@ pub(crate) struct SealOptions {
 
 /// Compares or rewrites the lock file of this checkout.
 pub(crate) fn seal(options: &SealOptions) -> Result<ExitCode> {
-    let path = lock_file()?;
+    let path = place("crates/claims/claims.lock")?;
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     let mut lock = Lock::parse(&text).with_context(|| path.display().to_string())?;
     let mut changed = Vec::new();
@@ -60,20 +59,4 @@ pub(crate) fn seal(options: &SealOptions) -> Result<ExitCode> {
     fs::rename(&partial, &path).with_context(|| path.display().to_string())?;
     say!("wrote {}", path.display());
     Ok(ExitCode::SUCCESS)
-}
-
-/// The lock file that this program was built with.
-fn lock_file() -> Result<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/claims/claims.lock");
-    path.canonicalize().with_context(|| format!("{}: seal runs in a checkout", path.display()))
-}
-
-fn head() -> String {
-    let output = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output();
-    output.map_or_else(|_| String::new(), |o| String::from_utf8_lossy(&o.stdout).trim().to_owned())
-}
-
-fn today() -> String {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    utc(seconds).chars().take(10).collect()
 }

@@ -1,11 +1,11 @@
 //! When a claim is looked at, and how much error each look may spend.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::claim::Scale;
 
 /// The schedule of looks and the levels of the decisions, fixed before anything runs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Design {
     /// Draws at each look, increasing.
     pub looks: Vec<usize>,

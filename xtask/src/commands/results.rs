@@ -1,0 +1,145 @@
+//! `results`: keeps what was decided, with every draw, in `docs/results`, and writes the page of the book and the README's sentence
+//! from what is kept.
+
+mod acceptance;
+mod page;
+mod shelf;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, anyhow, bail};
+use overparam_cli::select;
+use overparam_eval::claim::About;
+use overparam_eval::report::Record;
+use overparam_eval::seal::Lock;
+
+use super::checkout::{head, place, today};
+use acceptance::Acceptance;
+use shelf::Shelf;
+
+const PAGE: &str = "docs/results.md";
+const README: &str = "README.md";
+const FOLDER: &str = "docs/results";
+/// Between these stands what is written into the README.
+const MARKERS: [&str; 2] = ["<!-- written by cargo xtask results -->", "<!-- end -->"];
+
+/// What to keep, or to check.
+#[derive(clap::Args)]
+pub(crate) struct ResultsOptions {
+    /// Keep this run: a folder that `reproduce` wrote, of all claims or of some
+    #[arg(long, value_name = "DIR")]
+    from: Option<PathBuf>,
+    /// The column of a run with data or fields of its own, for example fashion-mnist [default: the scale]
+    #[arg(long, value_name = "NAME", requires = "from")]
+    column: Option<String>,
+    /// Keep this acceptance test: an accept.json
+    #[arg(long, value_name = "FILE")]
+    acceptance: Option<PathBuf>,
+    /// Write nothing; exit status 1 if a decision does not follow from its draws, or a page says something else than the files
+    #[arg(long, conflicts_with_all = ["from", "acceptance"])]
+    check: bool,
+}
+
+/// Keeps what was asked for, then writes or compares the pages.
+pub(crate) fn results(options: &ResultsOptions) -> Result<ExitCode> {
+    let folder = place("docs")?.join("results");
+    if let Some(from) = &options.from {
+        keep(&folder, from, options.column.as_deref())?;
+    }
+    if let Some(path) = &options.acceptance {
+        let acceptance = Acceptance::read(path)?;
+        let kept = folder.join("acceptance").join(format!("{}.json", acceptance.scale));
+        write(&kept, &acceptance.text())?;
+    }
+    let shelf = Shelf::read(&folder)?;
+    let wrong = shelf.contradictions();
+    for line in &wrong {
+        note!("{line}");
+    }
+    if !wrong.is_empty() {
+        return Ok(ExitCode::FAILURE);
+    }
+    let claims: Vec<About> = select::claims(&[])?.iter().map(|(claim, _)| claim.about()).collect();
+    let lock = Lock::parse(overparam_claims::LOCK).context("claims.lock")?;
+    let page = page::page(&shelf, &claims, &lock);
+    let readme = place(README)?;
+    let before = fs::read_to_string(&readme).with_context(|| README.to_owned())?;
+    let after = with_sentence(&before, &page::sentence(&shelf, &claims))?;
+    let book = place("docs")?.join("results.md");
+    let there = fs::read_to_string(&book).unwrap_or_default();
+    if options.check {
+        let stale: Vec<&str> = [(PAGE, there == page), (README, before == after)]
+            .iter()
+            .filter_map(|(name, same)| (!same).then_some(*name))
+            .collect();
+        for name in &stale {
+            note!("{name} says something else than {FOLDER}: `cargo xtask results` writes it again");
+        }
+        say!("{} decisions follow from their draws", shelf.count());
+        return Ok(ExitCode::from(u8::from(!stale.is_empty())));
+    }
+    write(&book, &page)?;
+    write(&readme, &after)?;
+    say!("{} decisions, made again from their draws; wrote {PAGE} and the sentence of {README}", shelf.count());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One file for each claim of a run.
+fn keep(folder: &Path, from: &Path, column: Option<&str>) -> Result<()> {
+    let text = |name: &str| {
+        let path = from.join(name);
+        fs::read_to_string(&path).with_context(|| format!("--from: {}", path.display()))
+    };
+    let records = Record::of_run(&text("report.json")?, &text("run.json")?, &today(), &head())
+        .map_err(|e| anyhow!("--from {}: {e}", from.display()))?;
+    for record in records {
+        let own = record.results.exploratory.as_ref();
+        let column = match (own, column) {
+            (None, None) => record.results.scale.name(),
+            (Some(_), Some(name)) if shelf::is_column(name) => name,
+            (Some(_), Some(name)) => bail!("--column {name:?}: expected a name of letters, digits and dashes that is no scale"),
+            (Some(why), None) => bail!("--from: the run of {} is exploratory ({why}); --column names its place", record.claim),
+            (None, Some(_)) => bail!("--column: {} was run as it is sealed, and its column is its scale", record.claim),
+        };
+        let path = folder.join(column).join(format!("{}.json", record.claim.replace('/', "--")));
+        let value = serde_json::to_value(&record)?;
+        write(&path, &format!("{}\n", shelf::lines(&value)))?;
+    }
+    Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    let partial = path.with_extension("tmp");
+    let folder = path.parent().unwrap_or(path);
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(&partial, text))
+        .and_then(|()| fs::rename(&partial, path))
+        .with_context(|| path.display().to_string())
+}
+
+/// The README with another sentence between the markers.
+fn with_sentence(readme: &str, sentence: &str) -> Result<String> {
+    let parts = readme.split_once(MARKERS[0]).and_then(|(before, rest)| {
+        let (_, after) = rest.split_once(MARKERS[1])?;
+        Some((before, after))
+    });
+    let Some((before, after)) = parts else {
+        bail!("{README}: expected {:?}, a sentence and {:?}", MARKERS[0], MARKERS[1])
+    };
+    Ok(format!("{before}{}{sentence}{}{after}", MARKERS[0], MARKERS[1]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MARKERS, with_sentence};
+
+    #[test]
+    fn the_sentence_alone_is_replaced() {
+        let [begin, end] = MARKERS;
+        let readme = format!("# a\n{begin}old{end} b\n");
+        assert_eq!(with_sentence(&readme, "new").unwrap(), format!("# a\n{begin}new{end} b\n"));
+        assert!(with_sentence("# a\n", "new").unwrap_err().to_string().contains("README.md"));
+    }
+}

@@ -1,0 +1,110 @@
+//! What is kept in `docs/results`: a folder for each column, in it a file for each claim.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use overparam_eval::claim::Scale;
+use overparam_eval::report::Record;
+use serde_json::Value;
+
+use super::acceptance::Acceptance;
+
+/// Records by column and claim, and acceptance tests by scale.
+pub(super) struct Shelf {
+    columns: BTreeMap<String, BTreeMap<String, Record>>,
+    pub(super) acceptances: Vec<Acceptance>,
+}
+
+/// A name that a folder of exploratory runs may have.
+pub(super) fn is_column(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let taken = name == "acceptance" || Scale::ALL.iter().any(|scale| scale.name() == name);
+    !name.is_empty() && name.chars().all(plain) && !taken
+}
+
+impl Shelf {
+    pub(super) fn read(folder: &Path) -> Result<Self> {
+        let mut shelf = Self { columns: BTreeMap::new(), acceptances: Vec::new() };
+        for place in entries(folder)?.into_iter().filter(|place| place.is_dir()) {
+            let column = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            for file in entries(&place)? {
+                if column == "acceptance" {
+                    shelf.acceptances.push(Acceptance::read(&file)?);
+                    continue;
+                }
+                let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+                let record: Record = serde_json::from_str(&text).with_context(|| file.display().to_string())?;
+                shelf.columns.entry(column.clone()).or_default().insert(record.claim.clone(), record);
+            }
+        }
+        Ok(shelf)
+    }
+
+    /// The records of a column, by claim.
+    pub(super) fn column(&self, name: &str) -> Option<&BTreeMap<String, Record>> {
+        self.columns.get(name)
+    }
+
+    /// The columns that are no scale: runs with data or fields of their own.
+    pub(super) fn others(&self) -> impl Iterator<Item = (&str, &BTreeMap<String, Record>)> {
+        self.columns.iter().map(|(name, records)| (name.as_str(), records)).filter(|(name, _)| is_column(name))
+    }
+
+    /// How many decisions there are.
+    pub(super) fn count(&self) -> usize {
+        self.columns.values().map(BTreeMap::len).sum()
+    }
+
+    /// Where draws say otherwise than what is written beside them.
+    pub(super) fn contradictions(&self) -> Vec<String> {
+        let records = self.columns.iter().flat_map(|(column, records)| {
+            records.values().filter_map(move |record| {
+                let why = record.results.contradiction()?;
+                Some(format!("{column}, {}: {why}", record.claim))
+            })
+        });
+        records.chain(self.acceptances.iter().filter_map(Acceptance::contradiction)).collect()
+    }
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let all = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    let mut paths: Vec<PathBuf> = all.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    Ok(paths)
+}
+
+/// JSON with a line for each field, and for each entry of a list that is a field: a change of one draw is a change of one line.
+pub(super) fn lines(value: &Value) -> String {
+    let Value::Object(fields) = value else { return value.to_string() };
+    let field = |(name, value): (&String, &Value)| match value {
+        Value::Array(entries) if entries.iter().any(Value::is_object) => {
+            let entries: Vec<String> = entries.iter().map(|entry| format!("    {entry}")).collect();
+            format!("  {name:?}: [\n{}\n  ]", entries.join(",\n"))
+        }
+        value => format!("  {name:?}: {value}"),
+    };
+    format!("{{\n{}\n}}", fields.iter().map(field).collect::<Vec<_>>().join(",\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{is_column, lines};
+
+    #[test]
+    fn lines_are_the_same_json() {
+        let value = json!({"a": 1, "b": [{"c": [1, 2]}, {"c": "x\ny"}], "d": [1, 2], "e": []});
+        let text = lines(&value);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+        assert_eq!(text.lines().count(), 8, "{text}");
+    }
+
+    #[test]
+    fn a_scale_is_no_column_of_somebodys_own() {
+        assert!(is_column("fashion-mnist") && !is_column("smoke") && !is_column("../x") && !is_column(""));
+    }
+}
