@@ -19,8 +19,21 @@
 //!
 //! Tangent features have blocks of `d` features that share a weight vector. Counting them as `N d` independent features
 //! of the kernel [`Spectrum::of_tangent_features`](crate::spectrum::Spectrum::of_tangent_features) is a heuristic, good to a
-//! few per cent of the target's energy.
+//! few per cent of the target's energy. Where masses fall steeply it is wrong, and [`tangent_features_left`] counts dimensions.
+//!
+//! | item | what it is |
+//! |---|---|
+//! | [`equivalent`] | risk, training error and learnabilities at finite `d`, `n`, `N` |
+//! | [`finite_dimension`] | the proportional asymptotics with their correction of order `1 / d` |
+//! | [`polynomial_regime`] | their limit at `n = kappa d^k / k!`: multiple descent |
+//! | [`random_features_left`], [`tangent_features_left`] | the shares left of each degree where masses fall steeply, by counting |
 
+mod counting;
+mod finite;
+mod polynomial;
 mod solve;
 
+pub use counting::{random_features_left, tangent_features_left};
+pub use finite::finite_dimension;
+pub use polynomial::{Masses, polynomial_regime};
 pub use solve::{Equivalent, Sizes, equivalent};

@@ -59,6 +59,7 @@
 //! | [`asymptotics`] | random features in the proportional limit: exact, for every ridge, both infinite limits included |
 //! | [`spectrum`] | eigenvalues of activations and kernels on the sphere, in the Gegenbauer polynomials of [`overparam_tensor::sphere`] |
 //! | [`equivalents`] | risk of kernel, random-features and tangent regression at finite size |
+//! | [`symmetry`] | kernels averaged over cyclic shifts, which learn invariant targets `d` times earlier |
 //! | [`quadratic`] | random features, tangent and trained networks on quadratic targets and Gaussian mixtures |
 //! | [`data`] | inputs and targets of known law |
 //! | [`models`] | the models themselves: ridge and minimum-norm fits, exact population risks |
@@ -79,5 +80,6 @@ pub mod hermite;
 pub mod models;
 pub mod quadratic;
 pub mod spectrum;
+pub mod symmetry;
 
 pub use error::Error;

@@ -174,6 +174,14 @@ impl Spectrum {
         Self::new(dimension, eigenvalues, trace - seen)
     }
 
+    /// The same eigenvalues on part of the eigenfunctions, for sums over levels: matrices of the result mean nothing.
+    pub(crate) fn with_multiplicities(&self, multiplicities: Vec<f64>, tail: f64) -> Result<Self, Error> {
+        let part = Self { multiplicities, tail, ..self.clone() };
+        let trace = part.trace();
+        require(trace > 0.0, "the trace of the kernel's invariant part", trace, "positive")?;
+        Ok(part)
+    }
+
     /// `d`.
     pub fn dimension(&self) -> usize {
         self.dimension
