@@ -37,8 +37,8 @@ pub struct Masses {
 /// ```
 /// use overparam_linearized::equivalents::{Masses, polynomial_regime};
 ///
-/// // exp(<x, y> / d / 10) at the peak of degree 2, d^2 / 2 samples, and twice and half as many.
-/// let masses = Masses { degrees: vec![1.0, 0.1, 0.005, 0.1 / 600.0], beyond: 0.0 };
+/// // exp(<x, y> / (100 d)) at the peak of degree 2, d^2 / 2 samples, and twice and half as many.
+/// let masses = Masses { degrees: vec![1.0, 1e-2, 5e-5, 1e-6 / 6.0], beyond: 0.0 };
 /// let risk = |kappa| polynomial_regime(&masses, &[0.0, 0.4, 0.3, 0.3], 0.0, 0.0, 2, kappa).map(|e| e.risk);
 /// assert!(risk(1.0)? > 2.0 * risk(0.5)? && risk(1.0)? > 2.0 * risk(2.0)?);
 /// assert!((risk(100.0)? - 0.3).abs() < 0.01); // the plateau of degree 3
