@@ -118,6 +118,23 @@ fn staircases_have_every_digit() {
     assert_eq!(number(&found["degrees"][2], "multiplicity"), 500_499.0);
 }
 
+/// Degree 2 has 11 cyclic-invariant harmonics in dimension 23, and degree 3 has 2,277 / 23.
+#[test]
+fn a_symmetry_leaves_fewer_harmonics() {
+    let of = |samples: &'static str, more: &[&'static str]| {
+        let common = ["staircase", "--kernel", "exp", "--d", "23", "--energies", "0,0,.5,.5", "--samples"];
+        json(&[&common[..], &[samples], more].concat())
+    };
+    let (cyclic, plain) = (of("60", &["--cyclic"]), of("60", &[]));
+    let counts = |sheet: &Value| [2, 3].map(|k| number(&sheet["degrees"][k], "multiplicity"));
+    assert_eq!((counts(&cyclic), counts(&plain)), ([11.0, 99.0], [275.0, 2_277.0]));
+    let learned = |sheet: &Value| number(&sheet["degrees"][2], "learnability");
+    assert!(learned(&cyclic) > 0.8 && learned(&plain) < 0.2);
+    let both = ["staircase", "--kernel", "exp", "--d", "9", "--energies", "1", "--features", "9", "--cyclic"];
+    let refused = refusal(&both);
+    assert!(refused.contains("--cyclic") && refused.contains("--features"), "{refused}");
+}
+
 #[test]
 fn lazy_limits_have_every_digit() {
     let golden = golden();

@@ -1,6 +1,7 @@
 //! Song Mei, "Generalization of linearized neural networks: staircase decay and double descent", 2020.
 
 pub mod double_descent;
+pub mod invariance;
 pub mod lazy_limits;
 pub mod linearization;
 pub mod staircase;
@@ -17,6 +18,7 @@ pub static TALK: Talk = Talk {
     claims: &[
         &linearization::Linearization,
         &staircase::Staircase,
+        &invariance::Invariance,
         &double_descent::DoubleDescent,
         &lazy_limits::LazyLimits,
     ],

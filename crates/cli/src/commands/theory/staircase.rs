@@ -8,6 +8,7 @@ use overparam_linearized::Error;
 use overparam_linearized::activation::Standard;
 use overparam_linearized::equivalents::{Sizes, equivalent};
 use overparam_linearized::spectrum::Spectrum;
+use overparam_linearized::symmetry::CyclicAverage;
 use serde_json::json;
 
 use super::{Entry, Output, Sheet, activation};
@@ -40,12 +41,16 @@ pub struct Options {
     /// Degree to which the kernel is followed; what is beyond acts as a ridge
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u8).range(1..=60))]
     degree: u8,
+    /// Average the kernel over the cyclic shifts of the coordinates; energies are those of an invariant target
+    #[arg(long, conflicts_with = "features")]
+    cyclic: bool,
     #[command(flatten)]
     pub(super) output: Output,
 }
 
 const EXAMPLE: &str = "Example:
-  overparam theory staircase --kernel relu-0.5 --d 100 --samples 700 --energies 0,0.5,0.3,0.2";
+  overparam theory staircase --kernel relu-0.5 --d 100 --samples 700 --energies 0,0.5,0.3,0.2
+  overparam theory staircase --kernel exp --d 23 --samples 112 --energies 0,0,0.4,0.3,0.3 --cyclic";
 
 /// A rotation-invariant kernel on the sphere.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -109,7 +114,7 @@ impl Kernel {
 
 /// Risk, training error and the plateau; learnability and energy left degree by degree.
 pub(super) fn sheet(options: &Options) -> Result<Sheet> {
-    let Options { kernel, d, samples, features, ridge, tau, .. } = *options;
+    let Options { kernel, d, samples, features, ridge, tau, cyclic, .. } = *options;
     let (energies, degree) = (&options.energies, usize::from(options.degree));
     ensure!(tau >= 0.0 && tau.is_finite(), "--tau is {tau}, but must be finite and at least 0");
     if energies.len() > degree + 1 {
@@ -124,16 +129,23 @@ pub(super) fn sheet(options: &Options) -> Result<Sheet> {
         "give --samples or --features (or a ridge): with infinitely many of both nothing is left"
     );
     let spectrum = kernel.spectrum(d as usize, degree)?;
-    let e = equivalent(&spectrum, energies, tau * tau, Sizes { samples, features, ridge })?;
+    let sizes = Sizes { samples, features, ridge };
+    let (e, multiplicities) = if cyclic {
+        let average = CyclicAverage::of(&spectrum)?;
+        (average.equivalent(energies, 0.0, tau * tau, sizes)?, average.multiplicities().to_vec())
+    } else {
+        (equivalent(&spectrum, energies, tau * tau, sizes)?, spectrum.multiplicities().to_vec())
+    };
     let exponent = samples.min(features).ln() / (d as f64).ln();
-    // d^l << min(n, N) << d^(l+1) leaves the energy above degree l.
-    let above = if exponent >= 0.0 { exponent.floor().min(1e3) as usize + 1 } else { 0 };
+    // d^l << min(n, N) << d^(l+1) leaves the energy above degree l; with the symmetry d^(l-1) << n << d^l does.
+    let learned = exponent + f64::from(u8::from(cyclic));
+    let above = if exponent >= 0.0 { learned.floor().min(1e3) as usize + 1 } else { 0 };
     let entry = |name, value, meaning| Entry { name, value, meaning };
     let row = |k: usize| {
         let learned = e.learnabilities[k];
         vec![
             k as f64,
-            spectrum.multiplicities()[k],
+            multiplicities[k],
             spectrum.eigenvalues()[k],
             learned,
             energies.get(k).copied().unwrap_or(0.0),
@@ -149,6 +161,7 @@ pub(super) fn sheet(options: &Options) -> Result<Sheet> {
             ("ridge", json!(ridge)),
             ("tau", json!(tau)),
             ("degree", json!(degree)),
+            ("cyclic", json!(cyclic)),
         ],
         results: vec![
             entry("risk", e.risk, "E (f - fit)^2, noise of the test label not counted"),
