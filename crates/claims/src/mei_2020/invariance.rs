@@ -217,13 +217,16 @@ fn new(id: &str, quantity: &str) -> Check {
     Check::new(id, quantity, Bound::Within { target: 0.0, tolerance: TOLERANCE }).mean()
 }
 
+/// A risk in this dimension with this many samples.
+type Formula<'a> = &'a dyn Fn(usize, f64) -> Option<f64>;
+
 /// What is measured at each place against a prediction, and what rivals say in its stead. A rival is excluded if it is excluded somewhere.
 fn compare(
     mut check: Check,
     runs: &Runs<'_, Cell, Outcome>,
     measured: impl Fn(&Run<Cell, Outcome>) -> f64,
     predicted: impl Fn(usize, f64) -> Option<f64>,
-    rivals: &[(&str, &dyn Fn(usize, f64) -> Option<f64>)],
+    rivals: &[(&str, Formula<'_>)],
 ) -> Check {
     let mut farthest = vec![0.0f64; rivals.len()];
     for (dimension, size) in runs.distinct(|c| (c.dimension, c.size)) {
