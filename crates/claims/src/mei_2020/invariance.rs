@@ -124,7 +124,7 @@ impl Claim for Invariance {
             must_hold: "ln(measured / predicted) of all three within 0.10; ln(risk at d n samples, plain / risk at n samples, averaged) \
                         within 0.10 of 0",
             control: "a target without the symmetry, isotropic in all harmonics of the same degrees",
-            cpu_seconds: [20.0, 180.0, 1200.0],
+            cpu_seconds: [25.0, 80.0, 700.0],
             size_ratio: [0.1, 0.1, 0.1],
         }
     }
