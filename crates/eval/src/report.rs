@@ -5,8 +5,11 @@
 //! facts stand in those two places.
 
 mod checks;
+mod formula;
 mod html;
+mod index;
 mod record;
+mod sizes;
 mod tidy;
 mod words;
 
