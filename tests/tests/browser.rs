@@ -50,8 +50,18 @@ fn every_figure_is_drawn_by_librsvg() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|e| e == "svg") {
             let output = Command::new("rsvg-convert").arg(&path).output().unwrap();
-            assert!(output.status.success(), "{}: {}", path.display(), String::from_utf8_lossy(&output.stderr));
-            assert!(output.stdout.len() > 8_000, "{} is blank: {} bytes", path.display(), output.stdout.len());
+            assert!(
+                output.status.success(),
+                "{}: {}",
+                path.display(),
+                String::from_utf8_lossy(&output.stderr)
+            );
+            assert!(
+                output.stdout.len() > 8_000,
+                "{} is blank: {} bytes",
+                path.display(),
+                output.stdout.len()
+            );
             drawn += 1;
         }
     }

@@ -101,7 +101,8 @@ impl Series {
 
     /// What a prediction allows, if its label says that it is a bound.
     pub(crate) fn bound(&self) -> Option<Bounded> {
-        let says = |words: [&str; 2]| self.role == Role::Theory && words.iter().any(|w| self.label.contains(w));
+        let says =
+            |words: [&str; 2]| self.role == Role::Theory && words.iter().any(|w| self.label.contains(w));
         if says(["at least", "lower bound"]) {
             Some(Bounded::Below)
         } else {

@@ -70,7 +70,9 @@ fn script(characters: &[char], start: usize) -> (String, usize) {
     let word = characters[(start + sign).min(characters.len())..].iter().take_while(|c| c.is_alphanumeric());
     let mut end = start + sign + word.count();
     // The decimals of a number, not the full stop after a word.
-    let digits = |from: usize| characters[from.min(characters.len())..].iter().take_while(|c| c.is_ascii_digit()).count();
+    let digits = |from: usize| {
+        characters[from.min(characters.len())..].iter().take_while(|c| c.is_ascii_digit()).count()
+    };
     if end > start + sign && digits(start + sign) == end - start - sign && characters.get(end) == Some(&'.') {
         let decimals = digits(end + 1);
         end += if decimals > 0 { decimals + 1 } else { 0 };

@@ -8,6 +8,7 @@ mod checks;
 mod formula;
 mod html;
 mod index;
+mod prose;
 mod record;
 mod sizes;
 mod tidy;

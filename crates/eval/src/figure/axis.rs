@@ -70,16 +70,17 @@ impl Axis {
         let bars = bars.filter(|v| self.shows(*v)).map(forward);
         let near = bars.map(|v| v.clamp(points.0 - reach, (points.1 + reach).max(points.0 - reach)));
         let data = if points.0 <= points.1 { near.fold(points, wider) } else { points };
-        let (low, high) = if fixed.0 < fixed.1 && (data.0 > data.1 || (fixed.0 <= data.0 && data.1 <= fixed.1)) {
-            fixed
-        } else {
-            let (low, high) = (data.0.min(fixed.0), data.1.max(fixed.1));
-            match high - low {
-                width if width > 0.0 && width.is_finite() => (low - 0.05 * width, high + 0.05 * width),
-                0.0 => (low - 0.5, high + 0.5),
-                _ => (0.0, 1.0),
-            }
-        };
+        let (low, high) =
+            if fixed.0 < fixed.1 && (data.0 > data.1 || (fixed.0 <= data.0 && data.1 <= fixed.1)) {
+                fixed
+            } else {
+                let (low, high) = (data.0.min(fixed.0), data.1.max(fixed.1));
+                match high - low {
+                    width if width > 0.0 && width.is_finite() => (low - 0.05 * width, high + 0.05 * width),
+                    0.0 => (low - 0.5, high + 0.5),
+                    _ => (0.0, 1.0),
+                }
+            };
         let mut power = None;
         let ticks = if !self.names.is_empty() {
             self.names.clone()
@@ -143,7 +144,8 @@ fn linear_ticks(low: f64, high: f64) -> (Vec<(f64, String)>, Option<i32>) {
 
 /// `2e-8` as `2\u{d7}10^-8`, which is set with its power.
 fn set_power(text: &str) -> String {
-    text.split_once('e').map_or_else(|| text.to_owned(), |(digits, power)| format!("{digits}\u{d7}10^{power}"))
+    text.split_once('e')
+        .map_or_else(|| text.to_owned(), |(digits, power)| format!("{digits}\u{d7}10^{power}"))
 }
 
 /// Powers of ten, thinned to at most seven; 1-2-5 steps where the range is less than two decades.
@@ -246,9 +248,15 @@ mod properties {
         );
         assert_eq!(labels(Axis::log("x"), [2.0, 9.0]), ["2", "5"]);
         assert_eq!(labels(Axis::linear("x"), [0.0, 4e-8]), ["0", "1", "2", "3", "4"]);
-        assert_eq!(Axis::linear("x").fit([0.0, 4e-8].into_iter(), std::iter::empty()).label, "x (\u{d7}10^-8)");
+        assert_eq!(
+            Axis::linear("x").fit([0.0, 4e-8].into_iter(), std::iter::empty()).label,
+            "x (\u{d7}10^-8)"
+        );
         assert_eq!(Axis::linear("x").fit([0.0, 4.0].into_iter(), std::iter::empty()).label, "x");
-        assert_eq!(Axis::log("x").fit([2.5, 9.5].into_iter(), std::iter::empty()).minor, [3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
+        assert_eq!(
+            Axis::log("x").fit([2.5, 9.5].into_iter(), std::iter::empty()).minor,
+            [3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]
+        );
         assert!(Axis::log("x").fit([1e-9, 1.0].into_iter(), std::iter::empty()).minor.is_empty());
     }
 }

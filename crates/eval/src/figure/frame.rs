@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::axis::Fitted;
-use super::letters::{Anchor, outline, shift, width};
+use super::letters::{Anchor, fixed, outline, shift, width};
 use super::{Panel, Point, Series};
 use crate::notation::{Level, pieces};
 use crate::table::number;
@@ -129,7 +129,13 @@ impl<'a> Frame<'a> {
 }
 
 /// A text on a baseline, with powers and indices set as such.
-pub(super) fn set_text(text: &str, (x, y): (f64, f64), anchor: Anchor, title: bool, medium: Medium) -> Markup {
+pub(super) fn set_text(
+    text: &str,
+    (x, y): (f64, f64),
+    anchor: Anchor,
+    title: bool,
+    medium: Medium,
+) -> Markup {
     let name = (anchor != Anchor::Start).then(|| anchor.name());
     let class = title.then_some("title");
     html! {
@@ -150,13 +156,6 @@ fn set(text: &str) -> Markup {
             @else { tspan.script dy=(dy) { (piece) } }
         }
     }
-}
-
-/// Coordinates to a hundredth of a pixel: short, and the same on every machine.
-pub(super) fn fixed(x: f64) -> String {
-    let text = format!("{x:.2}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" { "0".into() } else { text.into() }
 }
 
 #[cfg(test)]

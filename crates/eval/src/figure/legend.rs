@@ -30,7 +30,7 @@ pub(super) enum Legend {
 impl Legend {
     pub(super) fn of(figure: &Figure) -> Self {
         let apart: Vec<Vec<Entry>> = figure.panels.iter().map(entries).collect();
-        let all = together(apart.iter().flatten());
+        let all = together(&apart.iter().flatten().collect::<Vec<_>>());
         if figure.panels.len() > 1 && unambiguous(&all) { Legend::Shared(all) } else { Legend::Apart(apart) }
     }
 
@@ -53,16 +53,16 @@ impl Legend {
 
 /// The entries of all panels, each once. What is an experiment in one panel and the control in another is one entry, and hollow
 /// marks are explained once.
-fn together<'a>(entries: impl Iterator<Item = &'a Entry> + Clone) -> Vec<Entry> {
+fn together(entries: &[&Entry]) -> Vec<Entry> {
     let measured = |entry: &Entry| Entry {
         roles: entry.roles.iter().map(|r| if *r == Role::Control { Role::Experiment } else { *r }).collect(),
         ..entry.clone()
     };
     let mut all: Vec<Entry> = Vec::new();
     let mut hollow = false;
-    for entry in entries.clone() {
+    for &entry in entries {
         let filled = measured(entry);
-        if filled != *entry && entries.clone().any(|e| *e == filled) {
+        if filled != *entry && entries.contains(&&filled) {
             hollow = true;
         } else if !all.contains(entry) {
             all.push(entry.clone());
@@ -233,10 +233,7 @@ mod tests {
             ("mu_2", Role::Theory, 1),
             ("degree 2", Role::Trajectory, 1),
         ]);
-        let both = panel(&[
-            ("d = 20, theory", Role::Theory, 0),
-            ("d = 20, measured", Role::Experiment, 0),
-        ]);
+        let both = panel(&[("d = 20, theory", Role::Theory, 0), ("d = 20, measured", Role::Experiment, 0)]);
         assert_eq!(texts(&both), ["d = 20, measured (line: theory)"]);
         assert_eq!(texts(&degrees), ["degree 1 (line: mu_1)", "degree 2 (line: mu_2)"]);
     }
@@ -270,14 +267,17 @@ mod tests {
 
     #[test]
     fn panels_share_a_legend_unless_a_mark_means_two_things() {
-        let figure = |panels: Vec<Panel>| Figure { name: "f".into(), title: "t".into(), caption: "c".into(), panels };
+        let figure =
+            |panels: Vec<Panel>| Figure { name: "f".into(), title: "t".into(), caption: "c".into(), panels };
         let a = || panel(&[("a", Role::Experiment, 0)]);
         let shared = figure(vec![a(), panel(&[("a", Role::Experiment, 0), ("b", Role::Control, 0)])]);
         assert!(matches!(Legend::of(&shared), Legend::Shared(entries) if entries.len() == 2));
         let apart = figure(vec![a(), panel(&[("b", Role::Experiment, 0)])]);
         assert!(matches!(Legend::of(&apart), Legend::Apart(panels) if panels.len() == 2));
         let control = figure(vec![a(), panel(&[("a", Role::Control, 0)])]);
-        assert!(matches!(Legend::of(&control), Legend::Shared(entries) if entries.len() == 2 && entries[1].text == "control"));
+        assert!(
+            matches!(Legend::of(&control), Legend::Shared(entries) if entries.len() == 2 && entries[1].text == "control")
+        );
         // A line alone here and with its points there would be listed twice.
         let twice = figure(vec![a(), panel(&[("a", Role::Experiment, 1)])]);
         assert!(matches!(Legend::of(&twice), Legend::Apart(_)));

@@ -5,7 +5,6 @@ use std::sync::LazyLock;
 
 use ttf_parser::{Face, FaceParsingError, OutlineBuilder};
 
-use super::frame::fixed;
 use crate::notation::{Level, pieces};
 
 /// Font sizes in units of the drawing.
@@ -82,6 +81,13 @@ pub(super) fn width(text: &str, title: bool) -> f64 {
         piece.chars().map(|c| f64::from(advance(c)) * scale).sum::<f64>()
     };
     pieces(text).into_iter().map(piece).sum()
+}
+
+/// Coordinates to a hundredth of a pixel: short, and the same on every machine.
+pub(super) fn fixed(x: f64) -> String {
+    let text = format!("{x:.2}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0".into() } else { text.into() }
 }
 
 struct Pen {

@@ -2,8 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::frame::{Frame, fixed};
+use super::frame::Frame;
 use super::legend::Entry;
+use super::letters::fixed;
 use super::style::{COLOURS, NEUTRAL, slot};
 use super::{Bounded, Panel, Role, Series};
 
@@ -103,7 +104,11 @@ fn polyline(path: &[(f64, f64)], series: &Series) -> Markup {
 
 fn line(path: &[(f64, f64)], role: Role, colour: usize) -> Markup {
     let points: Vec<String> = path.iter().map(|(x, y)| format!("{},{}", fixed(*x), fixed(*y))).collect();
-    let (stem, dash) = if role == Role::Theory { ("line s", DASHES[if colour == NEUTRAL { 0 } else { colour % COLOURS }]) } else { ("thin s", "") };
+    let (stem, dash) = if role == Role::Theory {
+        ("line s", DASHES[if colour == NEUTRAL { 0 } else { colour % COLOURS }])
+    } else {
+        ("thin s", "")
+    };
     let dash = (!dash.is_empty()).then_some(dash);
     html! { polyline class=(class(stem, colour)) points=(points.join(" ")) stroke-dasharray=[dash] {} }
 }
@@ -187,8 +192,12 @@ mod tests {
     #[test]
     fn points_that_are_seen_stay_where_they_are() {
         let at = |y| Series::new("s", Role::Experiment, 0, vec![Point::new(0.0, y), Point::new(1.0, y)]);
-        let panel =
-            Panel { title: "t".into(), x: Axis::linear("x"), y: Axis::linear("y"), series: vec![at(0.0), at(1.0)] };
+        let panel = Panel {
+            title: "t".into(),
+            x: Axis::linear("x"),
+            y: Axis::linear("y"),
+            series: vec![at(0.0), at(1.0)],
+        };
         let moved = aside(&panel, &Frame::new(&panel, Medium::Paper));
         assert!(moved.iter().flatten().all(|by| *by == 0.0));
     }

@@ -2,11 +2,9 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use super::frame::{
-    BELOW_AXIS, Frame, LEFT, Medium, PANEL_WIDTH, PLOT_HEIGHT, PLOT_WIDTH, TOP, fixed, set_text,
-};
+use super::frame::{BELOW_AXIS, Frame, LEFT, Medium, PANEL_WIDTH, PLOT_HEIGHT, PLOT_WIDTH, TOP, set_text};
 use super::legend::{Entry, GLYPH, Legend, flow};
-use super::letters::{Anchor, width};
+use super::letters::{Anchor, fixed, width};
 use super::marks::{aside, draw_series, glyph};
 use super::style::{paper, screen};
 use super::{Figure, Panel};
@@ -29,15 +27,20 @@ pub(super) fn document(figure: &Figure, medium: Medium) -> Markup {
     let legend = Legend::of(figure);
     let columns = columns(figure.panels.len());
     let indices: Vec<usize> = (0..figure.panels.len()).collect();
-    let heights: Vec<f64> =
-        indices.chunks(columns).map(|row| row.iter().map(|i| height(legend.below(*i))).fold(0.0, f64::max)).collect();
+    let heights: Vec<f64> = indices
+        .chunks(columns)
+        .map(|row| row.iter().map(|i| height(legend.below(*i))).fold(0.0, f64::max))
+        .collect();
     let panels: f64 = heights.iter().sum();
     let wide = PANEL_WIDTH * columns as f64;
     // In the free place of the last row, or below all of them.
     let free = figure.panels.len() % columns;
     let last = *heights.last().unwrap_or(&0.0);
     let (at, room) = if free > 0 {
-        ((free as f64 * PANEL_WIDTH + 20.0, panels - last + TOP + 6.0), PANEL_WIDTH * (columns - free) as f64 - 24.0)
+        (
+            (free as f64 * PANEL_WIDTH + 20.0, panels - last + TOP + 6.0),
+            PANEL_WIDTH * (columns - free) as f64 - 24.0,
+        )
     } else {
         ((LEFT, panels + 4.0), wide - LEFT - 8.0)
     };
@@ -77,13 +80,13 @@ pub(super) fn panel(figure: &Figure, panel: &Panel, below: &[Entry], id: &str) -
     );
     html! {
         svg class="op-figure" viewBox=(format!("0 0 {PANEL_WIDTH} {}", height(below))) role="img" tabindex="0"
-            aria-label=(label) { g id=(id) { (draw(panel, below, &format!("{id}-clip"), Medium::Screen)) } }
+            aria-label=(label) { g.op-figure id=(id) { (draw(panel, below, &format!("{id}-clip"), Medium::Screen)) } }
     }
 }
 
-/// A panel in small, which refers to the one of this `id` on the same page.
+/// A panel in small without its legend, which refers to the one of this `id` on the same page.
 pub(super) fn thumbnail(id: &str) -> Markup {
-    let bottom = TOP + PLOT_HEIGHT + BELOW_AXIS;
+    let bottom = TOP + PLOT_HEIGHT + BELOW_AXIS - 10.0;
     html! {
         svg class="op-figure" viewBox=(format!("0 0 {PANEL_WIDTH} {bottom}")) aria-hidden="true" focusable="false" {
             use href=(format!("#{id}")) {}
@@ -211,7 +214,9 @@ mod tests {
             let ids = (0..panels).filter(|i| svg.contains(&format!("id=\"f-{i}\""))).count();
             assert_eq!(ids, panels);
             assert_eq!(svg.matches(">line</text>").count(), 1, "one legend");
-            let value = |name: &str| svg.split(&format!(" {name}=\"")).nth(1).unwrap().split('"').next().unwrap().to_owned();
+            let value = |name: &str| {
+                svg.split(&format!(" {name}=\"")).nth(1).unwrap().split('"').next().unwrap().to_owned()
+            };
             (value("width"), value("height"))
         };
         let sized = |w: &str, h: &str| (w.to_owned(), h.to_owned());

@@ -4,8 +4,10 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::formula::formula;
-use super::index::{cards, contents, tone, words};
+use super::index::{cards, contents, words};
+use super::prose::{decision, prose};
 use super::{CheckReport, ClaimReport, Report, RunFacts, State, sizes, tidy};
+use crate::decide::design::ALPHA_NO;
 use crate::figure::{Figure, style_sheet};
 use crate::table::{Table, number};
 
@@ -56,8 +58,8 @@ fn section(claim: &ClaimReport) -> Markup {
     html! {
         section id=(id) aria-labelledby=(heading) {
             h2 id=(heading) { (about.id) " " (decision(claim)) }
-            p.statement { (about.statement) }
-            p.small { (claim.reason) ". " (standing(claim)) }
+            p.statement { (prose(about.statement)) }
+            p.small.standing { (claim.reason) ". " (standing(claim)) }
             @for failure in &claim.failures {
                 p.bad { "No outcome: " (failure.error) " " code { (failure.cell) } }
             }
@@ -71,10 +73,10 @@ fn section(claim: &ClaimReport) -> Markup {
             details.paper { summary { "What was predicted, what must hold, and the sizes that ran" } dl {
                 dt { "Source" }
                 dd { @for source in about.sources { p { a href=(source.url) { (source.citation) } ", " (source.place) } } }
-                dt { "Predicted" } dd { (about.prediction) }
-                dt { "Must hold" } dd { (about.must_hold) }
+                dt { "Predicted" } dd { (prose(about.prediction)) }
+                dt { "Must hold" } dd { (prose(about.must_hold)) }
                 dt { "Ran here" } dd { (ran(claim)) }
-                dt { "Control" } dd { (about.control) }
+                dt { "Control" } dd { (prose(about.control)) }
                 dt { "Master seed" } dd { (provenance(claim)) }
                 dt { "Repeat it" } dd { code { (claim.command) } " (" a href=(format!("#run--{id}")) { "time and machine" } ")" }
             } }
@@ -112,13 +114,14 @@ fn standing(claim: &ClaimReport) -> String {
     let stopped = claim.stopped_at;
     let mut text = format!(
         "Decided at look {} of {} with {} draws, at scale {}. If the claim were false, it would be said to hold with a \
-         probability of at most {} %; if true, to be contradicted with at most {} %.",
+         probability of at most {} %; if true, to be contradicted with at most {} % ({} % for all claims together).",
         stopped.look,
         claim.design.looks.len(),
         stopped.draws,
         claim.scale,
         number(100.0 * claim.design.alpha_yes),
-        number(100.0 * claim.design.alpha_no)
+        number(100.0 * claim.design.alpha_no),
+        number(100.0 * ALPHA_NO)
     );
     if let Some(why) = &claim.exploratory {
         text += &format!(" Exploratory: {why}.");
@@ -157,10 +160,10 @@ fn checks(claim: &ClaimReport) -> Markup {
             } } }
             tbody {
                 @for check in &claim.checks { tr {
-                    td { b { (check.quantity) @if check.must_fail { " \u{2020}" } } div.small.why { (check.reason) } }
-                    td data-name="theory" { (check.prediction)
+                    td { b { (prose(&check.quantity)) @if check.must_fail { " \u{2020}" } } div.small.why { (prose(&check.reason)) } }
+                    td data-name="theory" { (prose(&check.prediction))
                         @for rival in &check.rivals {
-                            div.small { "rival: " (rival.name) ", " (number(rival.value))
+                            div.small.rival { "rival: " (prose(&rival.name)) ", " (number(rival.value))
                                 @if rival.excluded { " (excluded)" } @else { " (not excluded)" } }
                         }
                     }
@@ -207,6 +210,13 @@ fn estimate(check: &CheckReport) -> String {
     text
 }
 
+/// Rows as full as can be; a free place in the last one takes the legend.
+fn arrangement(figure: &Figure) -> String {
+    let columns = figure.columns();
+    let free = if figure.panels.len().is_multiple_of(columns) { "" } else { " free" };
+    format!("panels in-{columns}{free}")
+}
+
 fn draw_figure(figure: &Figure, claim: &str) -> Markup {
     let stem = format!("{claim}--{}", figure.name);
     let rows: Vec<_> = figure.rows().collect();
@@ -221,8 +231,8 @@ fn draw_figure(figure: &Figure, claim: &str) -> Markup {
     let csv = format!("csv/{stem}.csv");
     html! { figure {
         @let (panels, legend) = figure.panels(&stem);
-        div.panels.(format!("in-{}", figure.columns())) { @for panel in panels { (panel) } @if let Some(legend) = legend { (legend) } }
-        figcaption { b { (figure.title) ". " } (figure.caption) }
+        div class=(arrangement(figure)) { @for panel in panels { (panel) } @if let Some(legend) = legend { (legend) } }
+        figcaption { b { (prose(&figure.title)) ". " } (prose(&figure.caption)) }
         p.small.files { "Lines are theory, dots joined by a thin line a trajectory, points measurements with their intervals, hollow points the "
             "control; a shaded side is what a bound allows. Points that would hide each other stand side by side. "
             "Files: " a href=(format!("figures/{stem}.svg")) { "SVG" } ", "
@@ -273,8 +283,4 @@ fn run(facts: &RunFacts) -> Markup {
             } } }
         } }
     } }
-}
-
-pub(super) fn decision(claim: &ClaimReport) -> Markup {
-    html! { span class=(tone(claim)) { (claim.words) } }
 }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::html::decision;
+use super::prose::{decision, prose, tone};
 use super::{ClaimReport, Report};
 use crate::decide::Decision;
 use crate::decide::design::{ALPHA_NO, ALPHA_YES};
@@ -34,7 +34,7 @@ pub(super) fn cards(report: &Report) -> Markup {
             }
             div {
                 a href=(target) { b { (claim.about.name()) } } " " (decision(claim))
-                p { (claim.about.statement) }
+                p { (prose(claim.about.statement)) }
                 p.small { (claim.reason) }
             }
         } } }
@@ -53,25 +53,31 @@ fn sign(claim: &ClaimReport) -> &'static str {
     }
 }
 
-/// The class of a decision's colour.
-pub(super) fn tone(claim: &ClaimReport) -> &'static str {
-    match claim.decision {
-        Decision::Holds => "good",
-        Decision::Fails | Decision::NotDiscriminating => "bad",
-        Decision::Undecided => "open",
-    }
-}
-
 /// The words of a decision, and how often they are wrong.
 pub(super) fn words() -> Markup {
     let rows = [
-        ("reproduced", "Every check holds, and the experiment is as large as the source's or the checks are identities, which have no size."),
+        (
+            "reproduced",
+            "Every check holds, and the experiment is as large as the source's or the checks are identities, which have no size.",
+        ),
         ("supported", "Every check holds, in an experiment smaller than the source's."),
-        ("holds at toy size", "Every check holds, in an experiment of seconds that is much smaller than the source's: a sign that the code and the theory agree, no reproduction."),
-        ("approximately", "A mean lies within its bound, yet its interval excludes the very number that theory gives: at this size a small bias remains."),
+        (
+            "holds at toy size",
+            "Every check holds, in an experiment of seconds that is much smaller than the source's: a sign that the code and the theory agree, no reproduction.",
+        ),
+        (
+            "approximately",
+            "A mean lies within its bound, yet its interval excludes the very number that theory gives: at this size a small bias remains.",
+        ),
         ("undecided", "The draws that were allowed show neither that all checks hold nor that one fails."),
-        ("contradicted, not reproduced", "At least one check was shown to fail; \u{201c}not reproduced\u{201d} if the experiment is as large as the source's."),
-        ("not discriminating", "The control, which lacks the theory's hypothesis, passes a check that it must fail: the experiment cannot tell."),
+        (
+            "contradicted, not reproduced",
+            "At least one check was shown to fail; \u{201c}not reproduced\u{201d} if the experiment is as large as the source's.",
+        ),
+        (
+            "not discriminating",
+            "The control, which lacks the theory's hypothesis, passes a check that it must fail: the experiment cannot tell.",
+        ),
     ];
     html! { details.words {
         summary { "What the decisions and their levels mean" }

@@ -58,7 +58,8 @@ fn listed(values: &[f64]) -> String {
 fn names<'a>(paths: impl Iterator<Item = &'a String> + Clone) -> Vec<String> {
     let last = |path: &str| path.rsplit('.').next().unwrap_or(path).to_owned();
     let mut seen = BTreeSet::new();
-    let twice: BTreeSet<String> = paths.clone().map(|p| last(p)).filter(|name| !seen.insert(name.clone())).collect();
+    let twice: BTreeSet<String> =
+        paths.clone().map(|p| last(p)).filter(|name| !seen.insert(name.clone())).collect();
     let name = |path: &String| if twice.contains(&last(path)) { path.replace('.', " ") } else { last(path) };
     paths.map(|path| name(path).replace('_', " ")).collect()
 }
@@ -105,7 +106,8 @@ mod tests {
 
     #[test]
     fn lists_are_taken_apart_many_values_are_a_range_and_like_names_are_told_apart() {
-        let many: Vec<Value> = (1..=9).map(|n| json!({"seed": 0, "n": [n, 1], "x": {"d": 1}, "y": {"d": 2}})).collect();
+        let many: Vec<Value> =
+            (1..=9).map(|n| json!({"seed": 0, "n": [n, 1], "x": {"d": 1}, "y": {"d": 2}})).collect();
         assert_eq!(told(&many), "n 1 to 9 (9 values); x d 1; y d 2; 1 seed");
         let wide: serde_json::Map<String, Value> = (0..14).map(|i| (format!("f{i:02}"), json!(i))).collect();
         assert!(told(&[Value::Object(wide)]).contains("f11 11; 2 more fields below"));
