@@ -6,6 +6,7 @@ mod common;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use common::browser::{Browser, installed};
 use common::xtask;
@@ -34,6 +35,39 @@ fn report(folder: &Path) {
         .success();
 }
 
+/// What many readers of SVG are built on; a drawing that it leaves blank has a few hundred bytes.
+#[test]
+fn every_figure_is_drawn_by_librsvg() {
+    let Ok(version) = Command::new("rsvg-convert").arg("--version").output() else {
+        eprintln!("skipped: no rsvg-convert on this machine");
+        return;
+    };
+    assert!(version.status.success());
+    let folder = tempfile::tempdir().unwrap();
+    report(folder.path());
+    let mut drawn = 0;
+    for entry in fs::read_dir(folder.path().join("figures")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|e| e == "svg") {
+            let output = Command::new("rsvg-convert").arg(&path).output().unwrap();
+            assert!(
+                output.status.success(),
+                "{}: {}",
+                path.display(),
+                String::from_utf8_lossy(&output.stderr)
+            );
+            assert!(
+                output.stdout.len() > 8_000,
+                "{} is blank: {} bytes",
+                path.display(),
+                output.stdout.len()
+            );
+            drawn += 1;
+        }
+    }
+    assert!(drawn >= 3);
+}
+
 #[test]
 fn the_report_works_in_a_browser() {
     let Some(program) = installed() else {
@@ -49,6 +83,8 @@ fn the_report_works_in_a_browser() {
 
     loads_and_escapes(&browser);
     every_figure_is_seen(&browser);
+    the_index_leads_to_every_claim(&browser);
+    assert_eq!(browser.evaluate(CLIPPED), serde_json::json!([]), "formulas that their lines cut off");
     values_are_told(&browser);
     panels_are_enlarged(&browser);
     a_phone_does_not_scroll_sideways(&browser);
@@ -72,7 +108,7 @@ fn loads_and_escapes(browser: &Browser) {
     assert_eq!(browser.evaluate("document.scripts.length"), 1, "the page's own");
     let text = browser.evaluate("document.querySelector('header code').textContent");
     assert!(text.as_str().is_some_and(|t| t.contains("ml-<script>x")), "{text}");
-    assert_eq!(browser.evaluate("document.querySelectorAll('math').length"), 3);
+    assert_eq!(browser.evaluate("document.querySelectorAll('.formula').length"), 3);
     let formula = browser.evaluate("document.querySelector('math').getBoundingClientRect().height");
     assert!(formula.as_f64() > Some(10.0), "formulas have a size: {formula}");
     let unlabelled =
@@ -88,7 +124,7 @@ fn loads_and_escapes(browser: &Browser) {
 
 fn every_figure_is_seen(browser: &Browser) {
     let sizes = browser.evaluate(
-        "[...document.querySelectorAll('figure svg')].map(s => { const b = s.getBoundingClientRect(); \
+        "[...document.querySelectorAll('figure .panels > svg')].map(s => { const b = s.getBoundingClientRect(); \
          return [b.width, b.height, s.querySelectorAll('polyline, .mark, .hollow').length]; })",
     );
     let sizes = sizes.as_array().unwrap();
@@ -97,6 +133,25 @@ fn every_figure_is_seen(browser: &Browser) {
         let [width, height, drawn] = [0, 1, 2].map(|i| size[i].as_f64().unwrap());
         assert!(width > 200.0 && height > 150.0 && drawn > 1.0, "{size}");
     }
+}
+
+/// The parts of formulas that reach beyond the box that shows them.
+const CLIPPED: &str = "[...document.querySelectorAll('.formula span')].filter(s => { \
+    const math = s.firstElementChild.getBoundingClientRect(), box = s.parentNode.getBoundingClientRect(); \
+    return math.width === 0 || math.left < box.left || math.right > box.right; }).map(s => s.textContent)";
+
+/// From the index to a claim, by its card and by the contents beside the page; what is folded there unfolds.
+fn the_index_leads_to_every_claim(browser: &Browser) {
+    let count = |of: &str| browser.evaluate(&format!("document.querySelectorAll('{of}').length"));
+    assert_eq!(count("ul.index > li"), 3);
+    assert_eq!(count(".contents li a"), 3);
+    let seen = "[...document.querySelectorAll('.thumb svg')].every(s => { \
+                const b = s.firstElementChild.getBoundingClientRect(); return b.width > 60 && b.height > 40; })";
+    assert_eq!(browser.evaluate(seen), true, "thumbnails");
+    let order = "[...document.querySelectorAll('main > section')].every(s => \
+                 s.querySelector('figure').compareDocumentPosition(s.querySelector('.checks')) & 4)";
+    assert_eq!(browser.evaluate(order), true, "the figure stands before the table");
+    browser.screenshot("index");
 }
 
 /// The page hides what it tells on a scroll, and hears of one with the next frame.
@@ -122,7 +177,7 @@ fn values_are_told(browser: &Browser) {
     browser.pointer("mouseMoved", [2.0, 2.0]);
     assert_eq!(browser.evaluate(hidden), true);
 
-    browser.evaluate("document.querySelector('figure svg').focus()");
+    browser.evaluate("document.querySelector('figure .panels > svg').focus()");
     settle(browser);
     browser.key("ArrowRight");
     let first = browser.evaluate("document.getElementById('tip').textContent");
@@ -135,18 +190,21 @@ fn values_are_told(browser: &Browser) {
 
 fn panels_are_enlarged(browser: &Browser) {
     let width = "document.querySelector('dialog svg')?.getBoundingClientRect().width ?? 0";
-    browser.evaluate("document.querySelector('figure svg').focus()");
+    browser.evaluate("document.querySelector('figure .panels > svg').focus()");
     settle(browser);
     browser.key("Enter");
     assert!(browser.evaluate(width).as_f64() > Some(600.0));
+    let fills = "(() => { const b = document.querySelector('dialog > svg').getBoundingClientRect(); \
+                 return Math.max(b.width / innerWidth, b.height / innerHeight); })()";
+    assert!(browser.evaluate(fills).as_f64() > Some(0.8), "the enlarged figure fills the window");
     browser.screenshot("enlarged");
     browser.evaluate("document.querySelector('dialog button').click()");
     assert_eq!(browser.evaluate("document.querySelector('dialog').open"), false);
 
-    browser.evaluate("document.querySelector('figure svg').scrollIntoView({block: 'center'})");
+    browser.evaluate("document.querySelector('figure .panels > svg').scrollIntoView({block: 'center'})");
     settle(browser);
     let corner = browser.evaluate(
-        "(() => { const b = document.querySelector('figure svg').getBoundingClientRect(); return [b.x + 5, b.y + 5]; })()",
+        "(() => { const b = document.querySelector('figure .panels > svg').getBoundingClientRect(); return [b.x + 5, b.y + 5]; })()",
     );
     let corner = [0, 1].map(|i| corner[i].as_f64().unwrap());
     browser.pointer("mousePressed", corner);
@@ -163,6 +221,7 @@ fn a_phone_does_not_scroll_sideways(browser: &Browser) {
     let widths =
         browser.evaluate("[document.documentElement.scrollWidth, document.body.scrollWidth, innerWidth]");
     assert_eq!(widths, serde_json::json!([380, 380, 380]));
+    assert_eq!(browser.evaluate(CLIPPED), serde_json::json!([]), "formulas that their lines cut off");
     every_figure_is_seen(browser);
     browser.screenshot("phone");
     browser.evaluate("document.querySelector('figure').scrollIntoView()");
@@ -175,7 +234,7 @@ fn luminance(browser: &Browser) -> Vec<f64> {
     let values = browser.evaluate(
         "(() => { const l = c => { const [r, g, b] = c.match(/[0-9.]+/g).map(Number); return (0.2126 * r + 0.7152 * g + 0.0722 * b) / 255; }; \
          const s = (q, p) => l(getComputedStyle(document.querySelector(q))[p]); \
-         return [s('body', 'backgroundColor'), s('body', 'color'), s('figure svg text', 'fill'), s('figure svg .frame', 'stroke')]; })()",
+         return [s('body', 'backgroundColor'), s('body', 'color'), s('figure .panels > svg text', 'fill'), s('figure .panels > svg .frame', 'stroke')]; })()",
     );
     values.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
 }

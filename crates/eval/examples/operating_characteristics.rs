@@ -40,7 +40,7 @@ fn main() -> std::io::Result<()> {
         let points = DISTANCES.iter().zip(of).map(|(x, rates)| Point::new(*x, rates[which]));
         Series::new(label, role, colour, points.collect())
     };
-    let x = || Axis::linear("distance of the truth inside its bound, in standard deviations of a draw");
+    let x = || Axis::linear("distance of the truth inside its bound (s.d. of a draw)");
     let decided = vec![
         curve("a mean: holds", Role::Trajectory, 0, &mean, 0),
         curve("a typical draw: holds", Role::Trajectory, 1, &typical, 0),

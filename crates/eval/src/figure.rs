@@ -4,7 +4,10 @@
 //! [`Figure::rows`]: the picture and the numbers behind it are the same object.
 
 mod axis;
+mod frame;
+mod legend;
 mod letters;
+mod marks;
 mod png;
 mod style;
 mod svg;
@@ -12,7 +15,8 @@ mod svg;
 use serde::Serialize;
 
 use crate::stats::{self, Estimate};
-use svg::Medium;
+use frame::Medium;
+use legend::Legend;
 
 pub use axis::{Axis, Spacing};
 pub use png::PngError;
@@ -22,14 +26,27 @@ pub(crate) use style::screen as style_sheet;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// A prediction: a line.
+    /// A prediction: a line. Where its label says `at least`, `at most`, `lower bound` or `upper bound`, the side that it
+    /// allows is shaded.
     Theory,
     /// Measurements: filled points with error bars.
     Experiment,
-    /// Measurements along a trajectory: points joined by a thin line.
+    /// Measurements along a trajectory: dots joined by a thin line.
     Trajectory,
     /// The control's measurements: hollow points with error bars.
     Control,
+}
+
+impl Role {
+    /// The kind of mark that a legend's reader looks for.
+    fn mark(self) -> &'static str {
+        match self {
+            Role::Theory => "line",
+            Role::Trajectory => "dots",
+            Role::Experiment => "filled",
+            Role::Control => "hollow",
+        }
+    }
 }
 
 /// A point; `low` and `high` are the ends of its error bar.
@@ -81,6 +98,26 @@ impl Series {
     pub fn new(label: impl Into<String>, role: Role, colour: usize, points: Vec<Point>) -> Self {
         Self { label: label.into(), role, colour, points }
     }
+
+    /// What a prediction allows, if its label says that it is a bound.
+    pub(crate) fn bound(&self) -> Option<Bounded> {
+        let says =
+            |words: [&str; 2]| self.role == Role::Theory && words.iter().any(|w| self.label.contains(w));
+        if says(["at least", "lower bound"]) {
+            Some(Bounded::Below)
+        } else {
+            says(["at most", "upper bound"]).then_some(Bounded::Above)
+        }
+    }
+}
+
+/// From which side a bound keeps values away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bounded {
+    /// Values lie above it.
+    Below,
+    /// Values lie below it.
+    Above,
 }
 
 /// One pair of axes.
@@ -94,6 +131,13 @@ pub struct Panel {
     pub y: Axis,
     /// What is drawn, first below.
     pub series: Vec<Series>,
+}
+
+impl Panel {
+    /// Whether a point has a place on both axes.
+    fn shows(&self, p: &Point) -> bool {
+        self.x.shows(p.x) && self.y.shows(p.y)
+    }
 }
 
 /// Panels with one caption.
@@ -131,7 +175,7 @@ impl Figure {
         )
     }
 
-    /// The figure as PNG on white, 1200 pixels a panel. The fonts come with this crate.
+    /// The figure as PNG on white, 1200 pixels a panel at 300 dots an inch. The fonts come with this crate.
     ///
     /// # Errors
     /// If the pixels do not fit in memory.
@@ -140,10 +184,23 @@ impl Figure {
         png::render(&drawing).map_err(|reason| PngError { figure: self.name.clone(), reason })
     }
 
-    /// Every panel as an `<svg>` element for a page that carries the style sheet. `id` is unique on the page.
-    pub(crate) fn panels(&self, id: &str) -> Vec<maud::Markup> {
+    /// Every panel as an `<svg>` element for a page that carries the style sheet, and the legend if all share one. `id` is
+    /// unique on the page.
+    pub(crate) fn panels(&self, id: &str) -> (Vec<maud::Markup>, Option<maud::Markup>) {
+        let legend = Legend::of(self);
         let panels = self.panels.iter().enumerate();
-        panels.map(|(i, panel)| svg::panel(self, panel, &format!("{id}-{i}"))).collect()
+        let panels = panels.map(|(i, panel)| svg::panel(self, panel, legend.below(i), &format!("{id}-{i}")));
+        (panels.collect(), svg::shared_legend(self))
+    }
+
+    /// How many panels stand side by side where there is room.
+    pub(crate) fn columns(&self) -> usize {
+        svg::columns(self.panels.len())
+    }
+
+    /// The first panel in small, for a page that shows [`Figure::panels`] with this `id`.
+    pub(crate) fn thumbnail(&self, id: &str) -> maud::Markup {
+        svg::thumbnail(&format!("{id}-0"))
     }
 
     /// The numbers behind the figure, one row per point.

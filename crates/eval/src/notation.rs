@@ -68,7 +68,15 @@ fn script(characters: &[char], start: usize) -> (String, usize) {
     }
     let sign = usize::from(matches!(characters.get(start), Some('-' | '+')));
     let word = characters[(start + sign).min(characters.len())..].iter().take_while(|c| c.is_alphanumeric());
-    let end = start + sign + word.count();
+    let mut end = start + sign + word.count();
+    // The decimals of a number, not the full stop after a word.
+    let digits = |from: usize| {
+        characters[from.min(characters.len())..].iter().take_while(|c| c.is_ascii_digit()).count()
+    };
+    if end > start + sign && digits(start + sign) == end - start - sign && characters.get(end) == Some(&'.') {
+        let decimals = digits(end + 1);
+        end += if decimals > 0 { decimals + 1 } else { 0 };
+    }
     if end == start + sign {
         return (String::new(), start);
     }
@@ -106,6 +114,8 @@ mod tests {
             ("10^-6", "10<sup>\u{2212}6</sup>"),
             ("norm (N/d) ||a||^2", "norm (N/d) ||a||<sup>2</sup>"),
             ("m^(-1/2)", "m<sup>\u{2212}1/2</sup>"),
+            ("lambda = 0.7 n^0.375: formula", "\u{3bb} = 0.7 n<sup>0.375</sup>: formula"),
+            ("in n^2. Then", "in n<sup>2</sup>. Then"),
             ("lambda_1 of B", "\u{3bb}<sub>1</sub> of B"),
             ("w_kr, rho = 0.5", "w<sub>kr</sub>, \u{3c1} = 0.5"),
         ];

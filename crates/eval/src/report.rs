@@ -5,8 +5,12 @@
 //! facts stand in those two places.
 
 mod checks;
+mod formula;
 mod html;
+mod index;
+mod prose;
 mod record;
+mod sizes;
 mod tidy;
 mod words;
 

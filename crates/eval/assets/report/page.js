@@ -39,13 +39,22 @@ const close = document.createElement('button');
 close.textContent = 'Close';
 close.addEventListener('click', () => dialog.close());
 document.body.append(dialog);
-dialog.addEventListener('close', () => { hide(); document.body.append(tip); });
+dialog.addEventListener('close', () => { hide(); document.body.append(tip); dialog.replaceChildren(); });
 dialog.addEventListener('click', event => { if (event.target === dialog) dialog.close(); });
 function enlarge(panel) {
   hide();
-  dialog.replaceChildren(close, panel.cloneNode(true), tip);
+  const legend = panel.parentNode.querySelector('.legend');
+  dialog.replaceChildren(close, panel.cloneNode(true), ...(legend ? [legend.cloneNode(true)] : []), tip);
   dialog.showModal();
 }
+
+// Whoever follows a link into a part that is folded sees it unfolded.
+function unfold() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  for (let part = target?.closest('details'); part; part = part.parentNode.closest('details')) part.open = true;
+}
+addEventListener('hashchange', unfold);
+unfold();
 
 document.addEventListener('pointerover', event => {
   const mark = event.target.closest('[data-tip]');

@@ -5,7 +5,6 @@ use std::sync::LazyLock;
 
 use ttf_parser::{Face, FaceParsingError, OutlineBuilder};
 
-use super::svg::fixed;
 use crate::notation::{Level, pieces};
 
 /// Font sizes in units of the drawing.
@@ -52,30 +51,43 @@ static BOLD: LazyLock<Font> =
 pub(super) fn outline(text: &str, (x, y): (f64, f64), anchor: Anchor, title: bool) -> String {
     // The fonts are part of the program, and a test reads them.
     let Ok(face) = (if title { &*BOLD } else { &*REGULAR }) else { return String::new() };
-    let mut pen = Pen { data: String::new(), x: 0.0, y, scale: 0.0 };
-    let size = if title { TITLE } else { TEXT };
-    let set = |pen: &mut Pen| {
-        for (level, piece) in pieces(text) {
-            pen.scale = if level == Level::Base { size } else { SCRIPT } / f64::from(face.units_per_em());
-            pen.y = y + shift(level);
-            for character in piece.chars() {
-                let glyph = face.glyph_index(character).unwrap_or_default();
-                // Blanks have no outline.
-                let _ = face.outline_glyph(glyph, pen);
-                pen.x += f64::from(face.glyph_hor_advance(glyph).unwrap_or(0)) * pen.scale;
-            }
-        }
-    };
-    set(&mut pen);
-    let width = pen.x;
     let left = match anchor {
         Anchor::Start => x,
-        Anchor::Middle => x - width / 2.0,
-        Anchor::End => x - width,
+        Anchor::Middle => x - width(text, title) / 2.0,
+        Anchor::End => x - width(text, title),
     };
-    pen = Pen { data: String::new(), x: left, y, scale: 0.0 };
-    set(&mut pen);
+    let size = if title { TITLE } else { TEXT };
+    let mut pen = Pen { data: String::new(), x: left, y, scale: 0.0 };
+    for (level, piece) in pieces(text) {
+        pen.scale = if level == Level::Base { size } else { SCRIPT } / f64::from(face.units_per_em());
+        pen.y = y + shift(level);
+        for character in piece.chars() {
+            let glyph = face.glyph_index(character).unwrap_or_default();
+            // Blanks have no outline.
+            let _ = face.outline_glyph(glyph, &mut pen);
+            pen.x += f64::from(face.glyph_hor_advance(glyph).unwrap_or(0)) * pen.scale;
+        }
+    }
     pen.data
+}
+
+/// How wide a text is in units of the drawing, set in this crate's own font: other fonts are hardly wider.
+pub(super) fn width(text: &str, title: bool) -> f64 {
+    let Ok(face) = (if title { &*BOLD } else { &*REGULAR }) else { return 0.0 };
+    let size = if title { TITLE } else { TEXT };
+    let piece = |(level, piece): (Level, String)| {
+        let scale = if level == Level::Base { size } else { SCRIPT } / f64::from(face.units_per_em());
+        let advance = |c| face.glyph_hor_advance(face.glyph_index(c).unwrap_or_default()).unwrap_or(0);
+        piece.chars().map(|c| f64::from(advance(c)) * scale).sum::<f64>()
+    };
+    pieces(text).into_iter().map(piece).sum()
+}
+
+/// Coordinates to a hundredth of a pixel: short, and the same on every machine.
+pub(super) fn fixed(x: f64) -> String {
+    let text = format!("{x:.2}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0".into() } else { text.into() }
 }
 
 struct Pen {
@@ -144,6 +156,9 @@ mod tests {
             high - low
         };
         assert!(width(true) > width(false));
+        let (low, high) = extent(&outline("HH", (0.0, 0.0), Anchor::Start, false));
+        let advance = super::width("HH", false);
+        assert!(advance >= high - low && advance < 1.3 * (high - low), "{advance} for {low} to {high}");
     }
 
     #[test]

@@ -10,6 +10,14 @@ const PRINT: [&str; 3] = ["#000", "#ccc", "#fff"];
 /// How many colours there are; series beyond share them, with another dash and marker.
 pub(super) const COLOURS: usize = 7;
 
+/// The colour of a legend's entry that speaks of all colours: ink.
+pub(super) const NEUTRAL: usize = usize::MAX;
+
+/// The number of the rules of a colour.
+pub(super) fn slot(colour: usize) -> usize {
+    if colour == NEUTRAL { COLOURS } else { colour % COLOURS }
+}
+
 /// Okabe and Ito's colours, told apart by colour-blind readers; yellow is darkened to be seen on paper.
 const ON_LIGHT: [&str; COLOURS] =
     ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#555555"];
@@ -20,9 +28,11 @@ const SHAPES: &str = "
 .op-figure { font-family: 'Helvetica Neue', Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif; font-size: 12px; }
 .op-figure .title { font-size: 13px; font-weight: bold; }
 .op-figure .script { font-size: 9px; }
-.op-figure .frame, .op-figure .tick, .op-figure .line { fill: none; }
+.op-figure .frame, .op-figure .tick, .op-figure .line, .op-figure .thin { fill: none; }
 .op-figure .frame, .op-figure .tick, .op-figure .grid { stroke-width: 1; }
 .op-figure .line { stroke-width: 2; }
+.op-figure .thin { stroke-width: 1; }
+.op-figure .band { fill-opacity: 0.13; }
 .op-figure .bar { fill: none; stroke-width: 1.4; }
 .op-figure .hollow { stroke-width: 1.6; }
 .op-figure .hit { fill: none; stroke: none; pointer-events: all; }
@@ -48,7 +58,7 @@ fn colours([ink, faint, paper]: [&str; 3], series: [&str; COLOURS]) -> String {
         ".op-figure text, .op-figure .ink {{ fill: {ink}; }}\n.op-figure .frame, .op-figure .tick {{ stroke: {ink}; }}\n\
          .op-figure .grid {{ stroke: {faint}; }}\n.op-figure .hollow, .op-figure .paper {{ fill: {paper}; }}\n"
     );
-    for (i, colour) in series.iter().enumerate() {
+    for (i, colour) in series.iter().chain(std::iter::once(&ink)).enumerate() {
         // Writing to a string cannot fail.
         let _ = writeln!(
             rules,

@@ -2,43 +2,51 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use super::axis::Fitted;
-use super::letters::{Anchor, outline, shift};
-use super::style::{COLOURS, paper, screen};
-use super::{Figure, Panel, Point, Role, Series};
-use crate::notation::{Level, pieces};
-use crate::table::number;
+use super::frame::{BELOW_AXIS, Frame, LEFT, Medium, PANEL_WIDTH, PLOT_HEIGHT, PLOT_WIDTH, TOP, set_text};
+use super::legend::{Entry, GLYPH, Legend, flow};
+use super::letters::{Anchor, fixed, width};
+use super::marks::{aside, draw_series, glyph};
+use super::style::{paper, screen};
+use super::{Figure, Panel};
 
-const PANEL_WIDTH: f64 = 400.0;
-const PLOT_HEIGHT: f64 = 240.0;
-const LEFT: f64 = 66.0;
-const RIGHT: f64 = 14.0;
-const TOP: f64 = 34.0;
-const BELOW_AXIS: f64 = 54.0;
 const LEGEND_LINE: f64 = 18.0;
-const PLOT_WIDTH: f64 = PANEL_WIDTH - LEFT - RIGHT;
-/// As many panels side by side as stay legible on a page; further ones go below.
+/// As many panels side by side as stay legible on a page.
 const COLUMNS: usize = 3;
-/// Points of a line that tell their values: enough to read any of it.
-const HITS: usize = 60;
 
-const DASHES: [&str; COLOURS] = ["", "7 3", "2 3", "9 3 2 3", "5 2", "1 2", "12 4"];
-
-/// Where a drawing is looked at.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Medium {
-    /// A viewer that has fonts and follows the reader's choice of light or dark.
-    Screen,
-    /// Pixels: light, letters as outlines.
-    Paper,
+/// Panels in a row: one row up to three, then rows as full as can be; a last place left free takes the legend.
+pub(super) fn columns(panels: usize) -> usize {
+    match panels {
+        0..=COLUMNS => panels.max(1),
+        4 => 2,
+        _ => COLUMNS,
+    }
 }
 
-/// All panels in one document, in rows of [`COLUMNS`].
+/// All panels in one document.
 pub(super) fn document(figure: &Figure, medium: Medium) -> Markup {
-    let columns = figure.panels.len().clamp(1, COLUMNS);
-    let rows: Vec<&[Panel]> = figure.panels.chunks(COLUMNS).collect();
-    let heights: Vec<f64> = rows.iter().map(|row| row.iter().map(height).fold(0.0, f64::max)).collect();
-    let size = (PANEL_WIDTH * columns as f64, heights.iter().sum::<f64>().max(1.0));
+    let legend = Legend::of(figure);
+    let columns = columns(figure.panels.len());
+    let indices: Vec<usize> = (0..figure.panels.len()).collect();
+    let heights: Vec<f64> = indices
+        .chunks(columns)
+        .map(|row| row.iter().map(|i| height(legend.below(*i))).fold(0.0, f64::max))
+        .collect();
+    let panels: f64 = heights.iter().sum();
+    let wide = PANEL_WIDTH * columns as f64;
+    // In the free place of the last row, or below all of them.
+    let free = figure.panels.len() % columns;
+    let last = *heights.last().unwrap_or(&0.0);
+    let (at, room) = if free > 0 {
+        (
+            (free as f64 * PANEL_WIDTH + 20.0, panels - last + TOP + 6.0),
+            PANEL_WIDTH * (columns - free) as f64 - 24.0,
+        )
+    } else {
+        ((LEFT, panels + 4.0), wide - LEFT - 8.0)
+    };
+    let (places, lines) = flow(legend.shared(), room);
+    let below = if free > 0 || lines == 0 { 0.0 } else { lines as f64 * LEGEND_LINE + 4.0 };
+    let size = (wide, (panels + below).max(1.0));
     let label = format!("{}. {}", figure.title, figure.caption);
     let style = if medium == Medium::Screen { screen() } else { paper() };
     html! {
@@ -48,16 +56,19 @@ pub(super) fn document(figure: &Figure, medium: Medium) -> Markup {
             style { (PreEscaped(style)) }
             rect.paper width="100%" height="100%" {}
             @for (i, panel) in figure.panels.iter().enumerate() {
-                @let left = (i % COLUMNS) as f64 * PANEL_WIDTH;
-                @let top: f64 = heights[..i / COLUMNS].iter().sum();
-                g transform=(format!("translate({left} {top})")) { (draw(panel, &format!("{}-{i}", figure.name), medium)) }
+                @let left = (i % columns) as f64 * PANEL_WIDTH;
+                @let top: f64 = heights[..i / columns].iter().sum();
+                g transform=(format!("translate({left} {top})")) {
+                    (draw(panel, legend.below(i), &format!("{}-{i}", figure.name), medium))
+                }
             }
+            (list(legend.shared(), &places, at, medium, &|e| bounded(figure, e)))
         }
     }
 }
 
 /// One panel as an element of a page that carries the style sheet. `id` is unique on the page.
-pub(super) fn panel(figure: &Figure, panel: &Panel, id: &str) -> Markup {
+pub(super) fn panel(figure: &Figure, panel: &Panel, below: &[Entry], id: &str) -> Markup {
     let names: Vec<&str> = panel.series.iter().map(|s| s.label.as_str()).collect();
     let label = format!(
         "{}, {}: {} against {}. Shown: {}.",
@@ -68,205 +79,77 @@ pub(super) fn panel(figure: &Figure, panel: &Panel, id: &str) -> Markup {
         names.join(", ")
     );
     html! {
-        svg class="op-figure" viewBox=(format!("0 0 {PANEL_WIDTH} {}", height(panel))) role="img" tabindex="0"
-            aria-label=(label) { (draw(panel, id, Medium::Screen)) }
+        svg class="op-figure" viewBox=(format!("0 0 {PANEL_WIDTH} {}", height(below))) role="img" tabindex="0"
+            aria-label=(label) { g.op-figure id=(id) { (draw(panel, below, &format!("{id}-clip"), Medium::Screen)) } }
     }
 }
 
-fn height(panel: &Panel) -> f64 {
-    TOP + PLOT_HEIGHT + BELOW_AXIS + panel.series.len() as f64 * LEGEND_LINE
-}
-
-struct Frame<'a> {
-    panel: &'a Panel,
-    medium: Medium,
-    x: Fitted,
-    y: Fitted,
-}
-
-impl Frame<'_> {
-    fn x(&self, value: f64) -> Option<f64> {
-        self.x.position(value).map(|p| LEFT + p * PLOT_WIDTH)
-    }
-
-    fn y(&self, value: f64) -> Option<f64> {
-        self.y.position(value).map(|p| TOP + (1.0 - p) * PLOT_HEIGHT)
-    }
-
-    fn point(&self, p: &Point) -> Option<(f64, f64)> {
-        Some((self.x(p.x)?, self.y(p.y)?))
-    }
-
-    fn text(&self, text: &str, (x, y): (f64, f64), anchor: Anchor) -> Markup {
-        let name = (anchor != Anchor::Start).then(|| anchor.name());
-        html! {
-            @match self.medium {
-                Medium::Screen => { text x=(fixed(x)) y=(fixed(y)) text-anchor=[name] { (set(text)) } }
-                Medium::Paper => { path.ink d=(outline(text, (x, y), anchor, false)) {} }
-            }
-        }
-    }
-
-    fn title(&self, text: &str, (x, y): (f64, f64)) -> Markup {
-        html! {
-            @match self.medium {
-                Medium::Screen => { text.title x=(fixed(x)) y=(fixed(y)) { (set(text)) } }
-                Medium::Paper => { path.ink d=(outline(text, (x, y), Anchor::Start, true)) {} }
-            }
-        }
-    }
-
-    fn describe(&self, series: &Series, p: &Point) -> String {
-        let name = |value: f64| {
-            let named = self.panel.x.names.iter().find(|(at, _)| *at == value);
-            named.map_or_else(|| number(value), |(_, name)| name.clone())
-        };
-        let bar =
-            if p.low < p.high { format!(" [{}, {}]", number(p.low), number(p.high)) } else { String::new() };
-        let (x, y) = (&self.panel.x.label, &self.panel.y.label);
-        format!("{}\n{x}: {}\n{y}: {}{bar}", series.label, name(p.x), number(p.y))
-    }
-}
-
-fn draw(panel: &Panel, id: &str, medium: Medium) -> Markup {
-    let points = || panel.series.iter().flat_map(|s| &s.points);
-    let frame = Frame {
-        panel,
-        medium,
-        x: panel.x.fit(points().map(|p| p.x)),
-        y: panel.y.fit(points().flat_map(|p| [p.y, p.low, p.high])),
-    };
-    let bottom = TOP + PLOT_HEIGHT;
-    let middle = TOP + PLOT_HEIGHT / 2.0;
+/// A panel in small without its legend, which refers to the one of this `id` on the same page.
+pub(super) fn thumbnail(id: &str) -> Markup {
+    let bottom = TOP + PLOT_HEIGHT + BELOW_AXIS - 10.0;
     html! {
-        clipPath id=(id) { rect x=(LEFT) y=(TOP) width=(PLOT_WIDTH) height=(PLOT_HEIGHT) {} }
-        (frame.title(&panel.title, (LEFT, TOP - 12.0)))
-        (grid(&frame))
-        (frame.text(&panel.x.label, (LEFT + PLOT_WIDTH / 2.0, bottom + 38.0), Anchor::Middle))
-        g transform=(format!("translate(14 {middle}) rotate(-90)")) {
-            (frame.text(&panel.y.label, (0.0, 0.0), Anchor::Middle))
+        svg class="op-figure" viewBox=(format!("0 0 {PANEL_WIDTH} {bottom}")) aria-hidden="true" focusable="false" {
+            use href=(format!("#{id}")) {}
         }
-        g clip-path=(format!("url(#{id})")) {
-            @for series in &panel.series { (draw_series(series, &frame)) }
+    }
+}
+
+/// The legend that all panels share as a list of a page, if they share one.
+pub(super) fn shared_legend(figure: &Figure) -> Option<Markup> {
+    let Legend::Shared(entries) = Legend::of(figure) else { return None };
+    Some(html! { ul.legend aria-label="Legend" { @for entry in &entries {
+        @let wide = GLYPH + width(&entry.text, false) + 4.0;
+        li { svg class="op-figure" viewBox=(format!("0 0 {} 18", fixed(wide))) width=(fixed(wide)) height="18" aria-hidden="true" {
+            (list(std::slice::from_ref(entry), &[(0.0, 0)], (0.0, 9.0), Medium::Screen, &|e| bounded(figure, e)))
+        } span.unseen { (entry.text) } }
+    } } })
+}
+
+fn bounded(figure: &Figure, entry: &Entry) -> bool {
+    figure.panels.iter().any(|panel| bounded_in(panel, entry))
+}
+
+fn bounded_in(panel: &Panel, entry: &Entry) -> bool {
+    panel.series.iter().any(|s| s.label == entry.text && s.colour == entry.colour && s.bound().is_some())
+}
+
+fn height(below: &[Entry]) -> f64 {
+    TOP + PLOT_HEIGHT + BELOW_AXIS + flow(below, PLOT_WIDTH).1 as f64 * LEGEND_LINE
+}
+
+fn draw(panel: &Panel, below: &[Entry], clip: &str, medium: Medium) -> Markup {
+    let frame = Frame::new(panel, medium);
+    let moved = aside(panel, &frame);
+    let lines = |s: &super::Series| matches!(s.role, super::Role::Theory | super::Role::Trajectory);
+    // Points above lines, whatever the order they were given in.
+    let mut order: Vec<usize> = (0..panel.series.len()).collect();
+    order.sort_by_key(|i| !lines(&panel.series[*i]));
+    html! {
+        clipPath id=(clip) { rect x=(LEFT) y=(TOP) width=(PLOT_WIDTH) height=(PLOT_HEIGHT) {} }
+        (frame.axes())
+        g clip-path=(format!("url(#{clip})")) {
+            @for i in order { (draw_series(&panel.series[i], &moved[i], &frame)) }
         }
         rect.frame x=(LEFT) y=(TOP) width=(PLOT_WIDTH) height=(PLOT_HEIGHT) {}
-        @for (i, series) in panel.series.iter().enumerate() {
-            (legend_entry(series, &frame, bottom + BELOW_AXIS + i as f64 * LEGEND_LINE))
-        }
+        (list(below, &flow(below, PLOT_WIDTH).0, (LEFT, frame.bottom() + BELOW_AXIS), medium, &|e| bounded_in(panel, e)))
     }
 }
 
-fn grid(frame: &Frame<'_>) -> Markup {
-    let (right, bottom) = (LEFT + PLOT_WIDTH, TOP + PLOT_HEIGHT);
-    let tick = |from: (f64, f64), to: &str| format!("M{} {}{to}", fixed(from.0), fixed(from.1));
+/// The entries of a legend where they are placed.
+fn list(
+    entries: &[Entry],
+    places: &[(f64, usize)],
+    (left, top): (f64, f64),
+    medium: Medium,
+    bounded: &dyn Fn(&Entry) -> bool,
+) -> Markup {
     html! {
-        @for (value, label) in &frame.x.ticks {
-            @if let Some(x) = frame.x(*value) {
-                line.grid x1=(fixed(x)) x2=(fixed(x)) y1=(TOP) y2=(bottom) {}
-                path.tick d=(tick((x, bottom), "v5")) {}
-                (frame.text(label, (x, bottom + 18.0), Anchor::Middle))
-            }
-        }
-        @for (value, label) in &frame.y.ticks {
-            @if let Some(y) = frame.y(*value) {
-                line.grid x1=(LEFT) x2=(right) y1=(fixed(y)) y2=(fixed(y)) {}
-                path.tick d=(tick((LEFT, y), "h-5")) {}
-                (frame.text(label, (LEFT - 8.0, y + 4.0), Anchor::End))
-            }
-        }
-        @for x in frame.x.minor.iter().filter_map(|v| frame.x(*v)) { path.tick d=(tick((x, bottom), "v3")) {} }
-        @for y in frame.y.minor.iter().filter_map(|v| frame.y(*v)) { path.tick d=(tick((LEFT, y), "h-3")) {} }
-    }
-}
-
-/// Text with powers and indices set as such.
-fn set(text: &str) -> Markup {
-    let mut height = 0.0;
-    html! {
-        @for (level, piece) in pieces(text) {
-            @let dy = shift(level) - std::mem::replace(&mut height, shift(level));
-            @if level == Level::Base && dy == 0.0 { (piece) }
-            @else if level == Level::Base { tspan dy=(dy) { (piece) } }
-            @else { tspan.script dy=(dy) { (piece) } }
+        @for (entry, (x, line)) in entries.iter().zip(places) {
+            @let at = (left + x, top + *line as f64 * LEGEND_LINE);
+            (glyph(entry, bounded(entry), at))
+            (set_text(&entry.text, (at.0 + GLYPH, at.1 + 4.0), Anchor::Start, false, medium))
         }
     }
-}
-
-fn draw_series(series: &Series, frame: &Frame<'_>) -> Markup {
-    match series.role {
-        Role::Theory | Role::Trajectory => {
-            let path: Vec<(f64, f64)> = series.points.iter().filter_map(|p| frame.point(p)).collect();
-            let stride = series.points.len().div_ceil(HITS).max(1);
-            html! {
-                (polyline(&path, series.colour, series.role == Role::Theory))
-                @for p in series.points.iter().step_by(stride) {
-                    @if let Some((x, y)) = frame.point(p) {
-                        circle.hit cx=(fixed(x)) cy=(fixed(y)) r="6" { title { (frame.describe(series, p)) } }
-                    }
-                }
-            }
-        }
-        Role::Experiment | Role::Control => html! {
-            @for p in &series.points {
-                @if let Some((x, y)) = frame.point(p) {
-                    @if p.low < p.high {
-                        (error_bar(x, frame.y(p.low).unwrap_or(TOP + PLOT_HEIGHT), frame.y(p.high).unwrap_or(y), series.colour))
-                    }
-                    (marker(x, y, series, Some(&frame.describe(series, p))))
-                }
-            }
-        },
-    }
-}
-
-fn polyline(path: &[(f64, f64)], colour: usize, dashed: bool) -> Markup {
-    let points: Vec<String> = path.iter().map(|(x, y)| format!("{},{}", fixed(*x), fixed(*y))).collect();
-    let dash = if dashed { DASHES[colour % COLOURS] } else { "" };
-    let dash = (!dash.is_empty()).then_some(dash);
-    html! { polyline class=(class("line s", colour)) points=(points.join(" ")) stroke-dasharray=[dash] {} }
-}
-
-fn error_bar(x: f64, low: f64, high: f64, colour: usize) -> Markup {
-    let cap = |y: f64| format!("M{} {}h8", fixed(x - 4.0), fixed(y));
-    let path = format!("M{} {}V{}{}{}", fixed(x), fixed(low), fixed(high), cap(low), cap(high));
-    html! { path class=(class("bar s", colour)) d=(path) {} }
-}
-
-/// Circle, square, triangle, diamond: the shape says as much as the colour.
-fn marker(x: f64, y: f64, series: &Series, description: Option<&str>) -> Markup {
-    let r = 4.0;
-    let (l, t) = (x - r, y - r);
-    let path = match series.colour % 4 {
-        0 => format!("M{} {}a{r} {r} 0 1 0 {} 0a{r} {r} 0 1 0 -{} 0z", fixed(l), fixed(y), 2.0 * r, 2.0 * r),
-        1 => format!("M{} {}h{}v{}h-{}z", fixed(l), fixed(t), 2.0 * r, 2.0 * r, 2.0 * r),
-        2 => format!("M{} {}l4.6 8h-9.2z", fixed(x), fixed(t - 0.6)),
-        _ => format!("M{} {}l4.8 4.8l-4.8 4.8l-4.8 -4.8z", fixed(x), fixed(y - 4.8)),
-    };
-    let class = class(if series.role == Role::Control { "hollow s" } else { "mark f" }, series.colour);
-    html! { path class=(class) d=(path) { @if let Some(text) = description { title { (text) } } } }
-}
-
-fn legend_entry(series: &Series, frame: &Frame<'_>, y: f64) -> Markup {
-    let line = [(LEFT + 2.0, y), (LEFT + 26.0, y)];
-    html! {
-        @match series.role {
-            Role::Theory => { (polyline(&line, series.colour, true)) }
-            Role::Trajectory => { (polyline(&line, series.colour, false)) }
-            Role::Experiment | Role::Control => { (marker(LEFT + 14.0, y, series, None)) }
-        }
-        (frame.text(&series.label, (LEFT + 34.0, y + 4.0), Anchor::Start))
-    }
-}
-
-fn class(stem: &str, colour: usize) -> String {
-    format!("{stem}{}", colour % COLOURS)
-}
-
-/// Coordinates to a hundredth of a pixel: short, and the same on every machine.
-pub(super) fn fixed(x: f64) -> String {
-    let text = format!("{x:.2}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" { "0".into() } else { text.into() }
 }
 
 #[cfg(test)]
@@ -323,12 +206,32 @@ mod tests {
     }
 
     #[test]
-    fn many_panels_stand_in_rows_of_three() {
+    fn panels_stand_in_full_rows_and_a_free_place_takes_the_legend() {
+        let size = |panels: usize| {
+            let mut figure = figure();
+            figure.panels = vec![figure.panels[0].clone(); panels];
+            let svg = figure.svg();
+            let ids = (0..panels).filter(|i| svg.contains(&format!("id=\"f-{i}\""))).count();
+            assert_eq!(ids, panels);
+            assert_eq!(svg.matches(">line</text>").count(), 1, "one legend");
+            let value = |name: &str| {
+                svg.split(&format!(" {name}=\"")).nth(1).unwrap().split('"').next().unwrap().to_owned()
+            };
+            (value("width"), value("height"))
+        };
+        let sized = |w: &str, h: &str| (w.to_owned(), h.to_owned());
+        assert_eq!(size(1), sized("400", "346"));
+        assert_eq!(size(3), sized("1200", "350"));
+        assert_eq!(size(4), sized("800", "678"));
+        assert_eq!(size(5), sized("1200", "656"), "the legend beside the fifth");
+        assert_eq!(size(6), sized("1200", "678"));
+    }
+
+    #[test]
+    fn a_bound_shades_the_side_that_it_allows() {
         let mut figure = figure();
-        figure.panels = vec![figure.panels[0].clone(); 5];
-        assert!(figure.svg().contains("width=\"1200\" height=\"728\""), "{}", &figure.svg()[..300]);
-        let ids: std::collections::BTreeSet<String> =
-            (0..5).map(|i| format!("id=\"f-{i}\"")).filter(|id| figure.svg().contains(id)).collect();
-        assert_eq!(ids.len(), 5);
+        figure.panels[0].series[1].label = "at most".into();
+        let svg = figure.svg();
+        assert_eq!(svg.matches("class=\"band f1\"").count(), 2, "in the panel and in the legend");
     }
 }

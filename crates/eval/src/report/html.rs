@@ -3,8 +3,11 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{CheckReport, ClaimReport, Report, RunFacts, State, tidy};
-use crate::decide::Decision;
+use super::formula::formula;
+use super::index::{cards, contents, words};
+use super::prose::{decision, prose};
+use super::{CheckReport, ClaimReport, Report, RunFacts, State, sizes, tidy};
+use crate::decide::design::ALPHA_NO;
 use crate::figure::{Figure, style_sheet};
 use crate::table::{Table, number};
 
@@ -29,32 +32,23 @@ pub(super) fn page(report: &Report, facts: &RunFacts) -> Markup {
             }
             body.no-script {
                 a.skip href="#claims" { "Skip to the claims" }
-                header {
-                    h1 { (TITLE) }
-                    p { b { (report.headline) } }
-                    p { "overparam " (report.version) ". Repeat it: " code { (report.command) } " " a href="#run" { "Time and machine" } "." }
+                (contents(report))
+                div.page {
+                    header {
+                        h1 { (TITLE) }
+                        p { b { (report.headline) } }
+                        (words())
+                        p { "overparam " (report.version) ". Repeat it: " code { (report.command) } " " a href="#run" { "Time and machine" } "." }
+                    }
+                    (cards(report))
+                    main id="claims" { @for claim in &report.claims { (section(claim)) } }
+                    footer { (run(facts)) }
                 }
-                nav aria-label="Claims by talk" { (summary(report)) }
-                main id="claims" { @for claim in &report.claims { (section(claim)) } }
-                footer { (run(facts)) }
+                a.up href="#index" { "All claims" }
                 script { (PreEscaped(SCRIPT)) }
             }
         }
     }
-}
-
-fn summary(report: &Report) -> Markup {
-    html! { @for talk in &report.talks {
-        h2 { (talk.title) }
-        table.cards {
-            thead { tr { th scope="col" { "claim" } th scope="col" { "decision" } th scope="col" { "why" } } }
-            tbody { @for claim in report.claims.iter().filter(|c| c.about.talk() == talk.id) { tr {
-                td { a href=(format!("#{}", claim.stem())) { (claim.about.id) } }
-                td { (decision(claim)) }
-                td { (claim.reason) }
-            } } }
-        }
-    } }
 }
 
 fn section(claim: &ClaimReport) -> Markup {
@@ -64,26 +58,54 @@ fn section(claim: &ClaimReport) -> Markup {
     html! {
         section id=(id) aria-labelledby=(heading) {
             h2 id=(heading) { (about.id) " " (decision(claim)) }
-            p.small { (claim.reason) ". " (standing(claim)) }
-            p.statement { (about.statement) }
-            div.formula { (PreEscaped(overparam_notation::mathml(about.formula))) }
-            dl {
-                dt { "Source" }
-                dd { @for source in about.sources { p { a href=(source.url) { (source.citation) } ", " (source.place) } } }
-                dt { "Predicted" } dd { (about.prediction) }
-                dt { "Must hold" } dd { (about.must_hold) }
-                dt { "Control" } dd { (about.control) }
-                dt { "Master seed" } dd { (provenance(claim)) }
-                dt { "Repeat it" } dd { code { (claim.command) } " (" a href=(format!("#run--{id}")) { "time and machine" } ")" }
-            }
-            (checks(claim))
+            p.statement { (prose(about.statement)) }
+            p.small.standing { (claim.reason) ". " (standing(claim)) }
             @for failure in &claim.failures {
                 p.bad { "No outcome: " (failure.error) " " code { (failure.cell) } }
             }
-            @for figure in &claim.figures { (draw_figure(figure, &id)) }
-            @for table in &claim.tables { (draw_table(table)) }
+            (formula(about.formula))
+            @if let Some(figure) = claim.figures.first() { (draw_figure(figure, &id)) }
+            @if let Some(more) = claim.figures.get(1..).filter(|more| !more.is_empty()) {
+                details.paper { summary { (counted(more.len(), "more figure")) }
+                    @for figure in more { (draw_figure(figure, &id)) }
+                }
+            }
+            details.paper { summary { "What was predicted, what must hold, and the sizes that ran" } dl {
+                dt { "Source" }
+                dd { @for source in about.sources { p { a href=(source.url) { (source.citation) } ", " (source.place) } } }
+                dt { "Predicted" } dd { (prose(about.prediction)) }
+                dt { "Must hold" } dd { (prose(about.must_hold)) }
+                dt { "Ran here" } dd { (ran(claim)) }
+                dt { "Control" } dd { (prose(about.control)) }
+                dt { "Master seed" } dd { (provenance(claim)) }
+                dt { "Repeat it" } dd { code { (claim.command) } " (" a href=(format!("#run--{id}")) { "time and machine" } ")" }
+            } }
+            (checks(claim))
+            @if !claim.tables.is_empty() {
+                details { summary { (counted(claim.tables.len(), "more table")) }
+                    @for table in &claim.tables { (draw_table(table)) }
+                }
+            }
             (cells(claim))
         }
+    }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// The sizes of this run, and that those of the sentences around may be others.
+fn ran(claim: &ClaimReport) -> String {
+    let sizes = sizes::ran(claim);
+    if claim.size_free || claim.size_ratio >= 1.0 {
+        format!("scale {}: {sizes}.", claim.scale)
+    } else {
+        let of = number(100.0 * claim.size_ratio);
+        format!(
+            "scale {}: {sizes}. That is {of} % of the source's size; where the sentences above name a size, it is the source's.",
+            claim.scale
+        )
     }
 }
 
@@ -91,11 +113,15 @@ fn section(claim: &ClaimReport) -> Markup {
 fn standing(claim: &ClaimReport) -> String {
     let stopped = claim.stopped_at;
     let mut text = format!(
-        "Stopped at look {} of {} with {} draws, at scale {}.",
+        "Decided at look {} of {} with {} draws, at scale {}. If the claim were false, it would be said to hold with a \
+         probability of at most {} %; if true, to be contradicted with at most {} % ({} % for all claims together).",
         stopped.look,
         claim.design.looks.len(),
         stopped.draws,
-        claim.scale
+        claim.scale,
+        number(100.0 * claim.design.alpha_yes),
+        number(100.0 * claim.design.alpha_no),
+        number(100.0 * ALPHA_NO)
     );
     if let Some(why) = &claim.exploratory {
         text += &format!(" Exploratory: {why}.");
@@ -122,21 +148,22 @@ fn provenance(claim: &ClaimReport) -> String {
 
 fn checks(claim: &ClaimReport) -> Markup {
     let spent = number(100.0 * claim.design.alpha_yes);
-    html! {
-        h3 { "Predicted and measured" }
+    let held = claim.checks.iter().filter(|c| c.state == State::Holds).count();
+    html! { details.paper.checks {
+        summary { "Predicted and measured: " (held) " of " (counted(claim.checks.len(), "check")) " shown to hold" }
         table.cards {
-            caption { "Every check, on the experiment and on the control. A claim holds only if every check is shown to hold, at "
-                (spent) " % for the claim as a whole, and the control is shown to fail those marked \u{2020}. Intervals cover the "
-                "truth with probability 0.98 whatever the looks showed. Every draw is in report.json." }
+            caption { "Every check, on the experiment and on the control, at " (sizes::ran(claim)) ". A claim holds only if every check "
+                "is shown to hold, at " (spent) " % for the claim as a whole, and the control is shown to fail those marked \u{2020}. "
+                "Intervals cover the truth with probability 0.98 whatever the looks showed. Every draw is in report.json." }
             thead { tr { @for head in ["quantity", "theory", "must be", "measured", "state", "on the control", "state"] {
                 th scope="col" { (head) }
             } } }
             tbody {
                 @for check in &claim.checks { tr {
-                    td { b { (check.quantity) @if check.must_fail { " \u{2020}" } } div.small { (check.reason) } }
-                    td data-name="theory" { (check.prediction)
+                    td { b { (prose(&check.quantity)) @if check.must_fail { " \u{2020}" } } div.small.why { (prose(&check.reason)) } }
+                    td data-name="theory" { (prose(&check.prediction))
                         @for rival in &check.rivals {
-                            div.small { "rival: " (rival.name) ", " (number(rival.value))
+                            div.small.rival { "rival: " (prose(&rival.name)) ", " (number(rival.value))
                                 @if rival.excluded { " (excluded)" } @else { " (not excluded)" } }
                         }
                     }
@@ -147,7 +174,7 @@ fn checks(claim: &ClaimReport) -> Markup {
                 } }
             }
         }
-    }
+    } }
 }
 
 fn measured(check: Option<&CheckReport>, name: &str) -> Markup {
@@ -183,6 +210,13 @@ fn estimate(check: &CheckReport) -> String {
     text
 }
 
+/// Rows as full as can be; a free place in the last one takes the legend.
+fn arrangement(figure: &Figure) -> String {
+    let columns = figure.columns();
+    let free = if figure.panels.len().is_multiple_of(columns) { "" } else { " free" };
+    format!("panels in-{columns}{free}")
+}
+
 fn draw_figure(figure: &Figure, claim: &str) -> Markup {
     let stem = format!("{claim}--{}", figure.name);
     let rows: Vec<_> = figure.rows().collect();
@@ -196,9 +230,11 @@ fn draw_figure(figure: &Figure, claim: &str) -> Markup {
         .collect();
     let csv = format!("csv/{stem}.csv");
     html! { figure {
-        div.panels { @for panel in figure.panels(&stem) { (panel) } }
-        figcaption { b { (figure.title) ". " } (figure.caption) }
-        p.small { "Lines are theory or trajectories, points are measurements with their intervals, hollow points the control. "
+        @let (panels, legend) = figure.panels(&stem);
+        div class=(arrangement(figure)) { @for panel in panels { (panel) } @if let Some(legend) = legend { (legend) } }
+        figcaption { b { (prose(&figure.title)) ". " } (prose(&figure.caption)) }
+        p.small.files { "Lines are theory, dots joined by a thin line a trajectory, points measurements with their intervals, hollow points the "
+            "control; a shaded side is what a bound allows. Points that would hide each other stand side by side. "
             "Files: " a href=(format!("figures/{stem}.svg")) { "SVG" } ", "
             a href=(format!("figures/{stem}.png")) { "PNG" } ", " a href=(csv) { "CSV" } "." }
         (listing("Values", &["panel", "series", "x", "y", "interval"].map(str::to_owned), &values, &csv))
@@ -247,13 +283,4 @@ fn run(facts: &RunFacts) -> Markup {
             } } }
         } }
     } }
-}
-
-fn decision(claim: &ClaimReport) -> Markup {
-    let class = match claim.decision {
-        Decision::Holds => "good",
-        Decision::Fails | Decision::NotDiscriminating => "bad",
-        Decision::Undecided => "open",
-    };
-    html! { span class=(class) { (claim.words) } }
 }
