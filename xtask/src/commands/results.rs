@@ -34,6 +34,9 @@ pub(crate) struct ResultsOptions {
     /// The column of a run with data or fields of its own, for example fashion-mnist [default: the scale]
     #[arg(long, value_name = "NAME", requires = "from")]
     column: Option<String>,
+    /// The commit that it ran at [default: that of the checkout]
+    #[arg(long, value_name = "HASH", requires = "from")]
+    commit: Option<String>,
     /// Keep this acceptance test: an accept.json
     #[arg(long, value_name = "FILE")]
     acceptance: Option<PathBuf>,
@@ -46,7 +49,8 @@ pub(crate) struct ResultsOptions {
 pub(crate) fn results(options: &ResultsOptions) -> Result<ExitCode> {
     let folder = place("docs")?.join("results");
     if let Some(from) = &options.from {
-        keep(&folder, from, options.column.as_deref())?;
+        let commit = options.commit.clone().unwrap_or_else(head);
+        keep(&folder, from, options.column.as_deref(), &commit)?;
     }
     if let Some(path) = &options.acceptance {
         let acceptance = Acceptance::read(path)?;
@@ -82,26 +86,35 @@ pub(crate) fn results(options: &ResultsOptions) -> Result<ExitCode> {
     }
     write(&book, &page)?;
     write(&readme, &after)?;
-    say!("{} decisions, made again from their draws; wrote {PAGE} and the sentence of {README}", shelf.count());
+    say!(
+        "{} decisions, made again from their draws; wrote {PAGE} and the sentence of {README}",
+        shelf.count()
+    );
     Ok(ExitCode::SUCCESS)
 }
 
 /// One file for each claim of a run.
-fn keep(folder: &Path, from: &Path, column: Option<&str>) -> Result<()> {
+fn keep(folder: &Path, from: &Path, column: Option<&str>, commit: &str) -> Result<()> {
     let text = |name: &str| {
         let path = from.join(name);
         fs::read_to_string(&path).with_context(|| format!("--from: {}", path.display()))
     };
-    let records = Record::of_run(&text("report.json")?, &text("run.json")?, &today(), &head())
+    let records = Record::of_run(&text("report.json")?, &text("run.json")?, &today(), commit)
         .map_err(|e| anyhow!("--from {}: {e}", from.display()))?;
     for record in records {
         let own = record.results.exploratory.as_ref();
         let column = match (own, column) {
             (None, None) => record.results.scale.name(),
             (Some(_), Some(name)) if shelf::is_column(name) => name,
-            (Some(_), Some(name)) => bail!("--column {name:?}: expected a name of letters, digits and dashes that is no scale"),
-            (Some(why), None) => bail!("--from: the run of {} is exploratory ({why}); --column names its place", record.claim),
-            (None, Some(_)) => bail!("--column: {} was run as it is sealed, and its column is its scale", record.claim),
+            (Some(_), Some(name)) => {
+                bail!("--column {name:?}: expected a name of letters, digits and dashes that is no scale")
+            }
+            (Some(why), None) => {
+                bail!("--from: the run of {} is exploratory ({why}); --column names its place", record.claim)
+            }
+            (None, Some(_)) => {
+                bail!("--column: {} was run as it is sealed, and its column is its scale", record.claim)
+            }
         };
         let path = folder.join(column).join(format!("{}.json", record.claim.replace('/', "--")));
         let value = serde_json::to_value(&record)?;

@@ -102,8 +102,7 @@ impl Record {
             let claim = value["about"]["id"].as_str().ok_or("report.json: a claim has no id")?.to_owned();
             let fact = facts.iter().find(|fact| fact["id"] == claim.as_str());
             let fact = fact.ok_or_else(|| format!("run.json: {claim} is missing"))?;
-            let results =
-                Results::deserialize(value).map_err(|e| format!("report.json: {claim}: {e}"))?;
+            let results = Results::deserialize(value).map_err(|e| format!("report.json: {claim}: {e}"))?;
             Ok(Self {
                 command: value["command"].as_str().unwrap_or_default().to_owned(),
                 circumstances: Circumstances {

@@ -53,7 +53,9 @@ impl Acceptance {
     fn counted(&self) -> BTreeMap<&str, [usize; 3]> {
         let mut counts: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
         for entry in self.report["decisions"].as_array().into_iter().flatten() {
-            let (Some(claim), Some(decision)) = (entry["claim"].as_str(), entry["decision"].as_str()) else { continue };
+            let (Some(claim), Some(decision)) = (entry["claim"].as_str(), entry["decision"].as_str()) else {
+                continue;
+            };
             let place = match decision {
                 "holds" => 0,
                 "undecided" => 1,
@@ -72,7 +74,10 @@ impl Acceptance {
             let [holds, undecided, wrong] = counted.get(claim)?;
             let counted = format!("{holds} hold, {undecided} undecided, {wrong} wrong");
             (!found.starts_with(&counted)).then(|| {
-                format!("acceptance at {}, {claim}: it says {found:?}, and its decisions say {counted:?}", self.scale)
+                format!(
+                    "acceptance at {}, {claim}: it says {found:?}, and its decisions say {counted:?}",
+                    self.scale
+                )
             })
         })
     }

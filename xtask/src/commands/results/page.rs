@@ -41,13 +41,19 @@ pub(super) fn sentence(shelf: &Shelf, claims: &[About]) -> String {
         .filter_map(|scale| {
             let records = shelf.column(scale.name())?;
             let date = records.values().map(|r| r.circumstances.date.as_str()).max()?;
-            let of = if records.len() == claims.len() { String::new() } else { format!(" of {} that were run", records.len()) };
+            let of = if records.len() == claims.len() {
+                String::new()
+            } else {
+                format!(" of {} that were run", records.len())
+            };
             Some(format!("at {scale} scale ({date}){of} {}", counted(records)))
         })
         .collect();
     match said.is_empty() {
         true => "Nothing has been run yet.".to_owned(),
-        false => format!("Of {} claims, {}. [Every draw](docs/results.md) is kept.", claims.len(), said.join("; ")),
+        false => {
+            format!("Of {} claims, {}. [Every draw](docs/results.md) is kept.", claims.len(), said.join("; "))
+        }
     }
 }
 
@@ -131,7 +137,11 @@ fn decisions(page: &mut String, shelf: &Shelf, claims: &[About], lock: &Lock) {
         page.push_str("\nWhat does not hold, and why:\n\n");
     }
     for (name, record) in open {
-        let _ = writeln!(page, "- {name}, `{}`: {}: {}", record.claim, record.results.words, record.results.reason);
+        let _ = writeln!(
+            page,
+            "- {name}, `{}`: {}: {}",
+            record.claim, record.results.words, record.results.reason
+        );
     }
 }
 

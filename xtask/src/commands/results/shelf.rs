@@ -28,14 +28,16 @@ impl Shelf {
     pub(super) fn read(folder: &Path) -> Result<Self> {
         let mut shelf = Self { columns: BTreeMap::new(), acceptances: Vec::new() };
         for place in entries(folder)?.into_iter().filter(|place| place.is_dir()) {
-            let column = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let column =
+                place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             for file in entries(&place)? {
                 if column == "acceptance" {
                     shelf.acceptances.push(Acceptance::read(&file)?);
                     continue;
                 }
                 let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-                let record: Record = serde_json::from_str(&text).with_context(|| file.display().to_string())?;
+                let record: Record =
+                    serde_json::from_str(&text).with_context(|| file.display().to_string())?;
                 shelf.columns.entry(column.clone()).or_default().insert(record.claim.clone(), record);
             }
         }
@@ -49,7 +51,10 @@ impl Shelf {
 
     /// The columns that are no scale: runs with data or fields of their own.
     pub(super) fn others(&self) -> impl Iterator<Item = (&str, &BTreeMap<String, Record>)> {
-        self.columns.iter().map(|(name, records)| (name.as_str(), records)).filter(|(name, _)| is_column(name))
+        self.columns
+            .iter()
+            .map(|(name, records)| (name.as_str(), records))
+            .filter(|(name, _)| is_column(name))
     }
 
     /// How many decisions there are.
