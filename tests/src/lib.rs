@@ -14,6 +14,8 @@
 //! | `odd_files.rs` | what is read and written: inputs that are outputs, reports in each other's way, bombs, pipes and links |
 //! | `meant.rs` | data read as they are meant: echoes, warnings, layouts, classes |
 //! | `kernel_refusals.rs` | wrong files and options for them |
+//! | `kernel_jobs.rs`, `kernel_npy.rs` | kernels computed tile by tile: a store, one array |
+//! | `predict_large.rs` | predictions from kernels that are not in memory |
 //! | `outside.rs` | the report's JSON against its schema, CSV and NPZ against NumPy and pandas, events, completions |
 //! | `browser.rs` | the page in a headless Chromium |
 //! | `book.rs` | the book's shell and Python code, its links |

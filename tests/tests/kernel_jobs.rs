@@ -2,91 +2,18 @@
 
 mod common;
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use common::kernels::{Desk, bits, long_job, numbers, spawn, wait_for};
 use common::npy::write;
-use common::{python, root, xtask};
-use overparam_tensor::array::{read_npy, read_npz};
-use overparam_tensor::{Array, Real};
+use common::python;
+use overparam_tensor::Array;
+use overparam_tensor::array::read_npy;
 use serde_json::Value;
-use tempfile::TempDir;
-
-/// A folder with 23 vectors, 9 others, and 7 images of 4 x 4 pixels.
-struct Desk(TempDir);
-
-/// Numbers without pattern, the same every time.
-fn numbers(count: usize, seed: u64) -> Vec<f64> {
-    let mut state = seed;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((state >> 33) as f64) / f64::from(1u32 << 30) - 1.0
-    };
-    (0..count).map(|_| next()).collect()
-}
-
-impl Desk {
-    fn new() -> Self {
-        let desk = Self(tempfile::tempdir().unwrap());
-        write(&desk.path("x.npy"), &[23, 5], &numbers(23 * 5, 1));
-        write(&desk.path("z.npy"), &[9, 5], &numbers(9 * 5, 2));
-        write(&desk.path("images.npy"), &[7, 4, 4, 2], &numbers(7 * 32, 3));
-        desk
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    /// `kernel` with these words, in which files of this folder begin with `@`.
-    fn command(&self, words: &str) -> assert_cmd::Command {
-        let mut command = xtask();
-        command.arg("kernel").current_dir(root().join("examples/architectures"));
-        for word in words.split_whitespace() {
-            match word.strip_prefix('@') {
-                Some(name) => command.arg(self.path(name)),
-                None => command.arg(word),
-            };
-        }
-        command
-    }
-
-    /// Standard output and standard error of a command that ends with this status.
-    fn run(&self, words: &str, status: i32) -> (String, String) {
-        let assert = self.command(words).assert().code(status);
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (text(&assert.get_output().stdout), text(&assert.get_output().stderr))
-    }
-
-    fn json(&self, words: &str, status: i32) -> Value {
-        serde_json::from_str(self.run(words, status).0.lines().last().unwrap()).unwrap()
-    }
-
-    /// Every file of a store by its path.
-    fn files(&self, name: &str) -> BTreeMap<PathBuf, Vec<u8>> {
-        fn gather(folder: &Path, root: &Path, all: &mut BTreeMap<PathBuf, Vec<u8>>) {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    gather(&path, root, all);
-                } else {
-                    all.insert(path.strip_prefix(root).unwrap().to_owned(), fs::read(&path).unwrap());
-                }
-            }
-        }
-        let mut all = BTreeMap::new();
-        gather(&self.path(name), &self.path(name), &mut all);
-        all
-    }
-
-    fn npz<T: Real>(&self, name: &str) -> BTreeMap<String, Array<T>> {
-        read_npz(fs::File::open(self.path(name)).unwrap()).unwrap()
-    }
-}
 
 /// An array of a store, by the rules of Zarr for arrays like ours, without the crates under test.
 fn zarr(array: &Path, width: usize) -> (Vec<usize>, Vec<Vec<u8>>) {
@@ -111,14 +38,6 @@ fn zarr(array: &Path, width: usize) -> (Vec<usize>, Vec<Vec<u8>>) {
         }
     }
     (shape, elements)
-}
-
-fn bits<T: Real>(array: &Array<T>) -> Vec<Vec<u8>> {
-    let each = |x: &T| match T::NAME {
-        "f32" => f32::of(x.f64()).to_le_bytes().to_vec(),
-        _ => x.f64().to_le_bytes().to_vec(),
-    };
-    array.to_vec().iter().map(each).collect()
 }
 
 #[test]
@@ -316,32 +235,6 @@ fn what_cannot_be_done_is_refused_before_anything_is_computed() {
     }
     assert!(desk.run("--out @K.zarr", 2).1.contains("--arch"), "what is required is asked for");
     assert!(desk.run("status @K.zarr --arch mlp.json", 2).1.contains("--arch"));
-}
-
-/// A job of seconds, and whether it has a finished tile.
-fn long_job(desk: &Desk) -> (String, impl Fn() -> bool + use<>) {
-    write(&desk.path("many.npy"), &[60, 12, 12, 1], &numbers(60 * 144, 5));
-    let store = desk.path("long.zarr/ntk/tiles");
-    let begun = move || {
-        let entries = fs::read_dir(&store).into_iter().flatten().flatten();
-        entries.into_iter().any(|entry| entry.path().extension().is_some_and(|e| e == "json"))
-    };
-    ("--arch cntk.toml --x1 @many.npy --kind ntk --tile 6 --threads 1 --out @long.zarr".to_owned(), begun)
-}
-
-fn spawn(desk: &Desk, words: &str) -> std::process::Child {
-    let command = desk.command(words);
-    let mut child = Command::new(command.get_program());
-    child.args(command.get_args()).current_dir(root().join("examples/architectures"));
-    child.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
-}
-
-fn wait_for(condition: impl Fn() -> bool) {
-    let patience = Instant::now();
-    while !condition() {
-        assert!(patience.elapsed() < Duration::from_secs(120), "nothing happens");
-        sleep(Duration::from_millis(5));
-    }
 }
 
 #[cfg(unix)]

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 
 use common::npy::write;
 use common::xtask;
-use nalgebra::DMatrix;
-use overparam_tensor::array::read_npz;
+use nalgebra::{Cholesky, DMatrix};
+use overparam_tensor::Array;
+use overparam_tensor::array::{read_npy, read_npz};
+use serde_json::Value;
 use tempfile::TempDir;
 
 const TRAIN: usize = 150;
@@ -58,10 +60,27 @@ impl Desk {
     }
 
     fn predict(&self, more: &str) -> BTreeMap<String, DMatrix<f64>> {
-        let files = "predict --arch @net.json --train-x @x.npy --train-y @y.npy --test-x @z.npy --ridge 0.01";
-        self.command(&format!("{files} {more} --out @p.npz")).assert().success();
+        self.predict_and_say(&format!("--ridge 0.01 {more}")).0
+    }
+
+    /// The arrays, and what was said on standard output.
+    fn predict_and_say(&self, more: &str) -> (BTreeMap<String, DMatrix<f64>>, String) {
+        let files = "predict --arch @net.json --train-x @x.npy --train-y @y.npy --test-x @z.npy";
+        let assert = self.command(&format!("{files} {more} --out @p.npz")).assert().success();
         let arrays = read_npz::<f64>(fs::File::open(self.path("p.npz")).unwrap()).unwrap();
-        arrays.into_iter().map(|(name, a)| (name, a.to_matrix())).collect()
+        let matrix = |a: Array<f64>| {
+            if a.shape().len() == 1 { DMatrix::from_vec(a.len(), 1, a.to_vec()) } else { a.to_matrix() }
+        };
+        let said = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+        (arrays.into_iter().map(|(name, a)| (name, matrix(a))).collect(), said)
+    }
+
+    /// The training kernel, and the targets.
+    fn system(&self) -> (DMatrix<f64>, DMatrix<f64>) {
+        self.command("kernel --arch @net.json --x1 @x.npy --kind ntk --out @k.npz").assert().success();
+        let kernel = read_npz::<f64>(fs::File::open(self.path("k.npz")).unwrap()).unwrap();
+        let targets: Array<f64> = read_npy(fs::File::open(self.path("y.npy")).unwrap()).unwrap();
+        (kernel["ntk"].to_matrix(), targets.to_matrix())
     }
 
     fn store(&self, name: &str, more: &str) {
@@ -144,4 +163,127 @@ fn another_kernel_is_refused_with_what_differs() {
 
 fn remove_a_tile(store: &Path) {
     fs::remove_file(store.join("nngp/c/2/1")).unwrap();
+}
+
+/// Every input's outputs from solving without it, one after the other, with another factor in f64.
+fn left_out(kernel: &DMatrix<f64>, y: &DMatrix<f64>, ridge: f64) -> DMatrix<f64> {
+    let n = kernel.nrows();
+    let mut outputs = DMatrix::zeros(n, y.ncols());
+    for i in 0..n {
+        let others = kernel.clone().remove_row(i).remove_column(i) + DMatrix::identity(n - 1, n - 1) * ridge;
+        let coefficients = Cholesky::new(others).unwrap().solve(&y.clone().remove_row(i));
+        outputs.set_row(i, &(kernel.row(i).into_owned().remove_column(i) * coefficients).row(0));
+    }
+    outputs
+}
+
+fn loss(outputs: &DMatrix<f64>, y: &DMatrix<f64>) -> f64 {
+    (outputs - y).norm_squared() / (2 * y.len()) as f64
+}
+
+#[test]
+fn leaving_one_out_is_solving_without_it() {
+    let desk = Desk::new();
+    let (kernel, y) = desk.system();
+    let expected = left_out(&kernel, &y, 0.01);
+    desk.store("K.zarr", "");
+    for how in ["--kernel @K.zarr", "", "--kernel @K.zarr --memory 1M --scratch @scratch"] {
+        let (found, said) = desk.predict_and_say(&format!("--ridge 0.01 --leave-one-out --json {how}"));
+        // The condition number is some 1e4, and the diagonal of the inverse is in f32.
+        let error = apart(&found["leave_one_out"], &expected);
+        assert!(error < 1e-3, "{how}: off by {error:e}");
+        let event: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+        let told = event["leave_one_out_loss"].as_f64().unwrap();
+        assert!((told / loss(&expected, &y) - 1.0).abs() < 1e-3, "{event}");
+        assert!(event["leave_one_out_error"].as_f64().unwrap() < 1e-3, "{event}");
+        assert!(event["residual"].as_f64().unwrap() <= 1e-6 && event["time"].is_null(), "{event}");
+    }
+}
+
+#[test]
+fn the_ridge_of_a_path_is_the_one_with_the_least_leave_one_out_loss() {
+    let desk = Desk::new();
+    let (kernel, y) = desk.system();
+    desk.store("K.zarr", "");
+    let scale = kernel.diagonal().mean();
+    for (how, factor) in [("--kernel @K.zarr", 1.0), ("--relative-ridge", scale)] {
+        let ridges = [0.01, 0.1, 1.0, 100.0];
+        let path = format!("--ridge-path 0.01,0.1,1,100 --tolerance 1e-11 {how}");
+        let (found, said) = desk.predict_and_say(&path);
+        let expected = ridges.map(|ridge| loss(&left_out(&kernel, &y, ridge * factor), &y));
+        for (i, &ridge) in ridges.iter().enumerate() {
+            assert!((found["ridges"][i] / (ridge * factor) - 1.0).abs() < 1e-12);
+            assert!((found["leave_one_out_loss"][i] / expected[i] - 1.0).abs() < 1e-3, "{how}: {expected:?}");
+        }
+        let best = (0..4).min_by(|&i, &j| expected[i].total_cmp(&expected[j])).unwrap();
+        assert!(
+            said.lines()
+                .any(|line| line.contains("<- chosen")
+                    && line.contains(&format!("{:.6e}", found["ridges"][best]))),
+            "{said}"
+        );
+        // The prediction is the one with that ridge, by all eigenvalues in memory.
+        let ridge = ridges[best] * factor;
+        let alone = desk.predict_and_say(&format!("--ridge {ridge:e}")).0;
+        assert!(apart(&found["test_mean"], &alone["test_mean"]) < 1e-8, "{how}");
+    }
+}
+
+/// A ridge of zero and an input that stands twice, with two targets.
+#[test]
+fn a_ridge_that_is_too_small_is_passed_over_and_said() {
+    let desk = Desk::new();
+    let mut x: Vec<f64> = (0..40 * 6).map(|k| f64::from(k * k % 97).sin()).collect();
+    x.copy_within(0..6, 6);
+    write(&desk.path("x.npy"), &[40, 6], &x);
+    write(&desk.path("y.npy"), &[40, 1], &(0..40).map(f64::from).collect::<Vec<_>>());
+    let (found, said) = desk.predict_and_say("--ridge-path 0,0.1");
+    assert!(found["leave_one_out_loss"][0].is_nan() && found["leave_one_out_loss"][1].is_finite());
+    assert!(said.contains("passed over") && said.contains("ridge 1.000000e-1: leave-one-out loss"), "{said}");
+    let error = desk.refusal("--arch @net.json --ridge-path 0");
+    assert!(error.contains("none of the 1 ridges"), "{error}");
+    for (more, part) in [
+        ("--ridge-path 1 --ridge 2", "cannot be used with"),
+        ("--ridge-path 1,-2", "finite number >= 0"),
+        ("--ridge-path 1 --method cg", "expected --method direct"),
+        ("--leave-one-out --method cg", "expected --method direct"),
+        ("--leave-one-out --time 3", "no other time than inf"),
+        ("--relative-ridge", "--ridge"),
+    ] {
+        let error = desk.refusal(&format!("--arch @net.json {more}"));
+        assert!(error.contains(part), "{more}: {error}");
+    }
+}
+
+#[test]
+fn a_job_waits_for_the_tiles_of_its_kernel() {
+    let desk = Desk::new();
+    desk.store("K.zarr", "");
+    let words = "--arch @net.json --kernel @K.zarr --ridge-path 0.1,1 --launcher slurm --dry-run --mem 8G --time-limit 5";
+    let job = format!("predict --train-x @x.npy --train-y @y.npy --test-x @z.npy {words} --out @p.npz");
+    let script = || {
+        let output = desk.command(&job).assert().success();
+        String::from_utf8_lossy(&output.get_output().stdout).into_owned()
+    };
+    let whole = script();
+    for word in [
+        "--time=5",
+        "--mem=8G",
+        "--requeue",
+        "--ridge-path 1e-1,1e0",
+        "p.npz.slurm/scratch",
+        "SLURM_CPUS_PER_TASK",
+    ] {
+        assert!(whole.contains(word), "{word} in {whole}");
+    }
+    assert!(!whole.contains("--dependency"), "{whole}");
+    remove_a_tile(&desk.path("K.zarr"));
+    let error = desk.refusal(words);
+    assert!(error.contains("1 of 15 tiles are missing, and no job is queued"), "{error}");
+    fs::create_dir(desk.path("K.zarr.slurm")).unwrap();
+    fs::write(desk.path("K.zarr.slurm/arrays.txt"), "17\n23\n").unwrap();
+    assert!(script().contains("--dependency=afterany:17:23 "));
+    assert!(!desk.path("p.npz.slurm").exists());
+    let error = desk.refusal(&format!("{words} --method cg"));
+    assert!(error.contains("expected --method direct"), "{error}");
 }

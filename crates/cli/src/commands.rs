@@ -8,6 +8,7 @@ mod launch;
 mod list;
 mod man;
 mod predict;
+mod queue;
 mod reproduce;
 mod shard;
 mod status;
@@ -154,7 +155,7 @@ pub enum Command {
     /// with outputs of mean zero: df/dt = -Theta (f - y) / (n c), as neural-tangents' gradient_descent_mse_ensemble.
     /// Gradient descent with a small learning rate r is at time r k after k steps.
     #[command(after_help = PREDICT_HELP)]
-    Predict(PredictOptions),
+    Predict(Box<PredictOptions>),
     /// Compute what theory predicts: a calculator for checking a formula
     #[command(subcommand)]
     Theory(Theory),

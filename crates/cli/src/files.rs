@@ -6,6 +6,7 @@ mod batch;
 mod columns;
 mod images;
 mod labels;
+mod npy;
 mod output;
 
 pub(crate) use architecture::architecture;
@@ -13,6 +14,7 @@ pub(crate) use array::matrix;
 pub(crate) use batch::Batch;
 pub(crate) use batch::Layout;
 pub(crate) use labels::{Classes, look_like_classes};
+pub(crate) use npy::NpyMatrix;
 pub(crate) use output::{Output, ReadFile};
 
 use std::path::Path;

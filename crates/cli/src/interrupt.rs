@@ -29,6 +29,28 @@ pub fn stopped(options: &RunOptions, error: RunError) -> Result<ExitCode> {
     if options.voice() == Voice::Json {
         event(&json!({"event": "stopped", "finished": finished, "cells": total}));
     }
-    note!("{error}. The same command goes on from there.");
-    Ok(ExitCode::from(130))
+    Ok(stopped_work(&error.to_string(), Kept::Work))
+}
+
+/// What is left of work that was stopped.
+#[derive(Clone, Copy)]
+pub(crate) enum Kept {
+    /// What was done: the same command goes on.
+    Work,
+    /// Nothing.
+    Nothing,
+    /// Nothing, because this option was not given.
+    NothingWithout(&'static str),
+}
+
+/// Says how far work got that was stopped, and what is left of it; the status is 130.
+pub(crate) fn stopped_work(said: &str, kept: Kept) -> ExitCode {
+    match kept {
+        Kept::Work => note!("{said}. The same command goes on from there."),
+        Kept::Nothing => note!("{said}. Nothing of it is kept."),
+        Kept::NothingWithout(option) => {
+            note!("{said}. Nothing of it is kept; with {option} the same command would go on.");
+        }
+    }
+    ExitCode::from(130)
 }

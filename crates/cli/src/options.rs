@@ -1,9 +1,12 @@
 //! The options that several commands share.
 
+mod bytes;
+mod sbatch;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::{Args, ValueEnum};
 use overparam_eval::changes::{Changes, Grids};
 use overparam_eval::claim::{Doubling, Scale};
@@ -14,6 +17,9 @@ use overparam_eval::seal::{Lock, Seal};
 use overparam_eval::store::Store;
 
 use crate::select;
+
+pub(crate) use bytes::bytes;
+pub use sbatch::{JobOptions, Launcher, SbatchOptions};
 
 /// Which claims.
 #[derive(Args)]
@@ -81,63 +87,6 @@ pub struct LaunchOptions {
     /// Print the scripts instead of submitting them
     #[arg(long, requires = "launcher", help_heading = "Many machines")]
     pub dry_run: bool,
-}
-
-/// How an array of jobs is submitted.
-#[derive(Args)]
-pub struct SbatchOptions {
-    /// How many tasks [default: 8]
-    #[arg(long, value_name = "N", requires = "launcher", help_heading = "Many machines",
-        value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    array: Option<u32>,
-    /// The partition, as sbatch takes it
-    #[arg(long, value_name = "P", requires = "launcher", help_heading = "Many machines")]
-    partition: Option<String>,
-    /// The account
-    #[arg(long, value_name = "A", requires = "launcher", help_heading = "Many machines")]
-    account: Option<String>,
-    /// The time limit of a task, for example 2:00:00
-    #[arg(long, value_name = "T", requires = "launcher", help_heading = "Many machines")]
-    time: Option<String>,
-    /// The memory of a task, for example 2G
-    #[arg(long, value_name = "M", requires = "launcher", help_heading = "Many machines")]
-    mem: Option<String>,
-    /// Another argument of sbatch, for example --sbatch-arg=--constraint=avx512; may be given again
-    #[arg(
-        long,
-        value_name = "ARG",
-        requires = "launcher",
-        allow_hyphen_values = true,
-        help_heading = "Many machines"
-    )]
-    sbatch_arg: Vec<String>,
-}
-
-/// A scheduler.
-#[derive(Clone, Copy, ValueEnum)]
-pub enum Launcher {
-    /// SLURM's sbatch
-    Slurm,
-}
-
-impl SbatchOptions {
-    /// How many shards.
-    pub fn array(&self) -> u32 {
-        self.array.unwrap_or(8)
-    }
-
-    /// Arguments of sbatch, each one word.
-    pub fn arguments(&self) -> Vec<String> {
-        let named = [
-            ("partition", &self.partition),
-            ("account", &self.account),
-            ("time", &self.time),
-            ("mem", &self.mem),
-        ];
-        let named =
-            named.into_iter().filter_map(|(name, value)| Some(format!("--{name}={}", value.as_ref()?)));
-        named.chain(self.sbatch_arg.iter().cloned()).collect()
-    }
 }
 
 /// Who listens.
@@ -316,4 +265,11 @@ impl RunOptions {
 /// One per core.
 pub(crate) fn available_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Threads of its own for a command, one per core if it is not said how many.
+pub(crate) fn pool(threads: Option<u16>) -> Result<rayon::ThreadPool> {
+    let threads = threads.map_or_else(available_threads, usize::from);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.map_err(|e| anyhow!("cannot start {threads} threads: {e}"))
 }

@@ -26,7 +26,8 @@ pub struct CgOptions {
     /// Columns of the kernel in the preconditioner, [`PivotedCholesky`]; it takes `16 n rank` bytes.
     pub rank: usize,
     /// Where the state is saved. The same system goes on from it; a finished one needs one pass over the kernel to be
-    /// certified again. The file has `24 n` bytes per right-hand side.
+    /// certified again. The file has `24 n` bytes per right-hand side. An empty file beside it, with `.lock` at the end of its name, is locked
+    /// meanwhile: no two processes work on one state.
     pub state: Option<PathBuf>,
     /// Iterations between saves, at least 1. A stop saves too.
     pub save_every: usize,
@@ -64,7 +65,8 @@ impl Default for CgOptions {
 /// # Errors
 /// [`SolveError::NotCertified`], with the best solution inside, if the residual asked for is not reached;
 /// [`SolveError::NotPositiveDefinite`] if a direction of negative curvature shows it; [`SolveError::Foreign`] if the state
-/// is that of another system, [`SolveError::Corrupt`] if it was changed; [`SolveError::Stopped`]; those of the kernel,
+/// is that of another system, [`SolveError::InUse`] if another process works on it, [`SolveError::Corrupt`] if it was changed;
+/// [`SolveError::Stopped`]; those of the kernel,
 /// the files and the options.
 pub fn cg(
     kernel: &dyn Blocks,
@@ -83,7 +85,7 @@ pub fn cg(
         Some(path) => {
             let identity = Identity::new(kernel, &fetch_diagonal(kernel)?, options.ridge)?;
             let digest = identity.matrix(b).number(options.rank as u64).digest();
-            Some(StateFile::new(path, digest))
+            Some(StateFile::new(path, digest)?)
         }
         None => None,
     };

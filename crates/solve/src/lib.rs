@@ -68,6 +68,7 @@ mod factor;
 mod identity;
 mod layout;
 mod leave_one_out;
+mod lock;
 mod pivoted;
 mod precondition;
 mod predict;

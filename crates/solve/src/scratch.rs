@@ -10,7 +10,7 @@
 //! does not agree with its checksum is not there, and is computed again. Nothing waits for the disk: a process may be killed at
 //! any moment, and after a loss of power the checksums tell what had been written.
 
-use std::fs::{File, OpenOptions, TryLockError, create_dir_all};
+use std::fs::{File, create_dir_all};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,6 +20,7 @@ use rayon::prelude::*;
 use crate::SolveError;
 use crate::column::Column;
 use crate::layout::Tiling;
+use crate::lock::open_locked;
 use crate::tile::Tile;
 
 const MAGIC: &[u8; 8] = b"OPFACT01";
@@ -41,15 +42,7 @@ impl Scratch {
         create_dir_all(folder).map_err(SolveError::file("creating the folder", folder))?;
         let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         let path = folder.join(format!("factor-{name}.scratch"));
-        let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        let file = options.map_err(SolveError::file("opening", &path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(SolveError::InUse { path }),
-            Err(TryLockError::Error(source)) => {
-                return Err(SolveError::File { operation: "locking", path, source });
-            }
-        }
+        let file = open_locked(&path, &path)?;
         let scratch = Self { path, file: Mutex::new(file), tiling };
         let header = scratch.header(digest);
         if scratch.read(0, HEADER)? != Some(header.to_vec()) {

@@ -8,18 +8,27 @@ use nalgebra::DMatrix;
 
 use crate::SolveError;
 use crate::conjugate::State;
+use crate::lock::open_locked;
 
 const MAGIC: &[u8; 8] = b"OPCG0001";
 
-/// Where a state is kept, and of which system.
+/// Where a state is kept, and of which system; no other process has it as long as this one does.
+#[derive(Debug)]
 pub(crate) struct StateFile {
     path: PathBuf,
     digest: [u8; 32],
+    /// Of a file beside it that stays: the state itself is replaced at every save, and a lock would be on the old one.
+    _lock: File,
 }
 
 impl StateFile {
-    pub(crate) fn new(path: &Path, digest: [u8; 32]) -> Self {
-        Self { path: path.to_owned(), digest }
+    /// # Errors
+    /// [`SolveError::InUse`] if another process works on it; [`SolveError::File`].
+    pub(crate) fn new(path: &Path, digest: [u8; 32]) -> Result<Self, SolveError> {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".lock");
+        let lock = open_locked(&PathBuf::from(beside), path)?;
+        Ok(Self { path: path.to_owned(), digest, _lock: lock })
     }
 
     /// Replaces what the file holds.
@@ -116,7 +125,7 @@ mod tests {
     fn what_is_saved_is_loaded_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state");
-        let file = StateFile::new(&path, [7; 32]);
+        let file = StateFile::new(&path, [7; 32]).unwrap();
         assert_eq!(file.load().unwrap(), None);
         let mut state =
             State::begin(DMatrix::from_fn(5, 2, |i, j| i as f64 - j as f64), DMatrix::identity(5, 2));
@@ -124,8 +133,12 @@ mod tests {
         file.save(&state).unwrap();
         assert_eq!(file.load().unwrap(), Some(state));
 
-        let other = StateFile::new(&path, [8; 32]).load();
+        let busy = StateFile::new(&path, [8; 32]).map(|_| ());
+        assert!(matches!(busy, Err(SolveError::InUse { .. })), "{busy:?}");
+        drop(file);
+        let other = StateFile::new(&path, [8; 32]).unwrap().load();
         assert!(matches!(other, Err(SolveError::Foreign { .. })), "{other:?}");
+        let file = StateFile::new(&path, [7; 32]).unwrap();
         let bytes = std::fs::read(&path).unwrap();
         for length in [9, 60, bytes.len() - 1] {
             std::fs::write(&path, &bytes[..length]).unwrap();

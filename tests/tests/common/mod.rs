@@ -2,6 +2,9 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub(crate) mod browser;
+#[path = "../../../crates/jobs/tests/common/contents.rs"]
+pub(crate) mod contents;
+pub(crate) mod kernels;
 pub(crate) mod npy;
 
 use std::path::{Path, PathBuf};

@@ -4,6 +4,7 @@ mod estimate;
 mod export;
 mod job;
 mod launch;
+mod npy;
 mod status;
 mod task;
 mod verify;
@@ -22,9 +23,11 @@ use overparam_tensor::linalg::Real;
 
 use crate::evaluate::{Kind, evaluate};
 use crate::files::{Layout, Output, ReadFile, extension};
-use crate::options::{Launcher, SbatchOptions};
+use crate::options::{Launcher, SbatchOptions, bytes, pool};
 use crate::terminal::duration;
 use task::Task;
+
+const LARGE: &str = "Kernels larger than memory (--out K.zarr or k.npy)";
 
 /// A kernel to compute, or what to do with one that is stored.
 pub enum KernelOptions {
@@ -95,8 +98,9 @@ pub struct ComputeOptions {
     /// The order of the axes of images and sequences [default: nhwc]
     #[arg(long, value_enum)]
     layout: Option<Layout>,
-    /// Result: .npz, with arrays named nngp and ntk, n1 x n2; or .zarr, a folder with the same arrays tile by tile, for kernels
-    /// larger than memory: the same command goes on where it stopped
+    /// Result: .npz, with arrays named nngp and ntk, n1 x n2; or, for kernels larger than memory, .zarr, a folder with the same
+    /// arrays tile by tile: the same command goes on where it stopped; or .npy, one array (--kind), which is there once it is
+    /// complete: an interrupted command begins again
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Which kernels
@@ -112,21 +116,21 @@ pub struct ComputeOptions {
     tiles: TileOptions,
 }
 
-/// Only for `--out K.zarr`.
+/// Only for kernels that are computed tile by tile.
 #[derive(Args)]
 struct TileOptions {
     /// Most memory to take, for example 8G or 500M: tiles are made small enough, or it is refused
-    #[arg(long, value_name = "BYTES", value_parser = bytes, help_heading = "Kernels larger than memory (--out K.zarr)")]
+    #[arg(long, value_name = "BYTES", value_parser = bytes, help_heading = LARGE)]
     memory: Option<u64>,
     /// Rows and columns of a tile [default: that of the store; in a new one 2048, for images 128]
     #[arg(long, value_name = "EDGE", value_parser = clap::value_parser!(u32).range(1..=1_000_000),
-        help_heading = "Kernels larger than memory (--out K.zarr)")]
+        help_heading = LARGE)]
     tile: Option<u32>,
     /// Say how long it will take and what it needs, by measuring; compute nothing, or print the scripts of --launcher
-    #[arg(long, help_heading = "Kernels larger than memory (--out K.zarr)")]
+    #[arg(long, help_heading = LARGE)]
     dry_run: bool,
     /// Print one JSON object per line on standard output instead of sentences
-    #[arg(long, help_heading = "Kernels larger than memory (--out K.zarr)")]
+    #[arg(long, help_heading = LARGE)]
     json: bool,
     /// Compute only the K-th of N parts of the tiles: for any scheduler
     #[arg(long, value_name = "K/N", conflicts_with = "launcher", help_heading = "Many machines")]
@@ -155,6 +159,17 @@ impl From<PrecisionOption> for Precision {
     }
 }
 
+/// How the result is kept.
+#[derive(Clone, Copy)]
+enum ResultFile {
+    /// A folder of tiles.
+    Store,
+    /// One array, written tile by tile.
+    Array,
+    /// A file that is written when all of it is computed.
+    InMemory,
+}
+
 impl ComputeOptions {
     /// Every file that is read.
     fn inputs(&self) -> Vec<ReadFile<'_>> {
@@ -163,26 +178,43 @@ impl ComputeOptions {
         inputs
     }
 
-    /// Refuses options that mean nothing for a result in memory.
-    fn refuse_tile_options(&self) -> Result<()> {
+    /// Refuses options that mean nothing for this kind of result.
+    fn refuse_tile_options(&self, result: ResultFile) -> Result<()> {
         let tiles = &self.tiles;
-        let given = [
+        let many = [("shard", tiles.shard.is_some()), ("launcher", tiles.launcher.is_some())];
+        let one = [
             ("memory", tiles.memory.is_some()),
             ("tile", tiles.tile.is_some()),
             ("dry-run", tiles.dry_run),
             ("json", tiles.json),
-            ("shard", tiles.shard.is_some()),
-            ("launcher", tiles.launcher.is_some()),
         ];
-        let first = given.iter().find(|(_, given)| *given);
-        let name = first.map_or("", |(name, _)| name);
-        ensure!(
-            first.is_none(),
-            "--{name}: only a kernel that is stored tile by tile has this option; expected --out with a name that ends in .zarr, \
-             got {}",
-            self.out.display()
-        );
-        Ok(())
+        let refuse = |options: &[(&str, bool)], expected: &str| {
+            let first = options.iter().find(|(_, given)| *given);
+            let name = first.map_or("", |(name, _)| name);
+            ensure!(
+                first.is_none(),
+                "--{name}: expected --out with a name that {expected} for this option, got {}",
+                self.out.display()
+            );
+            Ok(())
+        };
+        match result {
+            ResultFile::Store => Ok(()),
+            ResultFile::Array => refuse(&many, "ends in .zarr"),
+            ResultFile::InMemory => {
+                refuse(&many, "ends in .zarr")?;
+                refuse(&one, "ends in .zarr or .npy")
+            }
+        }
+    }
+
+    /// By the extension.
+    fn result(&self) -> ResultFile {
+        match extension(&self.out).as_str() {
+            "zarr" => ResultFile::Store,
+            "npy" => ResultFile::Array,
+            _ => ResultFile::InMemory,
+        }
     }
 }
 
@@ -197,27 +229,29 @@ pub(crate) fn kernel(options: &KernelOptions) -> Result<ExitCode> {
 }
 
 fn compute(options: &ComputeOptions) -> Result<ExitCode> {
-    let stored = extension(&options.out) == "zarr";
-    if stored && options.tiles.launcher.is_some() {
+    let result = options.result();
+    options.refuse_tile_options(result)?;
+    if options.tiles.launcher.is_some() {
         return launch::launch(options);
     }
-    match (stored, options.precision) {
-        (true, PrecisionOption::F32) => job::job::<f32>(options),
-        (true, PrecisionOption::F64) => job::job::<f64>(options),
-        (false, PrecisionOption::F32) => in_memory::<f32>(options),
-        (false, PrecisionOption::F64) => in_memory::<f64>(options),
+    match (result, options.precision) {
+        (ResultFile::Store, PrecisionOption::F32) => job::job::<f32>(options),
+        (ResultFile::Store, PrecisionOption::F64) => job::job::<f64>(options),
+        (ResultFile::Array, PrecisionOption::F32) => npy::npy::<f32>(options),
+        (ResultFile::Array, PrecisionOption::F64) => npy::npy::<f64>(options),
+        (ResultFile::InMemory, PrecisionOption::F32) => in_memory::<f32>(options),
+        (ResultFile::InMemory, PrecisionOption::F64) => in_memory::<f64>(options),
     }
 }
 
 fn in_memory<T: Real>(options: &ComputeOptions) -> Result<ExitCode> {
     let start = Instant::now();
-    options.refuse_tile_options()?;
     let output = Output::new("out", &options.out, "npz", &options.inputs())?;
     let task = Task::<T>::read(options)?;
     task.tell();
     let compute = || evaluate(&task.kernel, options.kind, (&task.x1, task.x2.as_ref()), "kernel");
     let results = match options.threads {
-        Some(_) => job::pool(options.threads)?.install(compute)?,
+        Some(_) => pool(options.threads)?.install(compute)?,
         None => compute()?,
     };
     let arrays: Vec<(&str, Array<T>)> =
@@ -228,30 +262,4 @@ fn in_memory<T: Real>(options: &ComputeOptions) -> Result<ExitCode> {
     let time = duration(start.elapsed().as_secs_f64());
     say!("{}: {} ({})  ({time})", output.path().display(), words.join(", "), T::NAME);
     Ok(ExitCode::SUCCESS)
-}
-
-/// `8G`, `500M`, `64K` or a number of bytes; units are powers of 1024.
-pub(super) fn bytes(text: &str) -> Result<u64, String> {
-    let (number, unit) = match text.char_indices().last() {
-        Some((at, 'K' | 'k')) => (&text[..at], 1 << 10),
-        Some((at, 'M' | 'm')) => (&text[..at], 1 << 20),
-        Some((at, 'G' | 'g')) => (&text[..at], 1 << 30),
-        Some((at, 'T' | 't')) => (&text[..at], 1 << 40),
-        _ => (text, 1u64),
-    };
-    let size = number.parse().ok().and_then(|n: u64| n.checked_mul(unit)).filter(|&n| n > 0);
-    size.ok_or_else(|| "expected a number of bytes, for example 8G or 500M".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::bytes;
-
-    #[test]
-    fn sizes_have_units_of_1024() {
-        assert_eq!((bytes("8G"), bytes("500m"), bytes("17")), (Ok(8 << 30), Ok(500 << 20), Ok(17)));
-        for wrong in ["", "G", "0", "1.5G", "-1", "8GB", "99999999999T", "ä"] {
-            assert!(bytes(wrong).is_err(), "{wrong}");
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -93,6 +93,13 @@ pub(super) fn copy_name(program: &Path) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     hasher.write(&content);
     Ok(format!("overparam-{:016x}", hasher.finish()))
+}
+
+/// The folder of scripts and logs beside a result: whoever reads the result expects no scripts in it.
+pub(super) fn scripts_beside(result: &Path) -> PathBuf {
+    let mut folder = result.as_os_str().to_owned();
+    folder.push(".slurm");
+    PathBuf::from(folder)
 }
 
 /// Puts the program where every node sees it, unless it is there.

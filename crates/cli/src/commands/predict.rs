@@ -1,8 +1,12 @@
 //! `predict`: what an infinitely wide network has learned after a time, in closed form.
 
 mod large;
+mod launch;
+mod outcome;
+mod solve;
 mod stored;
 mod task;
+mod watched;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,9 +18,10 @@ use nalgebra::DMatrix;
 use overparam_tensor::Array;
 
 use crate::curve::{self, Curve};
-use crate::files::{Classes, Layout, Output, ReadFile};
-use crate::terminal::duration;
+use crate::files::{Layout, Output, ReadFile};
+use crate::options::{JobOptions, Launcher, pool};
 use large::LargeOptions;
+use outcome::Losses;
 pub(crate) use task::Task;
 
 /// What to predict from which files.
@@ -48,10 +53,10 @@ pub struct PredictOptions {
     #[arg(long, value_name = "T", default_value = "inf", value_parser = not_negative, allow_negative_numbers = true)]
     time: f64,
     /// Ridge R >= 0: R is added to the diagonal of the training kernel
-    #[arg(long, value_name = "R", default_value = "0", value_parser = finite, allow_negative_numbers = true)]
+    #[arg(long, value_name = "R", default_value = "0", value_parser = finite, allow_negative_numbers = true, group = "some_ridge")]
     ridge: f64,
     /// Take R as a multiple of the mean of the diagonal, like neural-tangents' diag_reg
-    #[arg(long, requires = "ridge")]
+    #[arg(long, requires = "some_ridge")]
     relative_ridge: bool,
     /// Train all layers (ntk) or the last one alone (nngp)
     #[arg(long, value_enum, default_value_t = Trained::Ntk)]
@@ -62,8 +67,26 @@ pub struct PredictOptions {
     /// Losses and test outputs over time, .csv
     #[arg(long, value_name = "FILE")]
     curve: Option<PathBuf>,
+    /// Threads [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Print one JSON object per line on standard output instead of sentences
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     large: LargeOptions,
+    /// Submit the work as a job, which waits for the tiles of --kernel if the `kernel` command has submitted them; files are
+    /// shared by the nodes
+    #[arg(long, value_enum, help_heading = "Many machines")]
+    launcher: Option<Launcher>,
+    /// The time limit of the job, for example 2:00:00
+    #[arg(long, value_name = "T", requires = "launcher", help_heading = "Many machines")]
+    time_limit: Option<String>,
+    #[command(flatten)]
+    job: JobOptions,
+    /// Print the script instead of submitting it
+    #[arg(long, requires = "launcher", help_heading = "Many machines")]
+    dry_run: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -74,8 +97,18 @@ enum Trained {
     Nngp,
 }
 
-/// Predicts and writes the prediction.
+/// Predicts and writes the prediction, or has a job do it.
 pub(crate) fn predict(options: &PredictOptions) -> Result<ExitCode> {
+    if options.launcher.is_some() {
+        return launch::launch(options);
+    }
+    match options.threads {
+        Some(_) => pool(options.threads)?.install(|| compute(options)),
+        None => compute(options),
+    }
+}
+
+fn compute(options: &PredictOptions) -> Result<ExitCode> {
     if options.large.are_wanted() {
         return large::predict(options);
     }
@@ -105,13 +138,9 @@ pub(crate) fn predict(options: &PredictOptions) -> Result<ExitCode> {
         };
         output.write(|file| curve.write(file))?;
     }
-    let mut losses = format!("train loss {:.6e}", curve::loss(&train_mean, &task.y));
-    if let Some(y) = &task.test_y {
-        losses += &format!(", test loss {:.6e}", curve::loss(&test.mean, y));
-    }
-    losses += &hits(task.classes.as_ref(), &test.mean, task.test_y.as_ref());
-    let seconds = duration(start.elapsed().as_secs_f64());
-    say!("{}: time {}, {losses}  ({seconds})", output.path().display(), options.time);
+    let targets = (&task.y, task.test_y.as_ref());
+    let losses = Losses::of((&train_mean, &test.mean), targets, task.classes.as_ref());
+    outcome::tell(options, task.ridge, &losses, None, start.elapsed().as_secs_f64());
     let (rank, inputs) = (task.training.rank(), task.y.nrows());
     let least = task.training.least_loss(&DMatrix::zeros(inputs, task.y.ncols()))?;
     // What rounding leaves of targets that do not conflict.
@@ -122,14 +151,6 @@ pub(crate) fn predict(options: &PredictOptions) -> Result<ExitCode> {
         );
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// How many test inputs were given their class, if that is known.
-fn hits(classes: Option<&Classes>, outputs: &DMatrix<f64>, targets: Option<&DMatrix<f64>>) -> String {
-    let Some((classes, targets)) = classes.zip(targets) else { return String::new() };
-    let (chosen, right) = (classes.chosen(outputs), classes.chosen(targets));
-    let hits = chosen.iter().zip(&right).filter(|(chosen, right)| chosen == right).count();
-    format!(", {hits} of {} test classes right", right.len())
 }
 
 impl PredictOptions {

@@ -72,6 +72,11 @@ impl Output {
         &self.path
     }
 
+    /// `"--out k.npy"`.
+    pub(super) fn label(&self) -> &str {
+        &self.label
+    }
+
     /// Writes named arrays.
     pub(crate) fn write_arrays<T: Real>(&self, arrays: &[(&str, Array<T>)]) -> Result<()> {
         self.write(|file| Ok(write_npz(file, arrays.iter().map(|(name, array)| (*name, array)))?))
@@ -93,7 +98,7 @@ impl Output {
         })
     }
 
-    fn cannot_write(&self, error: &impl std::fmt::Display) -> anyhow::Error {
+    pub(super) fn cannot_write(&self, error: &impl std::fmt::Display) -> anyhow::Error {
         anyhow!("{}: cannot write: {error}", self.label)
     }
 }

@@ -1,6 +1,8 @@
 //! A kernel whose tiles take no time, in this process or in one of its own that can be killed.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+mod contents;
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fs;
@@ -15,6 +17,8 @@ use overparam_jobs::lease::Patience;
 use overparam_jobs::tiles::work::{Observer, WorkError, run};
 use overparam_jobs::tiles::{Input, Kind, Precision, Spec, Tile, TileStore};
 use serde_json::json;
+
+pub(crate) use contents::contents;
 
 /// Rows of the kernel: six rows of tiles, the last of which is smaller.
 pub(crate) const N: usize = 33;
@@ -114,23 +118,6 @@ pub(crate) fn process(folder: &Path, shard: &str) -> Command {
     command.args(["worker", "--exact", "--test-threads", "1"]).env(FOLDER, folder).env(SHARD, shard);
     command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
     command
-}
-
-/// Every file of a store by its path.
-pub(crate) fn contents(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    fn gather(folder: &Path, root: &Path, all: &mut BTreeMap<PathBuf, Vec<u8>>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                gather(&path, root, all);
-            } else {
-                all.insert(path.strip_prefix(root).unwrap().to_owned(), fs::read(&path).unwrap());
-            }
-        }
-    }
-    let mut all = BTreeMap::new();
-    gather(root, root, &mut all);
-    all
 }
 
 /// The files of a store that nothing disturbed.

@@ -179,3 +179,34 @@ fn conjugate_gradients_go_on_after_their_last_iteration() {
         cg(&Dense::new(&a).unwrap(), &b, &CgOptions { accuracy, ..options }, &Progress::default()).unwrap();
     assert!(further.report.resumed > 0 && further.report.residuals.iter().all(|&r| r <= 1e-11));
 }
+
+/// A second process on one state is refused before it reads or writes it, even with another system.
+#[test]
+fn one_process_at_a_time_on_a_state_of_conjugate_gradients() {
+    let a = with_spectrum(9, &geometric(N, 1e2));
+    let b = labels(9, N, 2);
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let options = CgOptions { rank: 10, state: Some(state.clone()), save_every: 1, ..CgOptions::default() };
+    let calls = std::sync::atomic::AtomicUsize::new(0);
+    let others = std::sync::Mutex::new(Vec::new());
+    let kernel = BlockFn::new(N, |rows, columns| {
+        // In the middle of it.
+        if calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 40 {
+            for ridge in [0.0, 1.0] {
+                let options = CgOptions { ridge, ..options.clone() };
+                let other = cg(&Dense::new(&a).unwrap(), &b, &options, &Progress::default());
+                others.lock().unwrap().push(other.unwrap_err());
+            }
+        }
+        Ok(a.view((rows.start, columns.start), (rows.len(), columns.len())).into_owned())
+    });
+    let first = cg(&kernel, &b, &options, &Progress::default()).unwrap();
+    let others = others.into_inner().unwrap();
+    assert_eq!(others.len(), 2);
+    for error in others {
+        assert!(matches!(&error, SolveError::InUse { path } if *path == state), "{error}");
+    }
+    let again = cg(&Dense::new(&a).unwrap(), &b, &options, &Progress::default()).unwrap();
+    assert_eq!((again.report.passes, again.coefficients), (1, first.coefficients));
+}

@@ -30,6 +30,8 @@ pub(super) struct Estimate {
     pub(super) memory: u64,
     /// Of this process.
     pub(super) threads: usize,
+    /// Whether other processes may take part.
+    pub(super) shared: bool,
 }
 
 impl Estimate {
@@ -55,11 +57,11 @@ impl Estimate {
         if let Some(seconds) = self.seconds {
             let each = seconds / self.left.max(1) as f64;
             print(format!(
-                "  time    about {} on {} threads of this machine, disk apart: {} a tile, and any number of processes may \
-                 share the tiles",
+                "  time    about {} on {} threads of this machine, disk apart: {} a tile{}",
                 duration(seconds),
                 self.threads,
-                if each < 1.0 { format!("{each:.2} s") } else { duration(each) }
+                if each < 1.0 { format!("{each:.2} s") } else { duration(each) },
+                if self.shared { ", and any number of processes may share the tiles" } else { "" }
             ));
         }
         let free = self.free.map_or(String::new(), |free| format!("; {} are free there", size(free)));

@@ -1,7 +1,5 @@
 //! `kernel export`: a stored kernel as one `.npy` file, a tile at a time in memory.
 
-use std::fs::File;
-use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,7 +8,7 @@ use clap::{Args, ValueEnum};
 use overparam_jobs::tiles::{Element, Kind, Precision, TileStore};
 
 use super::estimate::size;
-use crate::files::{Output, label};
+use crate::files::{NpyMatrix, Output, label};
 use overparam_jobs::files::free_bytes;
 
 /// What to write where.
@@ -64,49 +62,20 @@ pub(super) fn export(options: &ExportOptions) -> Result<ExitCode> {
         );
     }
     match store.spec().precision {
-        Precision::F32 => output.write(|file| write::<f32>(&store, kind, file.get_mut()))?,
-        Precision::F64 => output.write(|file| write::<f64>(&store, kind, file.get_mut()))?,
+        Precision::F32 => write::<f32>(&store, kind, output)?,
+        Precision::F64 => write::<f64>(&store, kind, output)?,
     }
-    say!("{}: {kind} {rows} x {columns} ({})", output.path().display(), store.spec().precision.name());
+    say!("{}: {kind} {rows} x {columns} ({})", options.out.display(), store.spec().precision.name());
     Ok(ExitCode::SUCCESS)
 }
 
-/// Each row of each tile at its place in the file.
-fn write<T: Element>(store: &TileStore, kind: Kind, file: &mut File) -> Result<()> {
-    let ([n1, n2], width) = (store.shape(), size_of::<T>());
-    let header = header(T::PRECISION, n1, n2);
-    file.write_all(&header)?;
-    let (grid, begin) = (store.grid(), header.len() as u64);
-    let [across, down] = grid.counts();
-    for (i, j) in (0..across).flat_map(|i| (0..down).map(move |j| (i, j))) {
-        let tile = store.read_tile::<T>(kind, i, j)?;
-        let (row0, column0) = (grid.rows(i).start, grid.columns(j).start);
-        // Its columns are now the rows of the tile, one after the other.
-        let turned = tile.transpose();
-        let mut bytes = vec![0; turned.nrows() * width];
-        for (r, row) in turned.as_slice().chunks_exact(turned.nrows()).enumerate() {
-            bytes.chunks_exact_mut(width).zip(row).for_each(|(place, &x)| x.put(place));
-            let at = (row0 + r) as u64 * n2 as u64 + column0 as u64;
-            file.seek(SeekFrom::Start(begin + at * width as u64))?;
-            file.write_all(&bytes)?;
-        }
+/// Each tile at its place in the file.
+fn write<T: Element>(store: &TileStore, kind: Kind, output: Output) -> Result<()> {
+    let grid = store.grid();
+    let mut matrix = NpyMatrix::create(output, store.shape())?;
+    let [down, across] = grid.counts();
+    for (i, j) in (0..down).flat_map(|i| (0..across).map(move |j| (i, j))) {
+        matrix.put([grid.rows(i).start, grid.columns(j).start], &store.read_tile::<T>(kind, i, j)?)?;
     }
-    Ok(())
-}
-
-/// Of NumPy's format 1.0: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>.
-fn header(precision: Precision, rows: usize, columns: usize) -> Vec<u8> {
-    let width = precision.bytes();
-    let mut text =
-        format!("{{'descr': '<f{width}', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
-    const PREFIX: usize = 10;
-    // Spaces up to a multiple of 64, so that the numbers are aligned, and an end of line.
-    let length = (PREFIX + text.len() + 1).next_multiple_of(64) - PREFIX;
-    text += &" ".repeat(length - 1 - text.len());
-    text.push('\n');
-    let mut header = b"\x93NUMPY\x01\x00".to_vec();
-    // Two whole numbers take at most forty digits: far below what two bytes hold.
-    header.extend((length as u16).to_le_bytes());
-    header.extend(text.as_bytes());
-    header
+    matrix.finish()
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 use overparam_eval::runner::Shard;
 use overparam_jobs::files::free_bytes;
 use overparam_jobs::tiles::work::{self, WorkError};
@@ -17,8 +17,8 @@ use super::estimate::{Estimate, bytes, memory, seconds, size};
 use super::task::{Task, TileFailure};
 use super::watch::Watch;
 use crate::files::label;
-use crate::interrupt::watch_for_stop;
-use crate::options::available_threads;
+use crate::interrupt::{Kept, stopped_work, watch_for_stop};
+use crate::options::pool;
 use crate::progress::event;
 use crate::terminal::duration;
 
@@ -29,14 +29,7 @@ const LANES: usize = 2;
 const EDGES: [usize; 2] = [2048, 128];
 
 /// Tiles that are not worth measuring before they are computed.
-const FEW: usize = 3;
-
-/// Threads of its own for a command.
-pub(super) fn pool(threads: Option<u16>) -> Result<rayon::ThreadPool> {
-    let threads = threads.map_or_else(available_threads, usize::from);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    pool.map_err(|e| anyhow!("cannot start {threads} threads: {e}"))
-}
+pub(super) const FEW: usize = 3;
 
 /// Computes what the store lacks, or says what that would take.
 pub(super) fn job<T: Real + Element>(options: &ComputeOptions) -> Result<ExitCode> {
@@ -65,6 +58,7 @@ pub(super) fn job<T: Real + Element>(options: &ComputeOptions) -> Result<ExitCod
         free: free_bytes(&options.out),
         memory: memory(&task, &spec, lanes, pool.current_num_threads()),
         threads: pool.current_num_threads(),
+        shared: true,
     };
     estimate.refuse_small_disk(&label("out", &options.out))?;
     if dry && !todo.is_empty() || todo.len() > FEW {
@@ -145,8 +139,7 @@ fn stopped(watch: &Watch, own: usize, json: bool) -> ExitCode {
     if json {
         event(&json!({"event": "stopped", "finished": finished, "tiles": own}));
     }
-    note!("stopped with {finished} of {own} tiles in the store. The same command goes on from there.");
-    ExitCode::from(130)
+    stopped_work(&format!("stopped with {finished} of {own} tiles in the store"), Kept::Work)
 }
 
 fn tell(store: &TileStore, shard: Option<Shard>, own: usize, watch: &Watch, time: f64, json: bool) {

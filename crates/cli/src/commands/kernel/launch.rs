@@ -12,7 +12,8 @@ use serde_json::json;
 use super::job::{cut, stored};
 use super::task::Task;
 use super::{ComputeOptions, PrecisionOption};
-use crate::commands::launch::{copy_name, provide, submit, text};
+use crate::commands::launch::{copy_name, provide, scripts_beside, submit, text};
+use crate::commands::queue;
 use crate::options::available_threads;
 use crate::progress::event;
 use crate::slurm::{Scripts, ranges};
@@ -41,10 +42,7 @@ fn run<T: Real + Element>(options: &ComputeOptions) -> Result<ExitCode> {
         })
         .collect();
     let out = std::path::absolute(&options.out).context("--out")?;
-    // Beside the store: whoever reads it expects arrays in it, not scripts.
-    let mut folder = out.clone().into_os_string();
-    folder.push(".slurm");
-    let folder = std::path::PathBuf::from(folder);
+    let folder = scripts_beside(&out);
     let program = crate::program::place().context("cannot tell where this program is")?;
     let copy = folder.join(copy_name(&program)?);
     let scripts = Scripts {
@@ -72,8 +70,11 @@ fn run<T: Real + Element>(options: &ComputeOptions) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
+    // So that the solve that follows can be checked and submitted while the tasks wait.
+    TileStore::create(&options.out, spec)?;
     provide(&program, &copy)?;
     let job = submit(&array.0, &array.1, None)?;
+    queue::remember(&folder, &job)?;
     let status_job = submit(&status.0, &status.1, Some(&job))?;
     if options.tiles.json {
         event(&json!({
@@ -83,6 +84,7 @@ fn run<T: Real + Element>(options: &ComputeOptions) -> Result<ExitCode> {
     }
     say!("job {job}: {} tasks for the shards of {shards}", tasks.len());
     say!("job {status_job}: says what is in the store");
+    say!("`predict --kernel {} --launcher slurm` submits a solve that waits for them", options.out.display());
     say!("scripts and logs: {}", folder.display());
     Ok(ExitCode::SUCCESS)
 }

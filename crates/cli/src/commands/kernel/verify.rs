@@ -12,10 +12,10 @@ use overparam_ntk::kernel::Progress;
 use overparam_tensor::linalg::Real;
 use serde_json::json;
 
-use super::job::pool;
 use super::task::{Files, Task, TileFailure};
 use crate::evaluate::Kind;
 use crate::files::Layout;
+use crate::options::pool;
 use crate::progress::event;
 
 /// What to check.

@@ -3,31 +3,26 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow, ensure};
-use clap::{Args, ValueEnum};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use clap::Args;
 use nalgebra::DMatrix;
 use overparam_jobs::tiles::{self, Element, Precision, TileStore};
 use overparam_ntk::Kernel;
-use overparam_solve::{
-    Accuracy, BlockFn, Blocks, CgOptions, CrossFn, DirectOptions, FactorOptions, Progress, Report, Solution,
-    SolveError, Stage, cg, direct,
-};
+use overparam_solve::{BlockFn, Blocks, CrossFn, SolveError};
 use overparam_tensor::Array;
 use overparam_tensor::linalg::Real;
 
+use super::outcome::{self, Losses};
+use super::solve::{Method, solve};
 use super::stored::StoredKernel;
-use super::task::{self, Examples};
-use super::{PredictOptions, Trained, hits};
-use crate::commands::kernel::bytes;
-use crate::curve;
+use super::task::Examples;
+use super::watched::{stopped_or, watched};
+use super::{PredictOptions, Trained, finite};
 use crate::files::{Batch, Output};
-use crate::interrupt::watch_for_stop;
-use crate::meter::Meter;
-use crate::terminal::duration;
+use crate::interrupt::{Kept, watch_for_stop};
+use crate::options::bytes;
 
 const HEADING: &str = "Kernels larger than memory (time inf, mean only)";
 
@@ -36,27 +31,27 @@ const HEADING: &str = "Kernels larger than memory (time inf, mean only)";
 pub(super) struct LargeOptions {
     /// The kernel of the training inputs, as `kernel --x1 TRAIN_X --out K.zarr` has stored it
     #[arg(long, value_name = "K.zarr", help_heading = HEADING)]
-    kernel: Option<PathBuf>,
+    pub(super) kernel: Option<PathBuf>,
     /// How to solve the linear system [default: direct with --kernel; else all eigenvalues, in memory]
     #[arg(long, value_enum, help_heading = HEADING)]
-    method: Option<Method>,
+    pub(super) method: Option<Method>,
     /// Largest relative residual of the solution, which is recomputed in double precision; between 0 and 1 [default: 1e-6]
     #[arg(long, value_name = "R", value_parser = tolerance, help_heading = HEADING)]
-    tolerance: Option<f64>,
+    pub(super) tolerance: Option<f64>,
     /// Memory for the factor and for tiles that are kept, for example 8G [default: 4G]
     #[arg(long, value_name = "BYTES", value_parser = bytes, help_heading = HEADING)]
-    memory: Option<u64>,
+    pub(super) memory: Option<u64>,
     /// Folder for a factor that does not fit into --memory, or for the state of conjugate gradients; the same command goes on from there
     #[arg(long, value_name = "DIR", help_heading = HEADING)]
-    scratch: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Method {
-    /// A factor in single precision, on disk if it must be, refined in double precision
-    Direct,
-    /// Preconditioned conjugate gradients: no more than vectors in memory
-    Cg,
+    pub(super) scratch: Option<PathBuf>,
+    /// Predict every training input without its own example, from the factor: the result has the array leave_one_out (n x c) too
+    #[arg(long, help_heading = HEADING)]
+    pub(super) leave_one_out: bool,
+    /// Try each of these ridges and take the one with the least leave-one-out loss, for example 1e-3,1e-2,1e-1: a factor each; the result
+    /// has the arrays leave_one_out, ridges and leave_one_out_loss too
+    #[arg(long, value_name = "R,R,...", value_parser = finite, value_delimiter = ',', group = "some_ridge",
+        allow_negative_numbers = true, help_heading = HEADING)]
+    pub(super) ridge_path: Vec<f64>,
 }
 
 impl LargeOptions {
@@ -67,19 +62,21 @@ impl LargeOptions {
             || self.tolerance.is_some()
             || self.memory.is_some()
             || self.scratch.is_some()
+            || self.leave_one_out
+            || !self.ridge_path.is_empty()
     }
 
-    fn method(&self) -> Method {
+    pub(super) fn method(&self) -> Method {
         self.method.unwrap_or(Method::Direct)
     }
 
-    fn memory(&self) -> u64 {
+    pub(super) fn memory(&self) -> u64 {
         self.memory.unwrap_or(4 << 30)
     }
 }
 
-/// Solves, predicts and writes the prediction.
-pub(super) fn predict(options: &PredictOptions) -> Result<ExitCode> {
+/// Refuses what needs the eigenvalues of the kernel, or a factor where there is none.
+pub(super) fn check(options: &PredictOptions) -> Result<()> {
     ensure!(
         options.time.is_infinite(),
         "--time {}: without the eigenvalues of the kernel there is no other time than inf",
@@ -89,6 +86,19 @@ pub(super) fn predict(options: &PredictOptions) -> Result<ExitCode> {
         options.curve.is_none(),
         "--curve: without the eigenvalues of the kernel there is no curve over time"
     );
+    let large = &options.large;
+    if large.method() == Method::Cg && (large.leave_one_out || !large.ridge_path.is_empty()) {
+        let option = if large.leave_one_out { "leave-one-out" } else { "ridge-path" };
+        bail!(
+            "--{option}: leaving an example out needs a factor, and conjugate gradients have none; expected --method direct"
+        );
+    }
+    Ok(())
+}
+
+/// Solves, predicts and writes the prediction.
+pub(super) fn predict(options: &PredictOptions) -> Result<ExitCode> {
+    check(options)?;
     let precision = match &options.large.kernel {
         Some(path) => TileStore::open(path)?.spec().precision,
         None => Precision::F64,
@@ -122,71 +132,55 @@ fn run<T: Real + Element>(options: &PredictOptions) -> Result<ExitCode> {
         None => &recomputed,
     };
     let stop = watch_for_stop()?;
-    let (solution, ridge) = match watched(&stop, |progress| solve(options, kernel, &examples.y, progress)) {
+    let kept = if large.scratch.is_some() { Kept::Work } else { Kept::NothingWithout("--scratch") };
+    let found = match watched(&stop, |progress| solve(options, kernel, &examples.y, progress)) {
         Ok(found) => found,
-        Err(error) => return stopped_or(error, large.scratch.is_some()),
+        Err(error) => return stopped_or(error, kept, options.json),
     };
+    let coefficients = &found.solution.coefficients;
     let cross = CrossFn::new(examples.test.count(), examples.train.count(), |rows, columns| {
         block(&examples, options, (&examples.test, rows), (Some(&examples.train), columns))
     });
-    let outputs =
-        watched(&stop, |progress| Ok(overparam_solve::predict(&cross, &solution.coefficients, progress)?));
+    let outputs = watched(&stop, |progress| Ok(overparam_solve::predict(&cross, coefficients, progress)?));
     let test_mean = match outputs {
         Ok(outputs) => outputs,
-        Err(error) => return stopped_or(error, false),
+        // A factor has done its work by now, and is gone.
+        Err(error) => {
+            let kept = if large.method() == Method::Cg { kept } else { Kept::Nothing };
+            return stopped_or(error, kept, options.json);
+        }
     };
     // (K + ridge) x = y.
-    let train_mean = &examples.y - &solution.coefficients * ridge;
+    let train_mean = &examples.y - coefficients * found.ridge;
     let mut arrays = vec![
         ("train_mean", Array::from(&train_mean)),
         ("test_mean", Array::from(&test_mean)),
-        ("coefficients", Array::from(&solution.coefficients)),
+        ("coefficients", Array::from(coefficients)),
     ];
     if let Some(classes) = &examples.classes {
         let labels = classes.labels();
         arrays.push(("classes", Array::from_slice(&[labels.len()], labels)));
         arrays.push(("test_class", Array::from(&classes.chosen(&test_mean))));
     }
-    output.write_arrays(&arrays)?;
-    let mut losses = format!("train loss {:.6e}", curve::loss(&train_mean, &examples.y));
-    if let Some(y) = &examples.test_y {
-        losses += &format!(", test loss {:.6e}", curve::loss(&test_mean, y));
+    if let Some(left) = &found.leave_one_out {
+        arrays.push(("leave_one_out", Array::from(&(&examples.y - &left.residuals))));
     }
-    losses += &hits(examples.classes.as_ref(), &test_mean, examples.test_y.as_ref());
-    let seconds = duration(start.elapsed().as_secs_f64());
-    say!("{}: {losses}  ({seconds})", output.path().display());
-    say!("  {}", evidence(&solution.report));
+    if !found.path.is_empty() {
+        let ridges: Vec<f64> = found.path.iter().map(|tried| tried.ridge).collect();
+        let losses: Vec<f64> =
+            found.path.iter().map(|tried| *tried.loss.as_ref().unwrap_or(&f64::NAN)).collect();
+        arrays.push(("ridges", Array::from_slice(&[ridges.len()], &ridges)));
+        arrays.push(("leave_one_out_loss", Array::from_slice(&[losses.len()], &losses)));
+    }
+    output.write_arrays(&arrays)?;
+    let (targets, classes) = ((&examples.y, examples.test_y.as_ref()), examples.classes.as_ref());
+    let losses =
+        Losses::of((&train_mean, &test_mean), targets, classes).leaving_out(&found, &examples.y, classes);
+    outcome::tell(options, found.ridge, &losses, Some(&found), start.elapsed().as_secs_f64());
     Ok(ExitCode::SUCCESS)
 }
 
-/// Coefficients, and the ridge as a number.
-fn solve(
-    options: &PredictOptions,
-    kernel: &dyn Blocks,
-    y: &DMatrix<f64>,
-    progress: &Progress,
-) -> Result<(Solution, f64)> {
-    let large = &options.large;
-    let mean = if options.relative_ridge { kernel.diagonal()?.mean() } else { 1.0 };
-    let ridge = task::ridge(options, mean)?;
-    let accuracy = Accuracy { tolerance: large.tolerance.unwrap_or(1e-6), ..Accuracy::default() };
-    let solution = match large.method() {
-        Method::Direct => {
-            // What is kept of the store has an eighth of the memory.
-            let memory = large.memory() - large.memory() / 8;
-            let (scratch, checkpoint) = (large.scratch.clone(), large.scratch.is_some());
-            let factor = FactorOptions { ridge, memory, scratch, checkpoint, ..FactorOptions::default() };
-            direct(kernel, y, &DirectOptions { factor, accuracy }, progress)?
-        }
-        Method::Cg => {
-            let state = large.scratch.as_ref().map(|folder| folder.join("conjugate-gradients.state"));
-            cg(kernel, y, &CgOptions { ridge, accuracy, state, ..CgOptions::default() }, progress)?
-        }
-    };
-    Ok((solution, ridge))
-}
-
-fn kind(options: &PredictOptions) -> tiles::Kind {
+pub(super) fn kind(options: &PredictOptions) -> tiles::Kind {
     if options.kind == Trained::Ntk { tiles::Kind::Ntk } else { tiles::Kind::Nngp }
 }
 
@@ -213,80 +207,6 @@ fn block<T: Real>(
         reason: reason.into(),
     })?;
     Ok(found.map(Real::f64))
-}
-
-/// Runs work beside a thread that shows how far it is and passes on a wish to stop.
-fn watched<R: Send>(stop: &Arc<AtomicBool>, work: impl FnOnce(&Progress) -> Result<R> + Send) -> Result<R> {
-    const UNITS: usize = 1000;
-    let (progress, ended) = (Progress::default(), AtomicBool::new(false));
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let (mut stage, mut meter, mut shown) = (Stage::Waiting, None, 0);
-            while !ended.load(Ordering::Relaxed) {
-                std::thread::sleep(Duration::from_millis(50));
-                if stop.load(Ordering::Relaxed) {
-                    progress.stop();
-                }
-                if progress.stage() != stage {
-                    stage = progress.stage();
-                    (meter, shown) = (Some(Meter::new(name(stage), UNITS)), 0);
-                }
-                let now = (progress.fraction() * UNITS as f64) as usize;
-                if let (Some(meter), true) = (&mut meter, now > shown) {
-                    meter.advance(now - shown);
-                    shown = now;
-                }
-            }
-        });
-        let result = work(&progress);
-        ended.store(true, Ordering::Relaxed);
-        result
-    })
-}
-
-fn name(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Waiting => "waiting",
-        Stage::Factoring => "factor",
-        Stage::Preconditioning => "preconditioner",
-        Stage::Iterating => "solution",
-        Stage::LeavingOut => "leaving one out",
-        Stage::Predicting => "test outputs",
-    }
-}
-
-/// Status 130 after a wish to stop; any other error as it is.
-fn stopped_or(error: anyhow::Error, kept: bool) -> Result<ExitCode> {
-    if !matches!(error.downcast_ref(), Some(SolveError::Stopped)) {
-        return Err(error);
-    }
-    let next = if kept {
-        "The same command goes on from what is in --scratch."
-    } else {
-        "Nothing of it is kept; with --scratch the same command would go on."
-    };
-    note!("stopped. {next}");
-    Ok(ExitCode::from(130))
-}
-
-/// In a sentence, what is known of the solution.
-fn evidence(report: &Report) -> String {
-    let (column, worst) = report.worst().unwrap_or((0, 0.0));
-    let mut text = format!(
-        "relative residual {worst:.1e} at most (output {column}; {:.0e} was asked for), recomputed in f64; {} refinements, {} iterations of \
-         conjugate gradients",
-        report.tolerance, report.refinements, report.iterations
-    );
-    if report.resumed > 0 {
-        text += &format!("; {} columns or iterations were there already", report.resumed);
-    }
-    if let Some(breakdown) = report.breakdown {
-        text += &format!(
-            "; input {} nearly repeats an earlier one: the factor's diagonal was raised by {:.0e}, the residual is that of the kernel itself",
-            breakdown.row, breakdown.shift
-        );
-    }
-    text
 }
 
 fn tolerance(text: &str) -> Result<f64, String> {

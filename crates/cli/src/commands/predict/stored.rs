@@ -28,6 +28,22 @@ pub(super) struct StoredKernel<T> {
 impl<T: Real + Element> StoredKernel<T> {
     /// Opens a store that must be the whole kernel of the examples. `memory` bytes are for tiles that are kept.
     pub(super) fn open(path: &Path, kind: Kind, examples: &Examples<T>, memory: u64) -> Result<Self> {
+        let store = Self::store(path, kind, examples)?;
+        let lacking = lacking(&store);
+        if lacking > 0 {
+            bail!(
+                "--kernel {}: {lacking} of {} tiles are missing or damaged; the `kernel` command that made the store computes them",
+                path.display(),
+                store.grid().tiles().len()
+            );
+        }
+        let bytes = store.spec().chunk_bytes().max(1);
+        let kept = usize::try_from(memory / bytes).unwrap_or(usize::MAX).max(2);
+        Ok(Self { store, kind, recent: Mutex::default(), kept })
+    }
+
+    /// A store that must be of the kernel of the examples, whether its tiles are there or not.
+    pub(super) fn store(path: &Path, kind: Kind, examples: &Examples<T>) -> Result<TileStore> {
         let store = TileStore::open(path)?;
         let (spec, name) = (store.spec(), format!("--kernel {}", path.display()));
         if spec.x2.is_some() {
@@ -49,16 +65,7 @@ impl<T: Real + Element> StoredKernel<T> {
         if asked != spec.architecture {
             bail!("{name}: it is the kernel of another architecture than --arch");
         }
-        let tiles = store.grid().tiles();
-        let lacking = tiles.iter().filter(|&&tile| store.quick_state(tile) != State::Finished).count();
-        if lacking > 0 {
-            bail!(
-                "{name}: {lacking} of {} tiles are missing or damaged; the `kernel` command that made the store computes them",
-                tiles.len()
-            );
-        }
-        let kept = usize::try_from(memory / spec.chunk_bytes().max(1)).unwrap_or(usize::MAX).max(2);
-        Ok(Self { store, kind, recent: Mutex::default(), kept })
+        Ok(store)
     }
 
     /// A tile, read or kept from before.
@@ -102,6 +109,11 @@ impl<T: Real + Element> StoredKernel<T> {
         }
         Ok(block)
     }
+}
+
+/// How many tiles are missing or damaged, by the sizes of their files.
+pub(super) fn lacking(store: &TileStore) -> usize {
+    store.grid().tiles().into_iter().filter(|&tile| store.quick_state(tile) != State::Finished).count()
 }
 
 impl<T: Real + Element> Blocks for StoredKernel<T> {

@@ -59,14 +59,13 @@ impl<T: Real> Examples<T> {
     }
 }
 
-/// The ridge as a number; `diagonal` is the mean of the training kernel's diagonal.
-pub(super) fn ridge(options: &PredictOptions, diagonal: f64) -> Result<f64> {
+/// A ridge that was `given`, as a number; `diagonal` is the mean of the training kernel's diagonal.
+pub(super) fn ridge(options: &PredictOptions, given: f64, diagonal: f64) -> Result<f64> {
     let scale = if options.relative_ridge { diagonal } else { 1.0 };
-    let ridge = options.ridge * scale;
+    let ridge = given * scale;
     if !ridge.is_finite() {
         bail!(
-            "--ridge {:e}: times the mean of the diagonal, {scale:e}, it is beyond the numbers of f64",
-            options.ridge
+            "--ridge {given:e}: times the mean of the diagonal, {scale:e}, it is beyond the numbers of f64"
         );
     }
     Ok(ridge)
@@ -76,6 +75,8 @@ pub(super) fn ridge(options: &PredictOptions, diagonal: f64) -> Result<f64> {
 pub(crate) struct Task {
     /// If the targets are labels.
     pub(super) classes: Option<Classes>,
+    /// As a number.
+    pub(super) ridge: f64,
     pub(crate) training: SquaredLossDynamics,
     pub(crate) y: DMatrix<f64>,
     pub(crate) test_y: Option<DMatrix<f64>>,
@@ -94,14 +95,14 @@ impl Task {
         let (nngp_td, ntk_td) = split(evaluate(&kernel, kind, (&test, Some(&train)), "test kernel")?);
         let (nngp_tt, _) = split(evaluate(&kernel, Kind::Nngp, (&test, None), "test covariance")?);
         let learning = ntk_dd.as_ref().unwrap_or(&nngp_dd);
-        let ridge = ridge(options, learning.trace() / learning.nrows() as f64)?;
+        let ridge = ridge(options, options.ridge, learning.trace() / learning.nrows() as f64)?;
         let training = SquaredLossDynamics::new(learning, &y, Regularizer::Absolute(ridge))?;
         if ntk_dd.is_none() {
             // The ridge of the Bayesian posterior is noise on the training outputs.
             (0..nngp_dd.nrows()).for_each(|i| nngp_dd[(i, i)] += ridge);
         }
         let cross = ntk_td.unwrap_or_else(|| nngp_td.clone());
-        Ok(Self { classes, training, y, test_y, cross, nngp_dd, nngp_td, nngp_tt })
+        Ok(Self { classes, ridge, training, y, test_y, cross, nngp_dd, nngp_td, nngp_tt })
     }
 
     /// Mean on the training inputs.
