@@ -1,6 +1,7 @@
 //! `predict`: what an infinitely wide network has learned after a time, in closed form.
 
 mod large;
+mod rich;
 mod stored;
 mod task;
 
@@ -8,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use nalgebra::DMatrix;
 use overparam_tensor::Array;
@@ -17,6 +18,8 @@ use crate::curve::{self, Curve};
 use crate::files::{Classes, Layout, Output, ReadFile};
 use crate::terminal::duration;
 use large::LargeOptions;
+use rich::RichOptions;
+use task::Examples;
 pub(crate) use task::Task;
 
 /// What to predict from which files.
@@ -63,6 +66,8 @@ pub struct PredictOptions {
     #[arg(long, value_name = "FILE")]
     curve: Option<PathBuf>,
     #[command(flatten)]
+    rich: RichOptions,
+    #[command(flatten)]
     large: LargeOptions,
 }
 
@@ -77,6 +82,10 @@ enum Trained {
 /// Predicts and writes the prediction.
 pub(crate) fn predict(options: &PredictOptions) -> Result<ExitCode> {
     if options.large.are_wanted() {
+        ensure!(
+            !options.rich.are_wanted(),
+            "--richness moves units on all inputs at once, and cannot be combined with kernels larger than memory"
+        );
         return large::predict(options);
     }
     let start = Instant::now();
@@ -84,7 +93,9 @@ pub(crate) fn predict(options: &PredictOptions) -> Result<ExitCode> {
     let output = Output::new("out", &options.out, "npz", &inputs)?;
     let curve_output =
         options.curve.as_deref().map(|path| Output::new("curve", path, "csv", &inputs)).transpose()?;
-    let task = Task::read(options)?;
+    let examples = Examples::read(options)?;
+    let rich = options.rich.read(options, &examples)?;
+    let task = Task::of(examples, options)?;
     let train_mean = task.train_mean(options.time)?;
     let test = task.test(options.time)?;
     let mut arrays = vec![
@@ -97,6 +108,8 @@ pub(crate) fn predict(options: &PredictOptions) -> Result<ExitCode> {
         arrays.push(("classes", Array::from_slice(&[labels.len()], labels)));
         arrays.push(("test_class", Array::from(&classes.chosen(&test.mean))));
     }
+    let rich = rich.map(|rich| rich.solve(&task, [&train_mean, &test.mean])).transpose()?;
+    arrays.extend(rich.iter().flat_map(rich::RichAnswer::arrays));
     output.write_arrays(&arrays)?;
     if let Some(output) = curve_output {
         let curve = Curve {
@@ -112,6 +125,9 @@ pub(crate) fn predict(options: &PredictOptions) -> Result<ExitCode> {
     losses += &hits(task.classes.as_ref(), &test.mean, task.test_y.as_ref());
     let seconds = duration(start.elapsed().as_secs_f64());
     say!("{}: time {}, {losses}  ({seconds})", output.path().display(), options.time);
+    if let Some(rich) = &rich {
+        say!("{}", rich.summary(&task));
+    }
     let (rank, inputs) = (task.training.rank(), task.y.nrows());
     let least = task.training.least_loss(&DMatrix::zeros(inputs, task.y.ncols()))?;
     // What rounding leaves of targets that do not conflict.
