@@ -119,7 +119,7 @@ def finite_width_second_order(
 
     >>> import numpy as np, overparam as op
     >>> op.ntk.finite_width_second_order([[1.0]], [1.0], 2.0, "linear")["Theta2"].round(3)
-    array([[1.964]])
+    array([[0.964]])
     """
     times, several = ascending("t", t)
     targets = numbers("y", y).ravel().tolist()

@@ -90,8 +90,8 @@ impl RichOptions {
         let pairs = self.richness_pairs.unwrap_or(2048).next_power_of_two() as usize;
         let bytes = COPIES * 8.0 * 2.0 * pairs as f64 * (n + m + 1) as f64 + 24.0 * ((n + m) as f64).powi(2);
         ensure!(
-            bytes <= 16e9,
-            "--richness: {pairs} pairs of units on {n} training and {m} test inputs take {:.0} GB; expected at most 16: pass fewer \
+            bytes <= 4e9,
+            "--richness: {pairs} pairs of units on {n} training and {m} test inputs take {:.1} GB; expected at most 4: pass fewer \
              inputs or a smaller --richness-pairs",
             bytes / 1e9
         );
