@@ -23,6 +23,7 @@
 //! |---|---|---|
 //! | [`Grid`] | inputs that span at most 3 dimensions | exponentially small in the step for analytic `phi` |
 //! | [`Sampling`] | any number of examples | standard error over independent scramblings of Sobol's points |
+//! | [`Sampling::correction`] | what richness adds to the lazy limit, any number of examples | of each output, with the bias and the time step in it |
 //! | [`LinearClosure`] | linear `phi` | a closed equation of moments, exact at finite width too |
 //! | [`influence()`] | `m Cov f` of wide nets, smooth `phi` | first order in `1/m`, without a fit |
 //!
@@ -40,6 +41,7 @@
 //! # Ok::<(), overparam_feature_flow::Error>(())
 //! ```
 
+mod correction;
 mod grid;
 mod influence;
 mod linear;
@@ -48,6 +50,7 @@ mod particles;
 mod sampling;
 mod sobol;
 
+pub use correction::Correction;
 pub use grid::{Grid, lazy_kernel, lazy_outputs};
 pub use influence::{Fluctuations, influence};
 pub use linear::{LinearClosure, LinearMoments};
@@ -66,6 +69,8 @@ pub struct TwoLayer {
     kernel: DMatrix<f64>,
     targets: DVector<f64>,
     gamma: f64,
+    /// `L` with `K = L L^T`, `n x r` of full column rank `r`, the column of the largest eigenvalue first.
+    root: DMatrix<f64>,
 }
 
 /// The limit at the times asked for, with what is known of its error.
@@ -115,12 +120,18 @@ impl TwoLayer {
             let name = "the kernel's largest difference from its transpose";
             return Err(Error::Parameter { name, value: skew, expected: "0: kernels are symmetric" });
         }
-        let least = symmetric_eigen(&kernel)?.values.min();
+        let eigen = symmetric_eigen(&kernel)?;
+        let least = eigen.values.min();
         if least < -1e-9 * kernel.amax() {
             let name = "the kernel's least eigenvalue";
             return Err(Error::Parameter { name, value: least, expected: "at least 0" });
         }
-        Ok(Self { kernel, targets, gamma })
+        let large: Vec<usize> =
+            (0..n).rev().filter(|&i| eigen.values[i] > 1e-12 * eigen.values[n - 1].max(0.0)).collect();
+        let root = DMatrix::from_fn(n, large.len(), |i, j| {
+            eigen.vectors[(i, large[j])] * eigen.values[large[j]].sqrt()
+        });
+        Ok(Self { kernel, targets, gamma, root })
     }
 
     /// `K`, `n x n`.
@@ -141,17 +152,6 @@ impl TwoLayer {
     /// `n`: training examples and test points together.
     pub fn points(&self) -> usize {
         self.kernel.nrows()
-    }
-
-    /// `L` with `K = L L^T`, `n x r` of full column rank `r`, the column of the largest eigenvalue first.
-    fn root(&self) -> Result<DMatrix<f64>, Error> {
-        let eigen = symmetric_eigen(&self.kernel)?;
-        let n = self.points();
-        let large: Vec<usize> =
-            (0..n).rev().filter(|&i| eigen.values[i] > 1e-12 * eigen.values[n - 1].max(0.0)).collect();
-        Ok(DMatrix::from_fn(n, large.len(), |i, j| {
-            eigen.vectors[(i, large[j])] * eigen.values[large[j]].sqrt()
-        }))
     }
 
     /// `Delta`: what is missing on the training examples.

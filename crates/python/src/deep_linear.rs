@@ -38,18 +38,18 @@ fn all(py: Python<'_>, matrices: Vec<DMatrix<f64>>) -> PyResult<Vec<Array<'_>>> 
     matrices.into_iter().map(|matrix| from_matrix(py, matrix)).collect()
 }
 
-/// Strengths of a mode of two layers at times, and its tangent kernel.
+/// Strengths of a mode of two layers at times.
 #[pyfunction]
-pub(crate) fn two_layer_mode(
-    times: Vec<f64>,
-    start: f64,
-    sigma: f64,
-    imbalance: f64,
-) -> PyResult<(Vec<f64>, Vec<f64>)> {
+pub(crate) fn aligned_mode(times: Vec<f64>, start: f64, sigma: f64, imbalance: f64) -> PyResult<Vec<f64>> {
     let mode = AlignedMode::new(start, sigma, imbalance).map_err(refused)?;
-    let strengths = times.into_iter().map(|t| mode.at(t)).collect::<Result<Vec<_>, _>>().map_err(refused)?;
-    let kernels = strengths.iter().map(|&s| mode.kernel(s)).collect();
-    Ok((strengths, kernels))
+    times.into_iter().map(|t| mode.at(t)).collect::<Result<_, _>>().map_err(refused)
+}
+
+/// When a mode of `depth` equal layers reaches fractions of `sigma`.
+#[pyfunction]
+pub(crate) fn depth_time(fractions: Vec<f64>, depth: usize, start: f64, sigma: f64) -> PyResult<Vec<f64>> {
+    let mode = DepthMode::new(depth, start, sigma).map_err(refused)?;
+    fractions.into_iter().map(|at| mode.time_to_fraction(at)).collect::<Result<_, _>>().map_err(refused)
 }
 
 /// Strengths of a mode of `depth` equal layers at times.
@@ -59,22 +59,25 @@ pub(crate) fn deep_mode(times: Vec<f64>, depth: usize, start: f64, sigma: f64) -
     times.into_iter().map(|t| mode.at(t)).collect::<Result<_, _>>().map_err(refused)
 }
 
-/// The product of two layers at times from a balanced start, and its limit.
+/// Two layers at times from a balanced start: `W2 W1`, `W1^T W1`, `W2 W2^T` and the tangent kernel at each time; the limit of `W2 W1`.
 #[pyfunction]
-pub(crate) fn balanced_flow<'py>(
+pub(crate) fn balanced<'py>(
     py: Python<'py>,
     w1: Matrix<'_>,
     w2: Matrix<'_>,
     correlations: Matrix<'_>,
     times: Vec<f64>,
-) -> PyResult<(Vec<Array<'py>>, Array<'py>)> {
+) -> PyResult<(Vec<Vec<Array<'py>>>, Array<'py>)> {
     let [w1, w2, correlations] = [&w1, &w2, &correlations].map(matrix);
-    let (products, limit) = run(py, move || {
+    let (states, limit) = run(py, move || {
         let flow = BalancedFlow::new(&w1, &w2, &correlations)?;
-        let states = flow.trajectory(&times)?;
-        Ok((states.into_iter().map(|state| state.product).collect(), flow.limit()?.product))
+        Ok((flow.trajectory(&times)?, flow.limit()?.product))
     })?;
-    Ok((all(py, products)?, from_matrix(py, limit)?))
+    let states = states.into_iter().map(|state| {
+        let kernel = state.kernel_operator();
+        all(py, vec![state.product, state.input_gram, state.output_gram, kernel])
+    });
+    Ok((states.collect::<PyResult<_>>()?, from_matrix(py, limit)?))
 }
 
 /// What a deep linear network is trained on.

@@ -5,11 +5,7 @@ use numpy::{PyArray2, PyReadonlyArray2};
 use overparam_feature_flow::Error;
 use overparam_feature_flow::activation::Activation;
 use overparam_feature_flow::flow::{Architecture, Flow, Network, Scaling, Start, displacement};
-use overparam_feature_flow::rich_limit::{
-    Grid, RichLimit, Sampling, Standard, TwoLayer, lazy_kernel, lazy_outputs,
-};
 use overparam_feature_flow::two_level::{Dictionary, NoisyDescent, Particles, TwoLevel};
-use overparam_tensor::linalg::symmetric_eigen;
 use overparam_tensor::random::Stream;
 use pyo3::exceptions::PyArithmeticError;
 use pyo3::prelude::*;
@@ -18,8 +14,8 @@ use crate::arrays::{from_matrix, matrix};
 use crate::errors::value;
 use crate::wait::interruptible;
 
-type Matrix<'py> = PyReadonlyArray2<'py, f64>;
-type Array<'py> = Bound<'py, PyArray2<f64>>;
+pub(crate) type Matrix<'py> = PyReadonlyArray2<'py, f64>;
+pub(crate) type Array<'py> = Bound<'py, PyArray2<f64>>;
 
 fn refused(error: Error) -> PyErr {
     match error {
@@ -28,7 +24,7 @@ fn refused(error: Error) -> PyErr {
     }
 }
 
-fn run<R: Send + 'static>(
+pub(crate) fn run<R: Send + 'static>(
     py: Python<'_>,
     work: impl FnOnce() -> Result<R, Error> + Send + 'static,
 ) -> PyResult<R> {
@@ -92,46 +88,6 @@ pub(crate) fn neural_feature_flow<'py>(
     })?;
     let features = features.into_iter().map(|layer| from_matrix(py, layer)).collect::<PyResult<_>>()?;
     Ok((losses, features, moved, from_matrix(py, outputs)?))
-}
-
-/// Two layers of infinite width at richness `gamma`: outputs at times, tangent kernels at times, and how exact the outputs are.
-#[pyfunction]
-pub(crate) fn rich_limit<'py>(
-    py: Python<'py>,
-    kernel: Matrix<'_>,
-    targets: Vec<f64>,
-    gamma: f64,
-    times: Vec<f64>,
-    name: &str,
-    numerics: (f64, u64),
-) -> PyResult<(Vec<Vec<f64>>, Vec<Array<'py>>, f64)> {
-    let (step, seed) = numerics;
-    let kernel = matrix(&kernel);
-    let targets = DVector::from_vec(targets);
-    let phi: Standard = name.parse().map_err(|e: String| value(format!("activation: {e}")))?;
-    let (outputs, kernels, error) = run(py, move || {
-        let grid = Grid { step, time_step: 0.025 };
-        if gamma == 0.0 {
-            let problem = TwoLayer::new(kernel, targets, 1.0)?;
-            let theta = lazy_kernel(&problem, &phi, &grid)?;
-            let outputs = lazy_outputs(&problem, &theta, &times)?;
-            return Ok((outputs, vec![theta; times.len()], 0.0));
-        }
-        let values = symmetric_eigen(&kernel)?.values;
-        let rank = values.iter().filter(|v| **v > 1e-12 * values.amax()).count();
-        let problem = TwoLayer::new(kernel, targets, gamma)?;
-        // A grid over the inputs' span has as many axes as that has dimensions.
-        let limit: RichLimit = if rank <= 3 {
-            grid.solve(&problem, &phi, &times)?
-        } else {
-            Sampling::default().solve(&problem, &phi, &times, &Stream::root(seed))?
-        };
-        let kernels = (0..times.len()).map(|i| limit.tangent_kernel(&problem, i)).collect();
-        Ok((limit.outputs, kernels, limit.output_error))
-    })?;
-    let outputs = outputs.iter().map(|f| f.as_slice().to_vec()).collect();
-    let kernels = kernels.into_iter().map(|theta| from_matrix(py, theta)).collect::<PyResult<_>>()?;
-    Ok((outputs, kernels, error))
 }
 
 fn two_level(

@@ -9,6 +9,7 @@
 //! | `finite` | finite networks: parameters, outputs, empirical kernels, linearisation, descent |
 //! | `predict` | training in closed form, Gaussian processes, kernel ridge regression |
 //! | `deep_linear`, `linearized`, `feature_flow` | the theory of the crates with these names |
+//! | `rich_limit`, `staircase`, `finite_width` | what lies beyond the tangent kernel: richness, sparse targets, finite width |
 //! | `claims`, `program` | the claims and their reports; the program `overparam` |
 //! | `arrays`, `errors` | NumPy's arrays and Python's exceptions |
 //! | `wait`, `pool` | long work with the GIL released; the threads it runs on |
@@ -32,6 +33,8 @@ mod feature_flow;
 #[cfg(feature = "extension")]
 mod finite;
 #[cfg(feature = "extension")]
+mod finite_width;
+#[cfg(feature = "extension")]
 mod kernel;
 #[cfg(feature = "extension")]
 mod linearized;
@@ -43,5 +46,9 @@ mod pool;
 mod predict;
 #[cfg(feature = "extension")]
 mod program;
+#[cfg(feature = "extension")]
+mod rich_limit;
+#[cfg(feature = "extension")]
+mod staircase;
 #[cfg(feature = "extension")]
 mod wait;

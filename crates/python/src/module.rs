@@ -18,12 +18,15 @@ mod _core {
     use crate::claims::{claims, reproduce};
     #[pymodule_export]
     use crate::deep_linear::{
-        balanced_flow, deep_mode, end_to_end_flow, measures, nuclear_norm_completion, train, two_layer_mode,
+        aligned_mode, balanced, deep_mode, depth_time, end_to_end_flow, measures, nuclear_norm_completion,
+        train,
     };
     #[pymodule_export]
-    use crate::feature_flow::{mean_field_descent, mean_field_optimum, neural_feature_flow, rich_limit};
+    use crate::feature_flow::{mean_field_descent, mean_field_optimum, neural_feature_flow};
     #[pymodule_export]
     use crate::finite::{apply, descend, empirical_ntk, expansion, init, parameter_shapes};
+    #[pymodule_export]
+    use crate::finite_width::{finite_width_relu, finite_width_relu_deep, finite_width_second_order};
     #[pymodule_export]
     use crate::kernel::kernel;
     #[pymodule_export]
@@ -32,6 +35,10 @@ mod _core {
     use crate::predict::{Dynamics, KernelRidge, log_evidence, posterior};
     #[pymodule_export]
     use crate::program::main;
+    #[pymodule_export]
+    use crate::rich_limit::rich_limit;
+    #[pymodule_export]
+    use crate::staircase::staircase;
 
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -3,6 +3,7 @@
 mod large;
 mod launch;
 mod outcome;
+mod rich;
 mod solve;
 mod stored;
 mod task;
@@ -12,7 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use nalgebra::DMatrix;
 use overparam_tensor::Array;
@@ -20,8 +21,11 @@ use overparam_tensor::Array;
 use crate::curve::{self, Curve};
 use crate::files::{Layout, Output, ReadFile};
 use crate::options::{JobOptions, Launcher, pool};
+use crate::progress::event;
 use large::LargeOptions;
 use outcome::Losses;
+use rich::RichOptions;
+use task::Examples;
 pub(crate) use task::Task;
 
 /// What to predict from which files.
@@ -74,6 +78,8 @@ pub struct PredictOptions {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    rich: RichOptions,
+    #[command(flatten)]
     large: LargeOptions,
     /// Submit the work as a job, which waits for the tiles of --kernel if the `kernel` command has submitted them; files are
     /// shared by the nodes
@@ -110,6 +116,10 @@ pub(crate) fn predict(options: &PredictOptions) -> Result<ExitCode> {
 
 fn compute(options: &PredictOptions) -> Result<ExitCode> {
     if options.large.are_wanted() {
+        ensure!(
+            !options.rich.are_wanted(),
+            "--richness moves units on all inputs at once, and cannot be combined with kernels larger than memory"
+        );
         return large::predict(options);
     }
     let start = Instant::now();
@@ -117,7 +127,9 @@ fn compute(options: &PredictOptions) -> Result<ExitCode> {
     let output = Output::new("out", &options.out, "npz", &inputs)?;
     let curve_output =
         options.curve.as_deref().map(|path| Output::new("curve", path, "csv", &inputs)).transpose()?;
-    let task = Task::read(options)?;
+    let examples = Examples::read(options)?;
+    let rich = options.rich.read(options, &examples)?;
+    let task = Task::of(examples, options)?;
     let train_mean = task.train_mean(options.time)?;
     let test = task.test(options.time)?;
     let mut arrays = vec![
@@ -130,6 +142,8 @@ fn compute(options: &PredictOptions) -> Result<ExitCode> {
         arrays.push(("classes", Array::from_slice(&[labels.len()], labels)));
         arrays.push(("test_class", Array::from(&classes.chosen(&test.mean))));
     }
+    let rich = rich.map(|rich| rich.solve(&task, [&train_mean, &test.mean])).transpose()?;
+    arrays.extend(rich.iter().flat_map(rich::RichAnswer::arrays));
     output.write_arrays(&arrays)?;
     if let Some(output) = curve_output {
         let curve = Curve {
@@ -141,6 +155,14 @@ fn compute(options: &PredictOptions) -> Result<ExitCode> {
     let targets = (&task.y, task.test_y.as_ref());
     let losses = Losses::of((&train_mean, &test.mean), targets, task.classes.as_ref());
     outcome::tell(options, task.ridge, &losses, None, start.elapsed().as_secs_f64());
+    if let Some(rich) = &rich {
+        let summary = rich.summary(&task);
+        if options.json {
+            event(&serde_json::json!({"event": "richness", "summary": summary}));
+        } else {
+            say!("{summary}");
+        }
+    }
     let (rank, inputs) = (task.training.rank(), task.y.nrows());
     let least = task.training.least_loss(&DMatrix::zeros(inputs, task.y.ncols()))?;
     // What rounding leaves of targets that do not conflict.

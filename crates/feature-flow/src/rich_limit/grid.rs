@@ -58,8 +58,8 @@ impl Grid {
     /// # Errors
     /// As [`Grid::solve`].
     pub fn particles(&self, problem: &TwoLayer, phi: &impl Nonlinearity) -> Result<Particles, Error> {
-        let root = problem.root()?;
-        let nodes = self.nodes(&root, 1)?;
+        let root = &problem.root;
+        let nodes = self.nodes(root, 1)?;
         let rank = root.ncols();
         let kept = nodes.into_iter().filter_map(|(weight, z)| {
             let a = z[rank];
@@ -122,10 +122,10 @@ impl Grid {
 /// # Errors
 /// As [`Grid::solve`].
 pub fn lazy_kernel(problem: &TwoLayer, phi: &impl Nonlinearity, grid: &Grid) -> Result<DMatrix<f64>, Error> {
-    let root = problem.root()?;
+    let root = &problem.root;
     let (rank, n) = (root.ncols(), problem.points());
     let (mut theta, mut total) = (DMatrix::zeros(n, n), 0.0);
-    for (weight, z) in grid.nodes(&root, 0)? {
+    for (weight, z) in grid.nodes(root, 0)? {
         let (mut value, mut slope) = (DVector::zeros(n), DVector::zeros(n));
         for i in 0..n {
             let h = (0..rank).map(|k| root[(i, k)] * z[k]).sum();

@@ -48,7 +48,7 @@ impl Particles {
     /// [`Error::Parameter`] if `m` is 0, [`Error::Linalg`].
     pub fn random(problem: &TwoLayer, m: usize, stream: &Stream) -> Result<Self, Error> {
         positive("the width", m as f64)?;
-        let root = problem.root()?;
+        let root = &problem.root;
         let a = stream.named("a").normal_vector(m, 1.0);
         let z: DMatrix<f64> = stream.named("h").normal_matrix(m, root.ncols(), 1.0);
         Self::from_units(&a, &(z * root.transpose()))
@@ -241,14 +241,29 @@ fn velocity(piece: &Piece, response: &mut Responses, problem: &TwoLayer, missing
         for (v, value) in of_a.iter_mut().zip(&response.values[range.clone()]) {
             *v += pull * value;
         }
-        let slopes = &mut response.slopes[range];
-        slopes.iter_mut().zip(a).for_each(|(s, a)| *s *= a * pull);
-        for (mu, rows) in of_h.chunks_exact_mut(len).enumerate() {
-            let k = problem.kernel[(mu, nu)];
-            rows.iter_mut().zip(&*slopes).for_each(|(v, s)| *v += k * s);
-        }
+        response.slopes[range].iter_mut().zip(a).for_each(|(s, a)| *s *= a * pull);
+    }
+    let pulls = &response.slopes[..missing.len() * len];
+    let rank = problem.root.ncols();
+    if rank * (missing.len() + problem.points()) < missing.len() * problem.points() {
+        // Through the few dimensions that the inputs span: L^T first, then L.
+        let mut moved = vec![0.0; rank * len];
+        combine(&mut moved, pulls, len, |k, nu| problem.root[(nu, k)]);
+        combine(of_h, &moved, len, |mu, k| problem.root[(mu, k)]);
+    } else {
+        combine(of_h, pulls, len, |mu, nu| problem.kernel[(mu, nu)]);
     }
     speed
+}
+
+/// Adds to the `i`-th column of `sums` the columns of `terms` with the weights `of(i, j)`.
+fn combine(sums: &mut [f64], terms: &[f64], len: usize, of: impl Fn(usize, usize) -> f64) {
+    for (i, sum) in sums.chunks_exact_mut(len).enumerate() {
+        for (j, term) in terms.chunks_exact(len).enumerate() {
+            let weight = of(i, j);
+            sum.iter_mut().zip(term).for_each(|(s, t)| *s += weight * t);
+        }
+    }
 }
 
 /// Two-time kernels: entry `[t][s]` of each list.

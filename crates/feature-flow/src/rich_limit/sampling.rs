@@ -73,7 +73,7 @@ impl Sampling {
             return Err(Error::Parameter { name, value, expected: "at most 2^24" });
         }
         let count = self.pairs.next_power_of_two();
-        let root = problem.root()?;
+        let root = &problem.root;
         let points = sobol::normals(count, root.ncols() + 1, stream);
         let a = DVector::from_iterator(count, points.iter().map(|p| p[0]));
         let z = DMatrix::from_fn(count, root.ncols(), |i, k| points[i][k + 1]);

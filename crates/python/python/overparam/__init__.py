@@ -14,7 +14,8 @@
 :mod:`predict`          training in closed form, ensembles, Gaussian processes, kernel ridge regression
 :mod:`deep_linear`      products of matrices: what descent on the factors prefers
 :mod:`linearized`       random features in high dimension: double descent, which degrees are learned
-:mod:`feature_flow`     networks whose features move
+:mod:`feature_flow`     networks whose features move, between lazy and rich
+:mod:`ntk`              the tangent kernel at finite width: its scatter and its drift
 :mod:`sklearn`          estimators for scikit-learn (``import overparam.sklearn``)
 :mod:`stax`, :mod:`nt`  the names, arguments and defaults of neural-tangents
 :mod:`claims`           the claims: run one, change an assumption, look at its draws and figures
@@ -25,7 +26,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from . import claims, deep_linear, feature_flow, linearized, predict
+from . import claims, deep_linear, feature_flow, linearized, ntk, predict
 from ._activations import (
     Abs,
     AbRelu,
@@ -115,6 +116,7 @@ __all__ = [
     "from_json",
     "kernel_job",
     "linearized",
+    "ntk",
     "open_kernel",
     "predict",
     "serial",

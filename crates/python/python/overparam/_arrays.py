@@ -120,6 +120,15 @@ def numbers(name: str, given: npt.ArrayLike) -> Array:
         raise TypeError(f"{name} = {given!r}: expected numbers") from None
 
 
+def ascending(name: str, given: npt.ArrayLike) -> tuple[list[float], bool]:
+    """Times that ascend, and whether they were given as a sequence rather than as one number."""
+    times = numbers(name, given)
+    found: list[float] = times.ravel().tolist()
+    if times.ndim > 1 or not found or not np.isfinite(times).all() or found[0] < 0.0 or sorted(found) != found:
+        raise ValueError(f"{name} = {given!r}: expected a finite time >= 0, or such times in ascending order")
+    return found, times.ndim == 1
+
+
 def whole(name: str, given: Any, least: int = 0, most: int = 2**31) -> int:
     """An integer from ``least`` to ``most``."""
     try:

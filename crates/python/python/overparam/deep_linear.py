@@ -20,60 +20,84 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from ._arrays import Array, matrix, numbers, whole
+from ._arrays import Array, ascending, matrix, numbers, whole
+from ._results import Results
 
 __all__ = [
-    "BalancedFlow",
     "Completion",
-    "Mode",
     "NuclearNorm",
     "Trained",
-    "balanced_flow",
+    "aligned_mode",
+    "balanced",
     "complete",
     "completion_flow",
     "deep_mode",
+    "depth_time",
     "effective_rank",
     "nuclear_norm_completion",
     "regress",
-    "two_layer_mode",
 ]
 
 Init = Literal["gaussian", "identity", "orthogonal"]
 Rule = Literal["descent", "adam", "rms"]
 
 
-class Mode(NamedTuple):
-    """A mode of two layers at some times."""
+def aligned_mode(s0: float, sigma: float, lam: float, t: npt.ArrayLike) -> Array:
+    """The strength ``s(t)`` of one mode of a two-layer linear network, from lazy to rich.
 
-    #: ``s(t)``.
-    strength: Array
-    #: The tangent kernel of the mode, ``sqrt(imbalance^2 + 4 s^2)``.
-    kernel: Array
-
-
-def two_layer_mode(t: npt.ArrayLike, *, start: float, sigma: float, imbalance: float = 0.0) -> Mode:
-    """The strength of one mode of a two-layer linear network, from lazy to rich.
-
-    ``ds/dt = sqrt(lambda^2 + 4 s^2) (sigma - s)``: with ``imbalance = 0`` a sigmoid (Saxe, McClelland and Ganguli 2014), with a large
-    one an exponential (Kunin et al. 2024).
+    ``ds/dt = sqrt(lam^2 + 4 s^2) (sigma - s)``: with ``lam = 0`` a sigmoid (Saxe, McClelland and Ganguli 2014), with a large one an
+    exponential (Kunin et al. 2024). The tangent kernel of the mode is ``sqrt(lam^2 + 4 s^2)``. The closed form, to rounding.
 
     Parameters
     ----------
-    t
-        Times, at least zero.
-    start, sigma
+    s0, sigma
         Strength at the start, and the singular value that is learned.
-    imbalance
-        ``b^2 - a^2`` of the two layers' norms, of either sign.
+    lam
+        The imbalance ``b^2 - a^2`` of the two layers' norms, of either sign.
+    t
+        Times of at least zero, in any shape; the result has the same.
+
+    Raises
+    ------
+    ValueError
+        For a negative time, or numbers that are not finite.
 
     >>> import numpy as np, overparam as op
-    >>> mode = op.deep_linear.two_layer_mode([0.0, np.log(99) / 2], start=0.01, sigma=1.0)
-    >>> mode.strength.round(6)
+    >>> op.deep_linear.aligned_mode(0.01, 1.0, 0.0, [0.0, np.log(99) / 2]).round(6)
     array([0.01, 0.5 ])
     """
     times = numbers("t", t)
-    found = _core.two_layer_mode(times.ravel().tolist(), float(start), float(sigma), float(imbalance))
-    return Mode(*(np.reshape(values, times.shape) for values in found))
+    found = _core.aligned_mode(times.ravel().tolist(), float(s0), float(sigma), float(lam))
+    return np.reshape(found, times.shape)
+
+
+def depth_time(N: int, s0: float, sigma: float, fraction: npt.ArrayLike) -> Any:
+    """When one mode of ``N`` equal layers reaches a fraction of its strength, the inverse of :func:`deep_mode` (Saxe et al. 2014).
+
+    As ``s0`` falls the mode waits longer and longer, and then jumps: ``ln(sigma/s0 - 1) / (2 sigma)`` until half its strength with two layers,
+    about ``s0^(2/N - 1) / ((N - 2) sigma)`` with more.
+
+    Parameters
+    ----------
+    N
+        Number of layers.
+    s0, sigma
+        Strength at the start, above zero, and the singular value that is learned, above the start.
+    fraction
+        Of ``sigma``, from ``s0/sigma`` to below 1: a number, or an array.
+
+    Returns
+    -------
+    float or array
+        The times, in the shape of ``fraction``.
+
+    >>> import numpy as np, overparam as op
+    >>> bool(np.isclose(op.deep_linear.depth_time(2, 0.01, 1.0, 0.5), np.log(99) / 2))
+    True
+    """
+    fractions = numbers("fraction", fraction)
+    found = _core.depth_time(fractions.ravel().tolist(), whole("N", N, 1), float(s0), float(sigma))
+    return np.reshape(found, fractions.shape) if fractions.ndim else found[0]
 
 
 def deep_mode(t: npt.ArrayLike, *, depth: int, start: float, sigma: float) -> Array:
@@ -99,41 +123,45 @@ def deep_mode(t: npt.ArrayLike, *, depth: int, start: float, sigma: float) -> Ar
     return np.reshape(strengths, times.shape)
 
 
-class BalancedFlow(NamedTuple):
-    """Products of two layers under gradient flow."""
+def balanced(W1: npt.ArrayLike, W2: npt.ArrayLike, Sigma: npt.ArrayLike, t: npt.ArrayLike) -> Results:
+    """Gradient flow of two linear layers on whitened inputs, in closed form at any time (Braun et al. 2022; Domine et al. 2025).
 
-    #: ``W2 W1`` at each time, ``times x c x d``.
-    products: Array
-    #: Where it goes.
-    limit: Array
-
-
-def balanced_flow(
-    w1: npt.ArrayLike, w2: npt.ArrayLike, correlations: npt.ArrayLike, t: Sequence[float]
-) -> BalancedFlow:
-    """Gradient flow of two linear layers on whitened inputs, in closed form (Braun et al. 2022; Domine et al. 2025).
+    ``dW1/dt = W2^T (Sigma - W2 W1)``, ``dW2/dt = (Sigma - W2 W1) W1^T`` from a balanced start, where ``W2^T W2 - W1 W1^T`` is ``lambda`` times
+    the identity: ``lambda = 0`` is rich, a large one of either sign is lazy.
 
     Parameters
     ----------
-    w1, w2
-        The layers at the start, ``h x d`` and ``c x h``, with ``W2^T W2 - W1 W1^T`` a multiple of the identity.
-    correlations
-        ``Sigma = E y x^T``, ``c x d``.
+    W1, W2
+        The layers at the start, ``h x d`` and ``c x h``.
+    Sigma
+        The correlations ``E y x^T`` of targets and inputs, ``c x d``.
     t
-        Ascending times.
+        A time, or ascending times.
+
+    Returns
+    -------
+    dict
+        At each time (along a first axis, if ``t`` has one) ``W2W1`` (``c x d``), ``W1tW1`` (``d x d``), ``W2W2t`` (``c x c``), and ``ntk``, the
+        tangent kernel between the unit inputs, ``(d c) x (d c)``: output ``k`` at the ``i``-th unit input is row ``i c + k``. Two inputs ``x``,
+        ``z`` have the kernel ``x.z W2W2t + (x.W1tW1 z) I``. Besides, ``limit_W2W1``, where ``W2 W1`` goes.
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not fit, a start that is not balanced, times that do not ascend.
 
     >>> import numpy as np, overparam as op
     >>> small = 0.1 * np.eye(2)
-    >>> flow = op.deep_linear.balanced_flow(small, small, np.diag([3.0, 1.0]), [0.0, 1.0, 10.0])
-    >>> flow.products[-1].round(3)
+    >>> flow = op.deep_linear.balanced(small, small, np.diag([3.0, 1.0]), [0.0, 1.0, 10.0])
+    >>> flow["W2W1"][-1].round(3)
     array([[3., 0.],
            [0., 1.]])
     """
-    products, limit = _core.balanced_flow(
-        matrix("w1", w1), matrix("w2", w2), matrix("correlations", correlations), numbers("t", t).ravel().tolist()
-    )
-    shape = limit.shape
-    return BalancedFlow(np.array(products).reshape(len(products), *shape), limit)
+    times, several = ascending("t", t)
+    states, limit = _core.balanced(matrix("W1", W1), matrix("W2", W2), matrix("Sigma", Sigma), times)
+    names = ("W2W1", "W1tW1", "W2W2t", "ntk")
+    found = {name: np.array([state[i] for state in states]) for i, name in enumerate(names)}
+    return Results({name: all if several else all[0] for name, all in found.items()}, limit_W2W1=limit)
 
 
 class Trained(NamedTuple):

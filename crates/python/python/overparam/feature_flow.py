@@ -12,23 +12,24 @@ True
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple, Sequence
+from typing import Literal, NamedTuple, Optional, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from ._arrays import Array, columns, matrix, numbers, whole
+from ._arrays import Array, ascending, columns, matrix, numbers, whole
+from ._results import Results
 
 __all__ = [
     "FeatureFlow",
     "MeanField",
     "Particles",
-    "RichLimit",
     "mean_field_descent",
     "mean_field_optimum",
     "neural_feature_flow",
     "rich_limit",
+    "staircase",
 ]
 
 
@@ -104,69 +105,142 @@ def neural_feature_flow(
     return FeatureFlow(np.array(losses), features, np.array(moved), outputs[:, 0])
 
 
-class RichLimit(NamedTuple):
-    """Two layers of infinite width at some times."""
-
-    #: ``times x n``, the training examples first, then the test points.
-    outputs: Array
-    #: The tangent kernel, ``times x n x n``.
-    kernels: Array
-    #: An estimate of the largest error of an output.
-    error: float
-
-
 def rich_limit(
-    kernel: npt.ArrayLike,
+    K: npt.ArrayLike,
     y: npt.ArrayLike,
-    t: Sequence[float],
-    *,
     gamma: float,
-    activation: Literal["tanh", "relu", "erf", "linear"] = "tanh",
-    step: float = 0.3,
+    t: npt.ArrayLike,
+    phi: Literal["tanh", "relu", "erf", "linear"] = "tanh",
+    *,
+    fluctuations: bool = False,
+    step: Optional[float] = None,
+    pairs: int = 16384,
     seed: int = 0,
-) -> RichLimit:
-    """Two layers of infinite width between the tangent kernel (``gamma = 0``) and feature learning (Bordelon and Pehlevan 2022).
+) -> Results:
+    """Two layers of infinite width at richness ``gamma``, from the tangent kernel to features that move (Bordelon and Pehlevan 2022).
 
-    Gradient flow of ``1/2 sum (y - f)^2`` on the training examples.
+    ``f(x) = 1/(gamma m) sum_i a_i phi(h_i(x))``, ``h_i(x) = w_i.x / sqrt(d)``, from standard normal ``a`` and ``w``, follows the gradient flow of
+    ``1/2 sum (y - f)^2`` (a sum over examples, not a mean) at the rate ``gamma^2 m``, and ``m`` goes to infinity. ``gamma = 0`` is the tangent
+    kernel, ``gamma = 1`` the mean-field scaling.
 
     Parameters
     ----------
-    kernel
+    K
         ``X X^T / d`` of training examples, then test points, ``n x n``.
     y
         Targets of the training examples, as many as there are.
-    t
-        Ascending times.
     gamma
-        Richness; one is the mean-field scaling.
-    activation
+        Richness, at least zero.
+    t
+        A time, or ascending times.
+    phi
         ``"tanh"``, ``"relu"``, ``"erf"`` or ``"linear"``.
+    fluctuations
+        Whether to compute ``m_cov_f`` too; ``phi`` must be smooth and ``gamma`` above zero.
     step
-        Distance of the nodes of a grid over the units, in standard deviations, where inputs span at most three dimensions.
-    seed
-        Of the random units, where they span more.
+        Distance of the nodes of a grid over the units, in standard deviations, where inputs span at most three dimensions: 0.06, 0.2 or
+        0.45 for one, two or three, unless given.
+    pairs, seed
+        Pairs of random units in each of six samples, where inputs span more dimensions, and the seed.
+
+    Returns
+    -------
+    dict
+        With ``T`` times: ``f`` (``T x n``); ``Phi`` and ``G`` (``T x T x n x n``), ``E phi(h(t)) phi(h(s))`` and ``E g(t) g(s)``,
+        ``g = a phi'(h)``, at ``[t, s]``; ``ntk`` (``T x n x n``), the tangent kernel ``Phi(t, t) + K G(t, t)``; ``m_cov_f`` (``T x n x n``), the covariance
+        of the outputs of nets of width ``m`` times ``m``, to leading order, if asked for; ``f_error`` and ``kernel_error``, estimates of the
+        largest errors: of a grid the distance from a coarser one, of samples the largest standard error. If ``t`` is a number, the axes of
+        times are left out.
+
+    Raises
+    ------
+    ValueError
+        For a ``K`` that is no kernel, more targets than rows, a parameter out of range.
+    ArithmeticError
+        If the flow diverges.
 
     >>> import numpy as np, overparam as op
-    >>> k = np.array([[1.0, 0.3], [0.3, 0.8]])
-    >>> lazy = op.feature_flow.rich_limit(k, [1.0, -0.5], [0.5, 2.0], gamma=0.0)
-    >>> rich = op.feature_flow.rich_limit(k, [1.0, -0.5], [0.5, 2.0], gamma=1.0)
-    >>> bool(np.allclose(lazy.kernels[0], lazy.kernels[1])), bool(np.allclose(rich.kernels[0], rich.kernels[1]))
+    >>> K = np.array([[1.0, 0.3], [0.3, 0.8]])
+    >>> lazy, rich = (op.feature_flow.rich_limit(K, [1.0, -0.5], gamma, [0.5, 2.0], step=0.5) for gamma in (0.0, 1.0))
+    >>> bool(np.allclose(lazy["ntk"][0], lazy["ntk"][1])), bool(np.allclose(rich["ntk"][0], rich["ntk"][1]))
     (True, False)
+    >>> rich["f"][1].round(3)
+    array([ 0.762, -0.346])
     """
-    times = numbers("t", t).ravel().tolist()
-    if not times or any(not math.isfinite(time) or time < 0 for time in times) or sorted(times) != times:
-        raise ValueError(f"t = {t!r}: expected ascending finite times >= 0")
+    times, several = ascending("t", t)
     if not 0.0 <= gamma < math.inf:
         raise ValueError(f"gamma = {gamma!r}: expected a finite number >= 0")
-    outputs, kernels, error = _core.rich_limit(
-        matrix("kernel", kernel),
-        numbers("y", y).ravel().tolist(),
-        float(gamma),
-        times,
-        activation,
-        (_positive("step", step), whole("seed", seed, 0, 2**64 - 1)),
+    if fluctuations and gamma == 0.0:
+        raise ValueError("fluctuations=True: expected gamma > 0, since at gamma = 0 the outputs of finite nets scatter without bound")
+    kernel, targets = matrix("K", K), numbers("y", y).ravel()
+    width = None if step is None else _positive("step", step)
+    numerics = (width, whole("pairs", pairs, 1, 2**24), whole("seed", seed, 0, 2**64 - 1), bool(fluctuations))
+    outputs, features, gradients, scatter, errors = _core.rich_limit(
+        kernel, targets.tolist(), float(gamma), times, phi, numerics
     )
-    return RichLimit(np.array(outputs), np.array(kernels), error)
+    count, n = len(times), len(kernel)
+    two_times = [np.array(flat).reshape(count, count, n, n) for flat in (features, gradients)]
+    instants = np.arange(count)
+    found = {
+        "f": np.array(outputs),
+        "Phi": two_times[0],
+        "G": two_times[1],
+        "ntk": two_times[0][instants, instants] + kernel * two_times[1][instants, instants],
+    }
+    if fluctuations:
+        found["m_cov_f"] = np.array(scatter)
+    if not several:
+        found = {name: all[0, 0] if name in ("Phi", "G") else all[0] for name, all in found.items()}
+    return Results(found, f_error=errors[0], kernel_error=errors[1])
+
+
+def staircase(
+    P: int,
+    terms: Sequence[tuple[float, Sequence[int]]],
+    s0: float,
+    b0: float,
+    t: npt.ArrayLike,
+) -> Results:
+    """What descent learns of a sparse function of signs in high dimension (Abbe, Boix-Adsera and Misiakiewicz 2022).
+
+    ``x`` is uniform on ``{-1, 1}^d``, the target ``h = sum_S c_S prod_{i in S} x_i`` depends on ``P`` of its signs, and a wide net
+    ``1/m sum_j a_j phi(w_j.x)``, ``phi(x) = erf((x + b0) / sqrt(2))``, starts from ``a`` uniform on ``[-1, 1]`` and ``w`` normal of norm ``s0``. As ``d`` goes to
+    infinity its gradient flow on ``1/2 E (y - f)^2`` no longer depends on ``d``: a staircase, whose monomials add one sign at a time, is
+    learned; what needs a leap is not.
+
+    Parameters
+    ----------
+    P
+        Number of signs that the target depends on, at most 16.
+    terms
+        ``(c, S)`` for each monomial: its coefficient and its signs, counted from 0.
+    s0, b0
+        Norm of the hidden weights at the start, and the bias; without a bias only monomials of odd degree are learned.
+    t
+        A time, or ascending times.
+
+    Returns
+    -------
+    dict
+        ``risk``, ``1/2 E (h - f)^2`` at each time; ``fourier``, the coefficients of ``f``, along a last axis of ``2^P``: that of ``S`` at the index
+        ``sum(2**i for i in S)``; ``leap``, how many new signs the target needs at once.
+
+    Raises
+    ------
+    ValueError
+        For a monomial that stands twice or has a sign beyond ``P``, or a parameter out of range.
+
+    >>> import overparam as op
+    >>> stairs = op.feature_flow.staircase(3, [(1, [0]), (1, [0, 1]), (1, [0, 1, 2])], 1.0, 0.5, [0.0, 8.0])
+    >>> gap = op.feature_flow.staircase(3, [(1, [0]), (1, [0, 1, 2])], 1.0, 0.5, [0.0, 8.0])
+    >>> stairs["leap"], gap["leap"], stairs["risk"].round(3), gap["risk"].round(3)
+    (1, 2, array([1.5  , 0.489]), array([1. , 0.5]))
+    """
+    times, several = ascending("t", t)
+    monomials = [(float(c), [whole("a sign of terms", i, 0, 15) for i in signs]) for c, signs in terms]
+    leap, (risks, coefficients) = _core.staircase(whole("P", P, 1, 16), monomials, float(s0), float(b0), times)
+    risk, fourier = np.array(risks), np.array(coefficients)
+    return Results(risk=risk if several else risk[0], fourier=fourier if several else fourier[0], leap=leap)
 
 
 class MeanField(NamedTuple):

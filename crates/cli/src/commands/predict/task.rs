@@ -88,8 +88,8 @@ pub(crate) struct Task {
 }
 
 impl Task {
-    pub(super) fn read(options: &PredictOptions) -> Result<Self> {
-        let Examples { kernel, train, test, classes, y, test_y, .. } = Examples::<f64>::read(options)?;
+    pub(super) fn of(examples: Examples<f64>, options: &PredictOptions) -> Result<Self> {
+        let Examples { kernel, train, test, classes, y, test_y, .. } = examples;
         let kind = if options.kind == Trained::Ntk { Kind::Both } else { Kind::Nngp };
         let (mut nngp_dd, ntk_dd) = split(evaluate(&kernel, kind, (&train, None), "training kernel")?);
         let (nngp_td, ntk_td) = split(evaluate(&kernel, kind, (&test, Some(&train)), "test kernel")?);
