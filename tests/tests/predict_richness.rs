@@ -84,11 +84,14 @@ const RICH: [&str; 2] = ["rich_train_mean", "rich_test_mean"];
 const ERROR: [&str; 2] = ["rich_train_error", "rich_test_error"];
 const LAZY: [&str; 2] = ["train_mean", "test_mean"];
 
+/// An activation and its derivative.
+type WithSlope = (fn(f64) -> f64, fn(f64) -> f64);
+
 /// Outputs of a net `r/(gamma m) sum_i a_i phi(W w_i.x/sqrt d + B b_i)`, started in pairs, after gradient flow of all weights on the mean
 /// loss `1/(2n) sum (f - y)^2` at the rate `gamma^2 m`, by Runge-Kutta's method of order 4.
 fn trained(
     desk: &Desk,
-    (phi, slope): (fn(f64) -> f64, fn(f64) -> f64),
+    (phi, slope): WithSlope,
     gamma: f64,
     m: usize,
     time: f64,
@@ -133,7 +136,7 @@ fn trained(
 #[test]
 fn rich_nets_learn_what_is_predicted() {
     let (m, nets, time) = (1024, 24, "9");
-    let functions: [(&str, (fn(f64) -> f64, fn(f64) -> f64)); 2] = [
+    let functions: [(&str, WithSlope); 2] = [
         ("tanh", (f64::tanh, |x| 1.0 - x.tanh().powi(2))),
         ("relu", (|x| x.max(0.0), |x| f64::from(u8::from(x > 0.0)))),
     ];
