@@ -62,7 +62,7 @@ pub struct Cell {
     pub target: Target,
     /// Dimension of the inputs, `d`: a prime number, or the factor is only approximately `d`.
     pub dimension: usize,
-    /// Samples.
+    /// Number of training samples.
     pub size: usize,
     /// Independent sets of inputs, over which the risk is averaged.
     pub repeats: usize,
