@@ -72,10 +72,10 @@ def test_times_of_deep_modes(case: Any) -> None:
 @pytest.mark.parametrize("case", RICH["grid"])
 def test_rich_limits_on_a_grid(case: Any) -> None:
     found = op.feature_flow.rich_limit(case["K"], case["y"], case["gamma"], case["t"], phi=case["phi"])
-    # Ten digits are printed; the stated errors are those of the nodes, ours of nodes and time steps.
+    # Ten decimals are printed of outputs, nine of kernels; the stated errors are those of the nodes, ours of nodes and time steps.
     assert away(found["f"], case["f"]) < case["abs_error_f"] + found["f_error"] + 1e-10
     assert found["f_error"] < 1e-4
-    kernels = case["abs_error_kernels"] + found["kernel_error"] + 2e-10
+    kernels = case["abs_error_kernels"] + found["kernel_error"] + 5e-10
     assert away(found["Phi"], case["Phi"]) < kernels and away(found["G"], case["G"]) < kernels
 
 
