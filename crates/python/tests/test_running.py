@@ -62,6 +62,11 @@ x = np.random.default_rng(0).standard_normal((20000, 50))
 net = op.serial(*[op.Dense(1), op.Gelu()] * 40, op.Dense(1))
 times = []
 
+# Without structure, or its decomposition would take no time.
+def dense(n):
+    a = np.random.default_rng(0).standard_normal((n, n))
+    return a + a.T
+
 def interrupt():
     times.append(time.perf_counter())
     os.kill(os.getpid(), signal.SIGINT)
@@ -83,7 +88,7 @@ sys.exit("was not interrupted")
         "net.kernel(x)",
         "net.kernel(x, progress=True)",
         "net.descend(net.init(0, 50), x, x[:, 0], learning_rate=1e-9, steps=10**9)",
-        "op.predict.Dynamics(np.eye(5000), np.ones(5000))",
+        "op.predict.Dynamics(dense(6000), np.ones(6000))",
     ],
 )
 def test_ctrl_c_stops_it(call: str) -> None:
