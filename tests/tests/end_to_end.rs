@@ -31,7 +31,7 @@ fn a_claim_holds_and_its_report_is_written() {
     assert!(claim["control"].as_array().unwrap().iter().any(|c| c["state"] == "fails"));
 
     let html = fs::read_to_string(out.path().join("report.html")).unwrap();
-    assert!(html.contains("<svg") && html.contains("Stopped at look 1 of 3 with 8 draws"));
+    assert!(html.contains("<svg") && html.contains("Decided at look 1 of 3 with 8 draws"));
     assert!(
         !html.contains("http://")
             || html.matches("http://").count() == html.matches("http://www.w3.org").count()
