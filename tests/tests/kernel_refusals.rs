@@ -213,7 +213,7 @@ fn kernel_refuses_wrong_architectures_and_places() {
                 &["--arch", "image.json", "--x1", IMAGE],
                 &["--arch image.json: layer 1 (the last): the output is still an image"],
             ),
-            (&["--out", "k.npy"], &["--out k.npy: expected a file ending in .npz"]),
+            (&["--out", "k.npy"], &["--out k.npy: a .npy file has one array", "--kind nngp or --kind ntk"]),
             (&["--out", "no/k.npz"], &["--out no/k.npz: cannot write: No such file"]),
             (&["--out", "folder.npz"], &["--out folder.npz: cannot write: there is a folder of that name"]),
             (&["--kind", "gram"], &["invalid value 'gram' for '--kind <KIND>'"]),
