@@ -7,6 +7,7 @@ use super::formula::formula;
 use super::index::{cards, contents, words};
 use super::prose::{decision, prose};
 use super::{CheckReport, ClaimReport, Report, RunFacts, State, sizes, tidy};
+use crate::decide::Decision;
 use crate::decide::design::ALPHA_NO;
 use crate::figure::{Figure, style_sheet};
 use crate::table::{Table, number};
@@ -112,8 +113,9 @@ fn ran(claim: &ClaimReport) -> String {
 /// Draws, levels and seal in plain sentences.
 fn standing(claim: &ClaimReport) -> String {
     let stopped = claim.stopped_at;
+    let ended = if claim.decision == Decision::Undecided { "Stopped" } else { "Decided" };
     let mut text = format!(
-        "Decided at look {} of {} with {} draws, at scale {}. If the claim were false, it would be said to hold with a \
+        "{ended} at look {} of {} with {} draws, at scale {}. If the claim were false, it would be said to hold with a \
          probability of at most {} %; if true, to be contradicted with at most {} % ({} % for all claims together).",
         stopped.look,
         claim.design.looks.len(),

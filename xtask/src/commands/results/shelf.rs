@@ -105,7 +105,7 @@ mod tests {
         let value = json!({"a": 1, "b": [{"c": [1, 2]}, {"c": "x\ny"}], "d": [1, 2], "e": []});
         let text = lines(&value);
         assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
-        assert_eq!(text.lines().count(), 8, "{text}");
+        assert_eq!(text.lines().count(), 9, "{text}");
     }
 
     #[test]
