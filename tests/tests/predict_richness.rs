@@ -259,3 +259,16 @@ fn what_has_no_rich_limit_is_refused() {
     .unwrap();
     assert!(refusal(&["--richness", "1", "--time", "1"]).contains("NTK parameterisation"));
 }
+
+/// A job is asked for all that was asked for here.
+#[test]
+fn a_job_gets_the_richness() {
+    let more =
+        ["--time", "9", "--richness", "0.5", "--richness-seed", "7", "--launcher", "slurm", "--dry-run"];
+    let output = Desk::new("tanh").command(&more).assert().success().get_output().stdout.clone();
+    let script = String::from_utf8(output).unwrap();
+    assert!(
+        script.contains("--richness") && script.contains("5e-1") && script.contains("--richness-seed"),
+        "{script}"
+    );
+}

@@ -105,6 +105,10 @@ enum Trained {
 
 /// Predicts and writes the prediction, or has a job do it.
 pub(crate) fn predict(options: &PredictOptions) -> Result<ExitCode> {
+    ensure!(
+        !(options.rich.are_wanted() && options.large.are_wanted()),
+        "--richness moves units on all inputs at once, and cannot be combined with kernels larger than memory"
+    );
     if options.launcher.is_some() {
         return launch::launch(options);
     }
@@ -116,10 +120,6 @@ pub(crate) fn predict(options: &PredictOptions) -> Result<ExitCode> {
 
 fn compute(options: &PredictOptions) -> Result<ExitCode> {
     if options.large.are_wanted() {
-        ensure!(
-            !options.rich.are_wanted(),
-            "--richness moves units on all inputs at once, and cannot be combined with kernels larger than memory"
-        );
         return large::predict(options);
     }
     let start = Instant::now();

@@ -30,7 +30,8 @@ pub(super) fn launch(options: &PredictOptions) -> Result<ExitCode> {
     options.curve.as_deref().map(|path| Output::new("curve", path, "csv", &inputs)).transpose()?;
     let after = match &options.large.kernel {
         None => {
-            Examples::<f64>::read(options)?;
+            let examples = Examples::<f64>::read(options)?;
+            options.rich.read(options, &examples)?;
             Vec::new()
         }
         Some(path) => match TileStore::open(path)?.spec().precision {
@@ -145,5 +146,5 @@ fn words(options: &PredictOptions, out: &Path, folder: &Path) -> Result<Vec<Stri
     ];
     let named = named.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?]));
     let flags = flags.into_iter().filter(|(_, given)| *given).map(|(name, _)| name.to_owned());
-    Ok(named.flatten().chain(flags).collect())
+    Ok(named.flatten().chain(flags).chain(options.rich.words()).collect())
 }

@@ -66,6 +66,16 @@ impl RichOptions {
         self.richness.is_some()
     }
 
+    /// The options as they are given again to a job.
+    pub(super) fn words(&self) -> impl Iterator<Item = String> {
+        let named = [
+            ("--richness", self.richness.map(|gamma| format!("{gamma:e}"))),
+            ("--richness-pairs", self.richness_pairs.map(|pairs| pairs.to_string())),
+            ("--richness-seed", self.richness_seed.map(|seed| seed.to_string())),
+        ];
+        named.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?])).flatten()
+    }
+
     /// Checks everything that does not take long, and computes the first layer's covariance.
     pub(super) fn read(&self, options: &PredictOptions, examples: &Examples<f64>) -> Result<Option<Rich>> {
         let Some(gamma) = self.richness else { return Ok(None) };
