@@ -4,6 +4,7 @@ pub mod double_descent;
 pub mod invariance;
 pub mod lazy_limits;
 pub mod linearization;
+mod spectra;
 pub mod staircase;
 #[cfg(test)]
 mod testing;

@@ -12,6 +12,7 @@ mod queue;
 mod reproduce;
 mod shard;
 mod status;
+mod submit;
 mod theory;
 
 use std::process::ExitCode;

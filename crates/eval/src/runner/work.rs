@@ -1,5 +1,6 @@
 //! Computes what is to be done: a pool of threads, each cell under its lease.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,19 +46,24 @@ pub(super) fn compute(
 
     let crew = Crew::new(request, store, stop)?;
     let (sender, receiver) = mpsc::channel();
-    let mut at_work = todo.len();
-    todo.into_iter().for_each(|job| crew.spawn(job, &sender));
-    let mut elsewhere: Vec<(usize, Task)> = Vec::new();
+    let (mut waiting, mut at_work) = (VecDeque::from(todo), 0);
+    let mut elsewhere: Vec<Job> = Vec::new();
     let (mut pause, mut looked, mut told) = (PAUSES.0, Instant::now(), 0);
-    while at_work + elsewhere.len() > 0 {
+    while at_work + waiting.len() + elsewhere.len() > 0 {
         if !elsewhere.is_empty() && looked.elapsed() >= pause {
-            if at_work == 0 && elsewhere.len() != told {
+            if at_work + waiting.len() == 0 && elsewhere.len() != told {
                 told = elsewhere.len();
                 observer.waiting(told);
             }
             (pause, looked) = ((2 * pause).min(PAUSES.1), Instant::now());
-            at_work += elsewhere.len();
-            elsewhere.drain(..).for_each(|job| crew.spawn(job, &sender));
+            waiting.extend(elsewhere.drain(..));
+        }
+        // No more than the threads: one that waits for a part of its cell would begin another within it, and hold the memory of both.
+        while at_work < request.threads
+            && let Some(job) = waiting.pop_front()
+        {
+            crew.spawn(job, &sender);
+            at_work += 1;
         }
         let (job, attempt) = match receiver.recv_timeout(Duration::from_millis(50)) {
             Ok(message) => message,

@@ -74,8 +74,13 @@ macro_rules! pooled {
 }
 pooled!(f32, f64);
 
-/// Elements of an array, returned to the pool of the dropping thread.
-pub(crate) struct Buffer<T: Real>(Vec<T>);
+/// Elements of an array, returned to the pool of the dropping thread if they were asked of a pool.
+pub(crate) struct Buffer<T: Real> {
+    elements: Vec<T>,
+    /// What came from outside is not kept: the next of its kind comes from outside too, and the pool would fill with what nobody
+    /// takes.
+    pooled: bool,
+}
 
 impl<T: Real> Buffer<T> {
     /// A buffer whose elements are whatever they were: for a caller that writes every one. Where assertions are checked they
@@ -92,9 +97,9 @@ impl<T: Real> Buffer<T> {
         if length >= SMALLEST_POOLED
             && let Some(Some(recycled)) = T::with_pool(|pool| pool.borrow_mut().take(length))
         {
-            return Self(recycled);
+            return Self { elements: recycled, pooled: true };
         }
-        Self(vec![T::ZERO; length])
+        Self { elements: vec![T::ZERO; length], pooled: true }
     }
 
     pub(crate) fn filled(length: usize, value: T) -> Self {
@@ -104,18 +109,18 @@ impl<T: Real> Buffer<T> {
     }
 
     pub(crate) fn from_vec(elements: Vec<T>) -> Self {
-        Self(elements)
+        Self { elements, pooled: false }
     }
 
     pub(crate) fn into_vec(mut self) -> Vec<T> {
-        std::mem::take(&mut self.0)
+        std::mem::take(&mut self.elements)
     }
 }
 
 impl<T: Real> Drop for Buffer<T> {
     fn drop(&mut self) {
-        if self.0.len() >= SMALLEST_POOLED {
-            let buffer = std::mem::take(&mut self.0);
+        if self.pooled && self.elements.len() >= SMALLEST_POOLED {
+            let buffer = std::mem::take(&mut self.elements);
             T::with_pool(|pool| pool.borrow_mut().give(buffer));
         }
     }
@@ -125,19 +130,19 @@ impl<T: Real> Deref for Buffer<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        &self.0
+        &self.elements
     }
 }
 
 impl<T: Real> DerefMut for Buffer<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        &mut self.0
+        &mut self.elements
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Buffer, Pool};
+    use super::{Buffer, Pool, Pooled};
 
     #[test]
     fn a_dropped_buffer_comes_back() {
@@ -146,6 +151,14 @@ mod tests {
         drop(buffer);
         assert_ne!(Buffer::<f64>::stale(1001).as_ptr(), address);
         assert_eq!(Buffer::<f64>::stale(1000).as_ptr(), address);
+    }
+
+    /// Else every net that is drawn would leave its weights in the pool for good.
+    #[test]
+    fn elements_from_outside_are_not_kept() {
+        drop(Buffer::from_vec(vec![1.0f64; 1500]));
+        let kept = f64::with_pool(|pool| pool.borrow_mut().take(1500)).flatten();
+        assert!(kept.is_none());
     }
 
     #[test]

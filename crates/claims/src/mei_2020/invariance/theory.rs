@@ -1,13 +1,10 @@
 //! The staircase with the multiplicities of invariant harmonics in place of all.
 
 use overparam_eval::theory::Theory;
-use overparam_linearized::spectrum::Spectrum;
 use overparam_linearized::symmetry::{CyclicAverage, cyclic_multiplicity};
 
+use super::super::spectra::{DEGREES, of_exponential, threshold};
 use super::{ENERGIES, GAIN, Kernel, RIDGE, Target};
-
-/// Degrees of `exp(GAIN t)` that are followed; what is beyond is below the ridge.
-const DEGREES: usize = 9;
 
 /// The risk of kernel ridge regression, and what rivals say of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,11 +25,7 @@ impl Steps {
         target: Target,
         theory: &Theory,
     ) -> Option<Self> {
-        let mut series = vec![1.0];
-        for j in 1..2 * DEGREES {
-            series.push(series[j - 1] * GAIN / j as f64);
-        }
-        let plain = Spectrum::of_power_series(&series, dimension, DEGREES).ok()?;
+        let plain = of_exponential(GAIN, dimension)?;
         let average = CyclicAverage::of(&plain).ok()?;
         let dimensions = theory.constant("dimensions of a degree (of their number)", 1.0);
         let factor = theory.constant("factor of the shift (of d)", 1.0);
@@ -42,7 +35,7 @@ impl Steps {
             Kernel::Averaged => average.multiplicities().iter().map(|b| b * dimensions / factor).collect(),
         };
         let levels: Vec<(f64, f64)> = plain.eigenvalues().iter().copied().zip(counts).collect();
-        let kappa = threshold(&levels, samples);
+        let kappa = threshold(&levels, RIDGE, samples);
         let learned: Vec<f64> = levels.iter().map(|(l, _)| l / (l + kappa)).collect();
         let spent: f64 = levels.iter().zip(&learned).map(|((_, b), s)| b * s * s).sum::<f64>() / samples;
         // Of an isotropic target only the invariant share is seen by the averaged kernel.
@@ -62,17 +55,6 @@ impl Steps {
             harmless: signal * amplified + rest,
         })
     }
-}
-
-/// The root of `n = sum_k D_k l_k / (l_k + kappa) + ridge / kappa`, whose right side falls in `kappa`; levels are pairs `(l_k, D_k)`.
-fn threshold(levels: &[(f64, f64)], samples: f64) -> f64 {
-    let freedom = |kappa: f64| levels.iter().map(|(l, d)| d * l / (l + kappa)).sum::<f64>() + RIDGE / kappa;
-    let (mut low, mut high) = (-80.0f64, 20.0f64);
-    for _ in 0..200 {
-        let middle = 0.5 * (low + high);
-        if freedom(middle.exp()) > samples { low = middle } else { high = middle }
-    }
-    high.exp()
 }
 
 /// Samples of the averaged kernel at the same place of the staircase in another dimension: as far through the degree that is being

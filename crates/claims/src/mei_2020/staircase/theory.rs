@@ -1,12 +1,9 @@
 //! The staircase at finite size: that of the kernel and of random features from their spectra, that of tangent features by counting.
 
 use overparam_eval::theory::Theory;
-use overparam_linearized::spectrum::Spectrum;
 
+use super::super::spectra::{of_exponential, threshold};
 use super::{ENERGIES, GAIN, RIDGE, SLOPE};
-
-/// Degrees of `exp(GAIN t)` that are followed; what is beyond is below rounding.
-const DEGREES: usize = 9;
 
 pub(super) use overparam_tensor::sphere::multiplicity;
 
@@ -22,11 +19,7 @@ pub(super) struct Steps {
 
 impl Steps {
     pub(super) fn of(dimension: usize, samples: f64, theory: &Theory) -> Option<Self> {
-        let mut series = vec![1.0];
-        for j in 1..2 * DEGREES {
-            series.push(series[j - 1] * GAIN / j as f64);
-        }
-        let spectrum = Spectrum::of_power_series(&series, dimension, DEGREES).ok()?;
+        let spectrum = of_exponential(GAIN, dimension)?;
         let dimensions = theory.constant("dimensions of a degree (of their number)", 1.0);
         let steepness = theory.constant("exponent of the eigenvalues", 1.0);
         let levels: Vec<(f64, f64)> = spectrum
@@ -36,8 +29,7 @@ impl Steps {
             .map(|(eigenvalue, count)| (eigenvalue.powf(steepness), count * dimensions))
             .collect();
         let variance = theory.constant("variance (of its value)", 1.0);
-        let freedom = |kappa: f64| levels.iter().map(|(l, b)| b * l / (l + kappa)).sum::<f64>();
-        let kappa = root(|kappa| freedom(kappa) + RIDGE / kappa - samples);
+        let kappa = threshold(&levels, RIDGE, samples);
         let learned = |eigenvalue: f64| eigenvalue / (eigenvalue + kappa);
         let spent: f64 = levels.iter().map(|(l, b)| b * learned(*l).powi(2)).sum::<f64>() / samples;
         let left = |power: i32| -> f64 {
@@ -47,16 +39,6 @@ impl Steps {
         let risk = no_variance * (1.0 + variance * spent / (1.0 - spent));
         Some(Self { risk, first_power: left(1), no_variance })
     }
-}
-
-/// The positive root of a function that falls.
-fn root(falling: impl Fn(f64) -> f64) -> f64 {
-    let (mut low, mut high) = (-80.0f64, 20.0f64);
-    for _ in 0..200 {
-        let middle = 0.5 * (low + high);
-        if falling(middle.exp()) > 0.0 { low = middle } else { high = middle }
-    }
-    high.exp()
 }
 
 /// Of `(dimension, ln n, ln risk)`: how far the best straight line of each dimension misses the points, at its worst. The minimax line
@@ -90,11 +72,7 @@ pub(super) fn random_left(dimension: usize, features: usize, theory: &Theory) ->
     let dimensions = theory.constant("dimensions of a degree (of their number)", 1.0);
     let steepness = theory.constant("exponent of the eigenvalues", 1.0);
     // `z = sqrt d t` of the cosine `t`.
-    let mut series = vec![1.0];
-    for j in 1..2 * DEGREES {
-        series.push(series[j - 1] * SLOPE * (dimension as f64).sqrt() / j as f64);
-    }
-    let activation = Spectrum::of_power_series(&series, dimension, DEGREES).ok()?;
+    let activation = of_exponential(SLOPE * (dimension as f64).sqrt(), dimension)?;
     let levels: Vec<(f64, f64)> = activation
         .eigenvalues()
         .iter()
@@ -102,7 +80,7 @@ pub(super) fn random_left(dimension: usize, features: usize, theory: &Theory) ->
         .map(|(coefficient, count)| (coefficient.powi(2).powf(steepness), count * dimensions))
         .collect();
     let n = features as f64;
-    let kappa = root(|kappa| levels.iter().map(|(l, b)| b * l / (l + kappa)).sum::<f64>() - n);
+    let kappa = threshold(&levels, 0.0, n);
     let mut before = 1.0;
     let counted = [1, 2, 3].map(|degree| {
         let count = levels[degree].1;

@@ -12,8 +12,8 @@ use serde_json::json;
 use super::job::{cut, stored};
 use super::task::Task;
 use super::{ComputeOptions, PrecisionOption};
-use crate::commands::launch::{copy_name, provide, scripts_beside, submit, text};
 use crate::commands::queue;
+use crate::commands::submit::{Program, scripts_beside, submit, text};
 use crate::options::available_threads;
 use crate::progress::event;
 use crate::slurm::{Scripts, ranges};
@@ -43,14 +43,8 @@ fn run<T: Real + Element>(options: &ComputeOptions) -> Result<ExitCode> {
         .collect();
     let out = std::path::absolute(&options.out).context("--out")?;
     let folder = scripts_beside(&out);
-    let program = crate::program::place().context("cannot tell where this program is")?;
-    let copy = folder.join(copy_name(&program)?);
-    let scripts = Scripts {
-        program: text(&copy)?,
-        folder: text(&std::env::current_dir().context("cannot tell the current folder")?)?,
-        arguments: options.tiles.sbatch.arguments(),
-        maker: "kernel",
-    };
+    let program = Program::copied_into(&folder)?;
+    let scripts = program.scripts(options.tiles.sbatch.arguments(), "kernel")?;
     let array = (folder.join("tiles.sh"), array(&scripts, options, spec.tile, &out, &tasks, shards)?);
     let status = (folder.join("status.sh"), status(&scripts, &out)?);
     if options.tiles.dry_run {
@@ -72,7 +66,7 @@ fn run<T: Real + Element>(options: &ComputeOptions) -> Result<ExitCode> {
     }
     // So that the solve that follows can be checked and submitted while the tasks wait.
     TileStore::create(&options.out, spec)?;
-    provide(&program, &copy)?;
+    program.provide()?;
     let job = submit(&array.0, &array.1, None)?;
     queue::remember(&folder, &job)?;
     let status_job = submit(&status.0, &status.1, Some(&job))?;

@@ -13,8 +13,8 @@ use super::PredictOptions;
 use super::large::{check, kind};
 use super::stored::{StoredKernel, lacking};
 use super::task::Examples;
-use crate::commands::launch::{copy_name, provide, scripts_beside, submit, text};
 use crate::commands::queue;
+use crate::commands::submit::{Program, scripts_beside, submit, text};
 use crate::files::Output;
 use crate::progress::event;
 use crate::slurm::Scripts;
@@ -42,14 +42,8 @@ pub(super) fn launch(options: &PredictOptions) -> Result<ExitCode> {
 
     let out = std::path::absolute(&options.out).context("--out")?;
     let folder = scripts_beside(&out);
-    let program = crate::program::place().context("cannot tell where this program is")?;
-    let copy = folder.join(copy_name(&program)?);
-    let scripts = Scripts {
-        program: text(&copy)?,
-        folder: text(&std::env::current_dir().context("cannot tell the current folder")?)?,
-        arguments: options.job.arguments(options.time_limit.as_deref()),
-        maker: "predict",
-    };
+    let program = Program::copied_into(&folder)?;
+    let scripts = program.scripts(options.job.arguments(options.time_limit.as_deref()), "predict")?;
     let (place, script) = (folder.join("predict.sh"), script(&scripts, options, &out, &folder)?);
     let after = (!after.is_empty()).then(|| after.join(":"));
     if options.dry_run {
@@ -57,7 +51,7 @@ pub(super) fn launch(options: &PredictOptions) -> Result<ExitCode> {
         crate::out::data(format_args!("# sbatch{after} {}\n{script}", place.display()));
         return Ok(ExitCode::SUCCESS);
     }
-    provide(&program, &copy)?;
+    program.provide()?;
     let job = submit(&place, &script, after.as_deref())?;
     if options.json {
         event(&json!({"event": "submitted", "job": job, "after": after}));
