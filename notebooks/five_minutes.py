@@ -29,8 +29,8 @@ except ImportError:  # everything is computed and checked; only the pictures are
 # %% [markdown]
 # ## A network and its kernels
 #
-# The widths do not matter in the limit. `b_std` is the standard deviation of the biases; without them, the kernel of a ReLU
-# network sees directions only.
+# The widths do not matter in the limit. `b_std` is the standard deviation of the biases; without biases, the kernel of a ReLU network
+# depends on the inputs only through their directions, up to a factor.
 
 # %%
 net = op.serial(op.Dense(256, w_std=1.5, b_std=0.3), op.Erf(), op.Dense(256, w_std=1.5, b_std=0.3), op.Erf(), op.Dense(1))
@@ -83,8 +83,8 @@ if plt is not None:
 # %% [markdown]
 # ## One of those networks
 #
-# A finite network of the same description, trained by gradient descent, stays close to what the ensemble does in as many steps of the
-# same learning rate. It may leave the band, which is for infinite width: the kernel of 256 neurons differs from its limit by several
+# A finite network of the same architecture, trained by gradient descent, stays close to the ensemble after the same number of steps at
+# the same learning rate. It may leave the band, which is for infinite width: the kernel of 256 neurons differs from its limit by several
 # per cent. The notebook `wide_nets_train_like_their_kernel` shows how this difference falls with the width.
 
 # %%

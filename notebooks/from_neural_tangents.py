@@ -20,8 +20,8 @@
 # | `import neural_tangents as nt` | `from overparam import nt` |
 # | `from neural_tangents import stax` | `from overparam import stax` |
 #
-# Arrays are NumPy's, in double precision unless you pass single, and there is no JAX. What neural-tangents has and this package has
-# not is an error that says so.
+# Arrays are NumPy's, in double precision unless you pass single, and JAX is not needed. If you use a part of neural-tangents that this
+# package does not have, an error says so.
 
 # %%
 import numpy as np
@@ -64,7 +64,7 @@ assert np.isclose(relu_fn(waves, None, "nngp")[0, 1], 0.5264070832420708, rtol=1
 # %% [markdown]
 # ## Predictions
 #
-# The mean and the covariance of infinitely many trained networks, at a time or at the end of training.
+# The mean and the covariance of the outputs of infinitely wide networks over their random initialisations, at any time of training or at its end.
 
 # %%
 predict_fn = nt.predict.gradient_descent_mse_ensemble(kernel_fn, x_train, y_train, diag_reg=1e-6)
@@ -136,7 +136,7 @@ assert resnet_fn(images, images[:2], "ntk").shape == (6, 2)
 print(resnet_fn.net.describe((8, 8, 3)))
 
 # %% [markdown]
-# ## What differs says so
+# ## What is missing is an error
 
 # %%
 try:

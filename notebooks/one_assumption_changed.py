@@ -13,8 +13,9 @@
 # %% [markdown]
 # # One assumption changed
 #
-# A claim is a statement of the literature with an experiment that can fail. This one says that descent takes residual networks of any
-# depth to a global minimum: the training loss goes to zero if the last hidden layer is wide enough to tell the examples apart.
+# A claim is a statement from the literature together with an experiment that can fail. This one says that gradient descent takes
+# residual networks of any depth to a global minimum, if the features of the first layer have full rank on the examples. The experiment
+# therefore checks two things: the training loss, and the smallest eigenvalue of the Gram matrix of those features.
 
 # %%
 import overparam as op
@@ -31,7 +32,7 @@ print("The control:", claim.control)
 # %% [markdown]
 # ## The claim as it stands
 #
-# Smoke scale takes some seconds. The verdict speaks of an experiment of that size, at a known level of error.
+# At smoke scale this takes a few seconds. The verdict is about an experiment of that size, with a known probability of error.
 
 # %%
 stated = op.claims.reproduce(claim.id, scale="smoke")
@@ -41,8 +42,8 @@ assert stated.holds
 # %% [markdown]
 # ## With too narrow a network
 #
-# There are 32 examples. Features of 24 units cannot have rank 32, so that the theorem's assumption is violated, and its conclusion
-# should fail as well.
+# There are 32 examples. Features of 24 units cannot have rank 32, so the assumption of the theorem is violated, and the claim is
+# contradicted. Its check of the loss still holds: full rank is sufficient for a loss of zero, and not necessary.
 
 # %%
 narrow = op.claims.reproduce(claim.id, scale="smoke", changes={"width": 24})
@@ -52,18 +53,18 @@ assert narrow.decision == "fails"
 # %% [markdown]
 # ## Every draw
 #
-# A verdict is made of draws, one number per seed, and they are all there.
+# A verdict follows from draws, one number per seed, and the report has all of them. These are the draws of the check of the rank.
 
 
 # %%
-def losses(report):
-    """The first check of the experiment, draw by draw."""
-    first = report.checks[0]
-    return first["quantity"], [value for place in first["points"] for _, value in place["draws"]]
+def ranks(report):
+    """The check of the rank, which is the last one of the experiment, draw by draw."""
+    last = report.checks[-1]
+    return last["quantity"], [value for place in last["points"] for _, value in place["draws"]]
 
 
-quantity, wide_draws = losses(stated)
-_, narrow_draws = losses(narrow)
+quantity, wide_draws = ranks(stated)
+_, narrow_draws = ranks(narrow)
 assert len(wide_draws) >= 8 and len(narrow_draws) >= 8
 
 if plt is not None:

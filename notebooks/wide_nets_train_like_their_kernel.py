@@ -40,7 +40,7 @@ y = np.sign(x[:, 0] * x[:, 1])
 # %% [markdown]
 # ## What the kernel says
 #
-# The dynamics need the kernel of the limit and the outputs at the start, which differ from seed to seed.
+# The prediction takes the kernel of the limit and the initial outputs, which differ from seed to seed.
 
 # %%
 limit = op.predict.Dynamics(network(1).kernel(x), y)
@@ -109,7 +109,7 @@ if plt is not None:
 # %% [markdown]
 # ## The linearized network
 #
-# Between the finite network and the limit stands the network that is linear in its parameters around the start. Its kernel is the
+# Between the finite network and the limit there is the network that is linear in its parameters around their initial values. Its kernel is the
 # empirical NTK, which is random, and tends to that of the limit.
 
 # %%

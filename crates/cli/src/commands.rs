@@ -34,7 +34,7 @@ use theory::Theory;
 /// What stands below the list of commands.
 pub const AFTER_HELP: &str = "\
 Examples:
-  overparam reproduce                                  every claim, about 20 minutes
+  overparam reproduce                                  every claim, about an hour of CPU time
   overparam reproduce --scale smoke                    every claim, seconds each
   overparam reproduce hu-2021/low-rank-completion      one claim
   overparam reproduce resnet-global-minimum --set width=256    the same with another width

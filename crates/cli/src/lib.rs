@@ -1,4 +1,4 @@
-//! Every command that a user gives, as a library: the program `overparam` and the checkout's `cargo xtask` are this code.
+//! The commands of the program `overparam`, as a library, so that `cargo xtask` in a checkout has the same commands.
 //!
 //! ```sh
 //! cargo install --path crates/cli        # in a checkout
@@ -8,17 +8,17 @@
 //!
 //! Data goes to standard output, progress and messages to standard error. The exit status is 0 if all requested claims hold
 //! (or the kernel or prediction is written), 1 if a claim is contradicted or not discriminating, or if the output could not be
-//! written, 2 for wrong usage or input, 3 if an earlier round is not complete, 4 if a claim is undecided and none is
+//! written, 2 for wrong usage or input, 3 if an earlier round of `--shard` is not complete, 4 if a claim is undecided and none is
 //! contradicted, and 130 after Ctrl-C.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`overparam`], [`overparam_at`] | the program |
-//! | [`start`], [`Command`] | the parser of a program, and what all programs understand |
-//! | [`options`], [`select`] | which claims, how large, where |
-//! | [`out`] | printing that outlives its readers |
-//! | [`progress`], [`interrupt`] | how a run is going, and stopping it |
-//! | [`terminal`], [`machine`] | colours, times, words; what machine this is |
+//! | [`start`], [`Command`] | parsing a program's arguments; the commands that both programs have |
+//! | [`options`], [`select`] | the options that say which claims run, how large and where |
+//! | [`out`] | printing that does not end the run when a pipe is closed or a disk is full |
+//! | [`progress`], [`interrupt`] | showing how far a run is, and stopping it |
+//! | [`terminal`], [`machine`] | colours and widths of a terminal; facts about the machine |
 
 #![deny(
     clippy::print_stdout,

@@ -1,28 +1,9 @@
-//! Deep linear networks: what depth does when it adds no functions.
+//! Deep linear networks: what depth does although it adds no functions.
 //!
 //! A network `x -> W_N ... W_1 x` computes a linear map, its *end matrix* `W = W_N ... W_1`, whatever its depth. Gradient
-//! descent on the layers is not gradient descent on `W`: it prefers low rank, more so with depth, and so completes matrices
-//! from few entries where convex methods fail. The theory says how.
-//!
-//! # What the theory says
-//!
-//! **Balance is conserved.** Under gradient flow `dW_j/dt = -dL/dW_j` every `W_{j+1}^T W_{j+1} - W_j W_j^T` is constant. From a
-//! *balanced* start, where they vanish, the end matrix moves by itself (Arora, Cohen, Hazan 2018, arXiv 1802.06509):
-//!
-#![doc = overparam_formula::formula!("dW/dt = - sum_{j=1}^N [W W^T]^((N-j)/N) grad L(W) [W^T W]^((j-1)/N)")]
-//!
-//! **Large singular values run away from small ones.** With `W = sum_r s_r u_r v_r^T` (Arora, Cohen, Hu, Luo 2019, arXiv
-//! 1905.13655, theorem 3),
-//!
-#![doc = overparam_formula::formula!("ds_r/dt = -N (s_r^2)^(1 - 1/N) <grad L(W), u_r v_r^T>")]
-//!
-//! At depth 1 all singular values move at the speed of the gradient; in deeper networks a small one hardly moves and a large
-//! one moves fast. From a small start the directions that the data demand switch on one after another, the strongest first, and
-//! descent stops when the few that have switched on suffice.
-//!
-//! **It is rank, not a norm.** The matrix `[[*, 1], [1, 0]]` has completions whose rank is arbitrarily close to 1, but their
-//! norms are then arbitrarily large. Gradient descent at depth 2 or more goes there: all norms and quasi-norms diverge while the
-//! effective rank falls to its infimum (Razin, Cohen 2020, arXiv 2005.06398, theorems 1 and 2).
+//! descent on the layers is nevertheless not gradient descent on `W`: it prefers matrices of low rank, the more so the deeper the
+//! network, and so it completes matrices from few entries where convex methods fail. This crate has the networks, their training,
+//! and the theory that explains it.
 //!
 //! # The smallest example
 //!
@@ -64,6 +45,27 @@
 //! # Ok::<(), overparam_deep_linear::DeepLinearError>(())
 //! ```
 //!
+//! # What the theory says
+//!
+//! **Balance is conserved.** Under gradient flow `dW_j/dt = -dL/dW_j` every `W_{j+1}^T W_{j+1} - W_j W_j^T` is constant. If the
+//! initial weights are *balanced*, so that these differences are 0, the end matrix obeys an equation of its own (Arora, Cohen, Hazan
+//! 2018, arXiv 1802.06509):
+//!
+#![doc = overparam_formula::formula!("dW/dt = - sum_{j=1}^N [W W^T]^((N-j)/N) grad L(W) [W^T W]^((j-1)/N)")]
+//!
+//! **Large singular values run away from small ones.** With `W = sum_r s_r u_r v_r^T` (Arora, Cohen, Hu, Luo 2019, arXiv
+//! 1905.13655, theorem 3),
+//!
+#![doc = overparam_formula::formula!("ds_r/dt = -N (s_r^2)^(1 - 1/N) <grad L(W), u_r v_r^T>")]
+//!
+//! At depth 1 all singular values move at the speed of the gradient; in deeper networks a small one hardly moves and a large
+//! one moves fast. From a small initialisation the singular directions of the data are learned one after another, the strongest
+//! first, and descent stops when the few that have been learned suffice.
+//!
+//! **Descent prefers low rank, not a small norm.** The matrix `[[*, 1], [1, 0]]` has completions whose rank is arbitrarily close to 1, but their
+//! norms are then arbitrarily large. Gradient descent at depth 2 or more finds them: all norms and quasi-norms diverge while the
+//! effective rank falls to its infimum (Razin, Cohen 2020, arXiv 2005.06398, theorems 1 and 2).
+//!
 //! # Modules
 //!
 //! | module | what it holds |
@@ -87,8 +89,8 @@
 //!
 //! Networks, objectives and training are generic over `f32` and `f64`; losses, norms and everything measured are `f64`.
 //! At 100 x 100, `f32` halves the time of a step and changes no conclusion. The danger is small numbers, which vanish or
-//! become subnormal (and slow) below 1e-38: squares are therefore accumulated in `f64`, and a start whose end-to-end scale is
-//! below about 1e-30 belongs in `f64`. Flows, the singular-value equation and the convex baseline are `f64` throughout.
+//! become subnormal (and slow) below 1e-38: squares are therefore accumulated in `f64`, and an initialisation whose end-to-end scale
+//! is below about 1e-30 should be in `f64`. Flows, the singular-value equation and the convex baseline are `f64` throughout.
 
 pub mod balanced;
 pub mod error;

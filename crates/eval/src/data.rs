@@ -21,7 +21,7 @@
 //! | users times items (a dense matrix of 800 MB) | 10^8 | [`ratings::MAX_CELLS`] |
 //! | ratings in a file | 20 million | [`ratings::MAX_RATINGS`] |
 //! | bytes in a line | 1,000 | [`ratings::MAX_LINE_BYTES`] |
-//! | bytes in an uncompressed IDX file | 1 GiB | [`idx::MAX_BYTES`] |
+//! | bytes of entries in an IDX file, uncompressed | 256 MiB | [`idx::MAX_BYTES`] |
 //! | images in a CIFAR-10 file | 10,000 | [`cifar::MAX_RECORDS`] |
 //!
 //! ```

@@ -1,32 +1,10 @@
 //! Claims that can fail, and the machinery that tests them. This crate knows no theory.
 //!
-//! A [`claim::Claim`] states a result, lists the cells of an experiment and of a control without the theory's
-//! hypothesis, computes one cell at a time, and says what was predicted and what each seed measured. [`decide`] turns those
-//! numbers into a decision whose error rates are known; [`runner::run`] computes the cells in parallel, look by look, and keeps
-//! every finished one in the [`store`]; [`report`] turns the result into a page, JSON, CSV and figures.
-//!
-//! | module | its idea |
-//! |---|---|
-//! | [`claim`] | the trait, what it may draw on, scales and sources |
-//! | [`runs`] | a grid's cells and runs as a judge sees them: one number per seed |
-//! | [`check`] | what is compared: bound, kind, rivals, draws |
-//! | [`theory`] | the constants of a prediction, each of which can be changed |
-//! | [`decide`] | p values, looks, levels; what holds, what fails, what cannot be told |
-//! | [`calibrate`] | a pool of draws: how often would the claim hold? |
-//! | [`mutate`] | wrong theories judged on the same draws |
-//! | [`double`] | twice the size or horizon: toward the prediction, or away from it? |
-//! | [`seal`] | what a claim declares, as a hash; the master seed that follows from it |
-//! | [`registry`] | claims of any type behind one object-safe trait |
-//! | [`runner`] | cells in parallel, in one process or in many that share a store; deterministic, interruptible |
-//! | [`store`] | one file per finished cell: atomic, keyed, checksummed; who computes a cell |
-//! | [`stats`] | estimates with intervals, slopes, tails of distributions, rank correlation |
-//! | [`data`] | embedded digits; ratings and IDX readers |
-//! | [`changes`] | another value for a field of every cell |
-//! | [`meaning`] | what the fields of a cell mean, from the documentation of their types |
-//! | [`inputs`] | data sets that the user brings |
-//! | [`figure`] | figures as data, drawn as SVG and PNG |
-//! | [`table`] | small tables and readable numbers |
-//! | [`report`] | the page, the JSON, the CSV files |
+//! A [`claim::Claim`] states a result. It lists the *cells* of an experiment and of a control without the theory's hypothesis
+//! (a cell is one setting with one seed), computes one cell at a time, and says what was predicted and what was measured with
+//! each seed. [`runner::run`] computes the cells in parallel, first for 8 seeds and then, while nothing is decided, for 16 and
+//! for 32 (these are the *looks*), and keeps every finished cell in the [`store`]. [`decide`] turns the numbers into a decision
+//! whose error rates are known, and [`report`] turns everything into a page, JSON, CSV and figures.
 //!
 //! # The smallest example
 //!
@@ -94,6 +72,31 @@
 //! # std::fs::remove_dir_all(directory).unwrap();
 //! # Ok::<(), runner::RunError>(())
 //! ```
+//!
+//! # Modules
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`claim`] | the trait of claims, what a claim may use, scales and sources |
+//! | [`runs`] | the cells of a grid with their outcomes, from which a judge forms one number per seed |
+//! | [`check`] | what is compared: bound, kind, rivals, draws |
+//! | [`theory`] | the constants of a prediction, each of which can be changed |
+//! | [`decide`] | p values, looks, levels; what holds, what fails, what cannot be told |
+//! | [`calibrate`] | a pool of draws: how often would the claim hold? |
+//! | [`mutate`] | the same draws judged under wrong theories |
+//! | [`double`] | runs at twice the size or horizon: is the deviation from the prediction smaller? |
+//! | [`seal`] | what a claim declares, as a hash; the master seed that follows from it |
+//! | [`registry`] | claims of any type behind one object-safe trait |
+//! | [`runner`] | cells in parallel, in one process or in many that share a store; deterministic, interruptible |
+//! | [`store`] | one file per finished cell: atomic, keyed, checksummed; who computes a cell |
+//! | [`stats`] | estimates with intervals, slopes, tails of distributions, rank correlation |
+//! | [`data`] | embedded digits; ratings and IDX readers |
+//! | [`changes`] | other values for fields of the cells (`--set`) |
+//! | [`meaning`] | what the fields of a cell mean, from the documentation of their types |
+//! | [`inputs`] | data sets that the user brings |
+//! | [`figure`] | figures as data, drawn as SVG and PNG |
+//! | [`table`] | small tables and readable numbers |
+//! | [`report`] | the page, the JSON, the CSV files |
 
 pub mod calibrate;
 pub mod changes;

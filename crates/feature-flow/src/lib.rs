@@ -1,17 +1,8 @@
 //! Beyond the kernel: networks whose features move.
 //!
-//! A wide network close to its start is a kernel method, and its features do not move. This crate is about the other limits, in
-//! which they do:
-//!
-//! * **Two levels.** With the top layer at its optimum, training is convex in the *distribution* of features. [`two_level`] has
-//!   noisy particles, an independent convex solver with a duality gap, and the constant of the `1/m` that separates them.
-//! * **Convex representation.** A deep net can be written as densities over the units of another one. In these densities
-//!   regularised training is exactly convex. [`nfr`] maps nets there and back, and repopulates them.
-//! * **Feature flow.** A deep net can be described by the trajectory of its features on the training set, which becomes a
-//!   deterministic flow as the width grows; for a ResNet the flow can only end at a global minimum. A step of [`flow`] costs no
-//!   more than its matrix products.
-//! * **Signal and noise.** Two-layer convolutional nets on patches, in which one can follow what descent, Adam and mixup learn
-//!   and what they memorise: [`patches`].
+//! A wide network that stays close to its initialisation is a kernel method, and its features do not move. This crate is about
+//! limits and models in which they do move: noisy particles, convex reparametrisations of deep networks, the flow of features in
+//! deep nets, and models of signal and noise.
 //!
 //! # The smallest example
 //!
@@ -35,6 +26,18 @@
 //! assert!(displacement(&start, flow.features()).all > 0.1);
 //! # Ok::<(), overparam_feature_flow::Error>(())
 //! ```
+//!
+//! # What the theory says
+//!
+//! * **Two levels.** With the top layer at its optimum, training is convex in the *distribution* of features. [`two_level`] has
+//!   noisy particles, an independent convex solver with a duality gap, and the constant `C` of the distance `C/m` between the two.
+//! * **Convex representation.** A deep net can be written as densities over the units of another one, and in these densities
+//!   regularised training is exactly convex. [`nfr`] (neural feature repopulation) maps nets to densities and back, and optimises
+//!   the densities.
+//! * **Feature flow.** A deep net can be described by the trajectory of its features on the training set, which becomes a
+//!   deterministic flow as the width grows; for a ResNet the flow can only end at a global minimum: [`flow`].
+//! * **Signal and noise.** Two-layer convolutional nets on patches, in which one can follow what descent, Adam and mixup learn
+//!   and what they memorise: [`patches`].
 //!
 //! # Modules
 //!

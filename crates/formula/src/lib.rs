@@ -1,11 +1,12 @@
 //! Formulas in documentation comments: plain text in the source, MathML on the page.
 //!
-//! A page made by rustdoc needs neither network nor script nor flags to show them, both on docs.rs and in the documentation that
-//! a dependent crate builds. The notation is that of [`overparam_notation`].
+//! [`formula!`] makes the MathML when the documentation is built. The page then needs neither network nor script nor flags of rustdoc,
+//! on docs.rs and in the documentation that a dependent crate builds. The notation is that of [`overparam_notation`], and the page of
+//! the macro has an example.
 
 use proc_macro::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 
-/// The HTML of a formula, as the text of a `doc` attribute. One argument a line, without escapes but `\\` and `\"`.
+/// The HTML of a formula, as the text of a `doc` attribute. One argument per line, without escapes other than `\\` and `\"`.
 ///
 /// ```
 /// /// The softened absolute value

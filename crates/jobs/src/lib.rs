@@ -1,8 +1,10 @@
 //! Work in parts that any number of processes on any number of machines share: all that they have in common is a folder.
 //!
-//! A part is computed by one process at a time, which holds its [`lease`], and its result is a file that is written beside its
-//! place and renamed. Whatever happens to a process costs the parts that it was computing, and no more. Parts are
-//! deterministic, so that two processes which compute one part write the same bytes.
+//! A part is computed by one process at a time, the one that holds its [`lease`], and its result is a file that is written under a
+//! temporary name and renamed. Whatever happens to a process, only the parts that it was computing are lost. Parts are
+//! deterministic, so that two processes which compute the same part write the same bytes.
+//!
+//! The example stores one tile of a symmetric 3 x 3 kernel and reads its mirror image:
 //!
 //! ```
 //! use nalgebra::DMatrix;
@@ -28,9 +30,9 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`lease`] | who computes a part |
-//! | [`leftovers`] | what killed processes left, cleared away |
-//! | [`tiles`] | a kernel on disk, tile by tile, as Zarr has arrays; computing what it lacks |
-//! | [`files`], [`plain`] | files that are there whole or not at all; reading files that anyone may have put there |
+//! | [`leftovers`] | clearing away what killed processes left behind |
+//! | [`tiles`] | a kernel on disk, tile by tile, as a Zarr array; computing the tiles that are missing |
+//! | [`files`], [`plain`] | files that are complete or absent; reading files of unknown origin safely |
 
 pub mod files;
 mod holder;

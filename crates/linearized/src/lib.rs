@@ -1,23 +1,11 @@
 //! Linearised neural networks in high dimension: random features, tangent features, kernels, and what theory says about them.
 //!
 //! A wide network close to its initialisation is linear in its parameters. With two layers it is the sum of a part that is
-//! linear in the second layer, the random features, and one that is linear in the first, the tangent features:
+//! linear in the second layer, the random features, and a part that is linear in the first, the tangent features:
 //!
 #![doc = overparam_formula::formula!(
     "f_RF(x) = sum_i a_i s(<w_i, x>),    f_NT(x) = sum_i <b_i, x> s'(<w_i, x>),    w_i drawn and kept."
 )]
-//!
-//! Such models can be solved, and their test error shows three phenomena that this crate computes exactly and lets you
-//! simulate:
-//!
-//! * **Double descent.** With `N` random features, `n` samples in dimension `d`, all growing in proportion, the ridgeless
-//!   test error peaks at `N = n` and falls to its global minimum far beyond. [`asymptotics`] has bias, variance, risk, training
-//!   error and norm for every `N / d`, `n / d`, ridge and activation (Mei and Montanari 2022).
-//! * **Staircase.** With `n ~ d^l` samples a kernel learns the part of a target of degree at most `l` and nothing else; so do
-//!   `N ~ d^l` random features and `N ~ d^(l-1)` tangent neurons. [`equivalents`] predicts the whole curve at finite size from a
-//!   [`spectrum`] (Ghorbani, Mei, Misiakiewicz and Montanari 2021).
-//! * **Limits of linearisation.** On quadratic targets with `N / d` fixed, random features, tangent features and trained
-//!   networks are separated by gaps in closed form: [`quadratic`] (the same authors, 2019).
 //!
 //! # The smallest example
 //!
@@ -50,6 +38,19 @@
 //! assert!((measured.norm_squared / d as f64 / predicted.norm_squared - 1.0).abs() < 0.2);
 //! # Ok::<(), overparam_linearized::Error>(())
 //! ```
+//!
+//! # What the theory says
+//!
+//! Such models can be solved exactly. Their test error shows three phenomena, which this crate computes and simulates:
+//!
+//! * **Double descent.** With `N` random features, `n` samples in dimension `d`, all growing in proportion, the ridgeless
+//!   test error peaks at `N = n` and falls to its global minimum far beyond. [`asymptotics`] has bias, variance, risk, training
+//!   error and norm for every `N / d`, `n / d`, ridge and activation (Mei and Montanari 2022).
+//! * **Staircase.** With `n ~ d^l` samples a kernel learns the part of a target of degree at most `l` and nothing else. So do
+//!   `N ~ d^l` random features and `N ~ d^(l-1)` tangent neurons. [`equivalents`] predicts the whole curve at finite size from a
+//!   [`spectrum`] (Ghorbani, Mei, Misiakiewicz and Montanari 2021).
+//! * **Limits of linearisation.** On quadratic targets with `N / d` fixed, random features, tangent features and trained
+//!   networks are separated by gaps in closed form: [`quadratic`] (the same authors, 2019).
 //!
 //! # Modules
 //!

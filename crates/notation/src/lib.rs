@@ -1,7 +1,12 @@
 //! Formulas as a person types them, set as MathML.
 //!
-//! An example is `||W|| >= a / sqrt(loss) - b for every norm`. What is certainly notation is set as such; whatever is not
-//! understood is set as ordinary words, so every text has a rendering.
+//! For example, `||W|| >= a / sqrt(loss) - b for every norm` becomes a formula with words in it. What is certainly notation is set
+//! as such, and everything else as ordinary words, so that every text has a rendering.
+//!
+//! ```
+//! let html = overparam_notation::mathml("s = sqrt(v (2 - v))");
+//! assert!(html.starts_with("<math") && html.contains("<msqrt>"));
+//! ```
 //!
 //! | text | set as |
 //! |---|---|
@@ -14,12 +19,7 @@
 //! | `<=`, `>=`, `<<`, `->`, `<-`, `<=>`, `~`, `+/-`, `...` | relations, arrows, signs |
 //! | `lambda`, `Theta` | Greek letters |
 //! | words of two letters and more | words |
-//! | two blanks and more | a column of its own, except before a relation, where they align the source |
-//!
-//! ```
-//! let html = overparam_notation::mathml("s = sqrt(v (2 - v))");
-//! assert!(html.starts_with("<math") && html.contains("<msqrt>"));
-//! ```
+//! | two blanks and more | start a new column, except before a relation, where they only align the source |
 
 mod formula;
 mod greek;

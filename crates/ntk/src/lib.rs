@@ -1,17 +1,17 @@
-//! Neural tangent kernels, exactly, and what they predict.
+//! Exact neural tangent kernels, and what they predict.
 //!
-//! A network described once ([`Architecture`]) has an infinite-width limit in which, at initialisation, its outputs are a
-//! Gaussian process with covariance `K` (the NNGP kernel) and, under gradient descent, it stays linear in its parameters
-//! with tangent kernel `Theta` (the NTK):
+//! As the layers of a network ([`Architecture`]) become infinitely wide, its outputs at initialisation become a Gaussian process with
+//! a covariance `K` (the NNGP kernel), and under gradient descent it stays linear in its parameters, with a constant tangent kernel
+//! `Theta` (the NTK):
 //!
 #![doc = overparam_formula::formula!("d f(x)/dt = -eta sum_i Theta(x, x_i) dL/df(x_i).")]
 //!
-//! This crate computes both kernels between any inputs and everything that follows from them in closed form.
+//! This crate computes both kernels between any inputs, and what follows from them in closed form.
 //!
 //! # Predict, train, compare
 //!
-//! What does a wide network predict after training? The example answers for the infinitely wide network in closed form, and then
-//! trains one finite network by gradient descent:
+//! What does a wide network predict after training? The example answers this in closed form for the infinitely wide network, and
+//! then trains one finite network by gradient descent and compares:
 //!
 //! ```
 //! use overparam_ntk::prelude::*;
@@ -74,11 +74,12 @@
 //!
 //! The angle `acos(k/g)`, `g = sqrt(q_x q_y)`, loses half the digits for nearly parallel inputs, and depth makes all inputs
 //! nearly parallel. Each pair therefore carries its margin `m = g - |k|` through every layer, formed without cancellation
-//! ([`dual::piecewise_linear`]): f64 kernels of nearly equal rows agree with a 40-digit computation to 1e-12.
+//! ([`dual::piecewise_linear`]): f64 kernels of nearly equal rows agree with a reference of 40 digits to 1e-12. The chapter
+//! *Accuracy* of the book (`docs/accuracy.md`) has all comparisons and the exceptions.
 //!
 //! # Modules
 //!
-//! The table goes from the ground up: a module imports only from those above it in this table.
+//! A module imports only from those above it in this table.
 //!
 //! | module | what it owns |
 //! |---|---|

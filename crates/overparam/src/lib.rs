@@ -1,10 +1,10 @@
-//! The theory of over-parameterised neural networks, under one name: five stories, the mathematics that each of them needs, and
-//! their claims as experiments that can fail.
+//! All crates of overparam under one name: exact kernels of wide networks and what such networks learn, the mathematics of five talks
+//! on over-parameterised networks, and the claims of these talks as experiments that can fail.
 //!
 //! ```
 //! use overparam::prelude::*;
 //!
-//! // What does an infinitely wide network learn of three examples, and how sure is it elsewhere?
+//! // What does an infinitely wide network learn from three examples, and how sure is it elsewhere?
 //! let net = serial![dense(512).w_std(1.5).b_std(0.1), relu(), dense(1)];
 //! let train = Data::from_rows(&[[1.0, 0.0], [0.0, 1.0], [-1.0, 0.5]], &[[1.0], [0.0], [-1.0]])?;
 //! let test = Inputs::from_rows(&[[0.5, 0.5]]);
@@ -13,18 +13,18 @@
 //! # Ok::<(), NtkError>(())
 //! ```
 //!
-//! # Five stories
+//! # Five talks
 //!
-//! Each story is a talk. Its claims are in [`claims`], and its chapter of the book has the formulas.
+//! The claims of each talk are in [`claims`], and its chapter of the book has the formulas.
 //!
 //! 1. **What descent prefers** (Wei Hu). A product of matrices expresses no more than one matrix, and yet descent on the
-//!    factors completes a matrix with low rank, where penalising the nuclear norm does not: [`deep_linear`]. Very wide nets, on
-//!    the other hand, are linear in their weights, and their kernel tells which labels they will learn and which noise they
-//!    will not: [`ntk`].
-//! 2. **How wide is wide** (Yuan Cao). Nets of modest width already reach zero training error, at the rate of their kernel at
-//!    the start, and learn a target harmonic by harmonic: [`ntk`] has the kernels, [`ntk::theory`] the bounds.
+//!    factors completes a matrix with low rank, where minimising the nuclear norm does not: [`deep_linear`]. Very wide nets, on
+//!    the other hand, stay nearly linear in their weights, and their kernel predicts which labels they will learn and which noise
+//!    they will not: [`ntk`].
+//! 2. **How wide is wide enough** (Yuan Cao). Nets of modest width already reach zero training error, at the rate that their initial
+//!    kernel predicts, and learn a target one degree after another: [`ntk`] has the kernels, [`ntk::theory`] the bounds.
 //! 3. **What linearised networks learn** (Song Mei). In high dimension random features and tangent kernels learn a target
-//!    degree by degree, and their test error descends twice. All of it has exact formulas: [`linearized`].
+//!    degree by degree, and their test error descends twice. There are exact formulas for all of this: [`linearized`].
 //! 4. **The kernel regime and beyond** (Difan Zou). With signal and noise in patches of an image, a trained net can need far
 //!    fewer examples than any kernel; whether overfitting is benign, and whether Adam or descent generalises, follows from
 //!    numbers that one can compute beforehand: [`feature_flow::patches`].
@@ -40,9 +40,9 @@
 //! | [`linearized`] | `overparam-linearized` | random features and tangent features in high dimension |
 //! | [`feature_flow`] | `overparam-feature-flow` | networks whose features move |
 //! | [`tensor`] | `overparam-tensor` | tensors, derivatives, linear algebra, integration, random streams |
-//! | [`jobs`] | `overparam-jobs` | work in parts that processes share: leases, kernels tile by tile |
+//! | [`jobs`] | `overparam-jobs` | work in parts that several processes share; kernels stored tile by tile |
 //! | [`eval`] | `overparam-eval` | claims, their runs, verdicts and reports |
-//! | [`claims`] | `overparam-claims` | the claims of the five stories |
+//! | [`claims`] | `overparam-claims` | the claims of the five talks |
 //! | [`notation`] | `overparam-notation` | formulas typed as text, set as MathML |
 //!
 //! If you need only one of them, depend on that one. The program `overparam` is the package `overparam-cli`.

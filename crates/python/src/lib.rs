@@ -12,7 +12,7 @@
 //! | `rich_limit`, `staircase`, `finite_width` | what lies beyond the tangent kernel: richness, sparse targets, finite width |
 //! | `claims`, `program` | the claims and their reports; the program `overparam` |
 //! | `arrays`, `errors` | NumPy's arrays and Python's exceptions |
-//! | `wait`, `pool` | long work with the GIL released; the threads it runs on |
+//! | `wait`, `pool` | long work with the GIL released; the threads on which it runs |
 #![cfg_attr(
     feature = "extension",
     allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")

@@ -2,15 +2,15 @@
 //!
 //! Kernel regression with an infinitely wide network is one linear system: coefficients `X` with `(K + ridge I) X = Y`, and outputs
 //! `K_test,train X`. With 60,000 examples `K` has 3.6 billion entries, 29 GB in f64. This crate solves the system from a kernel that is
-//! known [block by block](Blocks): read from files, or computed again whenever a block is needed.
+//! known [block by block](Blocks): held in memory, read from files, or computed again whenever a block is needed.
 //!
 //! | method | operations | memory | when |
 //! |---|---|---|---|
 //! | [`direct`] | `n^3 / 3` in f32, then a pass over `K` for every two to seven digits | `2 n^2` bytes, or a scratch file of that size and any budget from about `8 KB` times `n` | `n` to about 100,000; many right-hand sides; leave-one-out |
 //! | [`cg`] | `2 n^2` per iteration and right-hand side | `8 n` bytes times rank and columns | larger `n`, a ridge, or few digits |
 //!
-//! Both end with the residual of the matrix itself, recomputed in f64 from its blocks: a solution is returned as certified by
-//! it, or within an error that says how far it got.
+//! Both end by recomputing the residual in f64 from the blocks of the matrix itself. If the residual is small enough, the solution is
+//! returned as certified; otherwise the result is an error that contains the solution and says how far the solver got.
 //!
 //! ```
 //! use nalgebra::DMatrix;
@@ -54,7 +54,7 @@
 //! * **Determinism.** Results depend on the system, the options and the kind of processor. They do not depend on the number of
 //!   threads, and those of the direct method not on the memory allowed or on interruptions either: sums are over
 //!   fixed blocks in a fixed order. Threads are rayon's; to use fewer, call from within a smaller pool.
-//! * **Files** are the caller's to place: a folder for the factor, a path for the state of conjugate gradients. They are bound to
+//! * **Files** are placed by the caller: a folder for the factor, a path for the state of conjugate gradients. They are bound to
 //!   their system by a digest and protected by checksums; a file that does not belong is refused or computed again.
 //! * **Relative residual** is `||b - (K + ridge I) x|| / ||b||` in the Euclidean norm, for each column.
 

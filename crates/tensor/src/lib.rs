@@ -1,8 +1,8 @@
-//! The numerical floor of `overparam`: tensors, automatic differentiation, optimisers, linear algebra, random streams.
+//! The numerics that all crates of `overparam` share: tensors, automatic differentiation, optimisers, linear algebra, random streams.
 //!
 //! # A two-layer net, trained
 //!
-//! A function of [`Tensor`]s is written once. [`value_and_grad`] and related functions take it as it is:
+//! A function is written once, on [`Tensor`]s. [`value_and_grad`] and related functions differentiate it as it is:
 //!
 //! ```
 //! use overparam_tensor::optim::{Optimizer, Stop, train};
@@ -43,7 +43,7 @@
 //!
 //! | module | what it owns |
 //! |---|---|
-//! | [`Tensor`] and [`ops`] | the values of which functions are written, and their operations, one family per file |
+//! | [`Tensor`] and [`ops`] | the values that functions are written on, and their operations, one family per file |
 //! | [`autodiff`] | [`grad`], [`jvp`], [`vjp`], [`linearize`], [`jacobian`], [`per_example_jacobian`], [`hvp`], [`taylor`], [`vmap`]; [`Tree`]s of parameters |
 //! | [`loss`] | squared, logistic, hinge, cross-entropy |
 //! | [`optim`] | descent, momentum, Adam, AdamW, RMSprop; schedules, minibatches, the training loop |

@@ -25,7 +25,7 @@ pub(crate) fn page(cases: &[Value]) -> String {
 const INTRODUCTION: &str = "\
 # Benchmarks
 
-`cargo xtask bench` runs our code beside the programs that people use for the same work today: neural-tangents on JAX,
+`cargo xtask bench` runs our code beside the programs that people use for the same work today (the *peers*): neural-tangents on JAX,
 PyTorch and NumPy. Without `--peers` it measures ours alone. Times are never part of a test.
 
 ```sh
@@ -36,14 +36,14 @@ cargo xtask bench kernels-all --peers peers/bin/python  # every activation and e
 cargo xtask bench --list                                # what the cases are and what is counted
 ```
 
-Both sides get the same inputs, and numbers from their results are compared: a race between different computations is worthless. A round
-runs ours, then the peer on one thread and on two. Each side is prepared beforehand and warmed up by one untimed run of the same work directly before
-the timed one (only once in all if a run takes the peer half a minute), so that caches and memory are as they would be in a loop of its
-own. Each ratio is taken within a round, with the number of threads that is better for the peer. Run it on an idle machine.
+Both sides get the same inputs, and their results are compared, because a race between different computations is worthless. A round runs
+ours, then the peer on one thread and on two. Each side is prepared beforehand and warmed up by one untimed run of the same work directly
+before the timed one (if a run takes the peer half a minute, only before the first), so that caches and memory are as they would be in a loop
+that does nothing else. Each ratio is taken within a round, with the number of threads that is better for the peer. Run it on an idle machine.
 
-The limit is the shortest time that this machine would allow: counted operations divided by the rate of its matrix products, or bytes divided by the rate at
-which it copies memory, whichever takes longer; both rates are measured in the same run. Operations other than products (the
-arc-cosine maps have roots, divisions and long polynomials) never come near that rate, so a small fraction of the limit does not always leave
+The limit is the shortest time that the machine would allow: counted operations divided by the rate of its matrix products, or bytes divided
+by the rate at which it copies memory, whichever takes longer. Both rates are measured in the same run. Operations other than products (the
+arc-cosine maps have roots, divisions and long polynomials) never come near that rate, so a result far from the limit does not always leave
 room for improvement.
 
 ";
@@ -51,9 +51,9 @@ room for improvement.
 const END: &str = "
 ## Others
 
-`cargo bench -p overparam-linearized` times one asymptotic prediction. `tests/callgrind/run` counts the instructions of small
-kernels and compares them with `tests/callgrind/baseline.json`, in CI, because times on a shared machine prove nothing. `cargo xtask list` and the last section of `report.html` say how long
-whole claims take.
+`cargo bench -p overparam-linearized` times one asymptotic prediction. `tests/callgrind/run` counts the instructions of small kernels and
+compares them with `tests/callgrind/baseline.json`: unlike times, such counts can be compared on a shared machine. `cargo xtask list` and the
+last section of `report.html` say how long whole claims take.
 ";
 
 /// Where and when.
