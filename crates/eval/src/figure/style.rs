@@ -43,7 +43,7 @@ const SHAPES: &str = "
 .op-figure .band { fill-opacity: 0.13; }
 .op-figure .bar { fill: none; stroke-width: 1.4; }
 .op-figure .hollow { stroke-width: 1.6; }
-.op-figure .shade { stroke-width: 0.6; }
+.op-figure .shade { stroke-width: 1.2; }
 .op-figure .halo { fill: none; stroke-width: 5; }
 .op-figure .hit { fill: none; stroke: none; pointer-events: all; }
 ";
