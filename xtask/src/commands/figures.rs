@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use overparam_cli::select;
+use overparam_eval::claim::Scale;
 use overparam_eval::figure::Figure;
 use overparam_eval::registry::{RawGrid, RawRun};
 use overparam_eval::report::{FORMAT, Record, Results};
@@ -21,7 +22,8 @@ use manifest::{Entry, Manifest, Origin, Run};
 /// What to draw, or to check.
 #[derive(clap::Args)]
 pub(crate) struct FigureOptions {
-    /// Draw the figures of the claims in this run: a folder that `reproduce` or `report` wrote; may be given again, and a later one wins
+    /// Draw the figures of the claims in this run: a folder that `reproduce` or `report` wrote; may be given again, and a later one wins.
+    /// A figure of a run at a larger scale stays
     #[arg(long, value_name = "DIR")]
     from: Vec<PathBuf>,
     /// Write nothing; exit status 1 if a figure is not what would be drawn now, or is of another run than docs/results
@@ -36,7 +38,7 @@ pub(crate) fn figures(options: &FigureOptions) -> Result<ExitCode> {
     for from in &options.from {
         let taken =
             take(from, &mut manifest, &folder).with_context(|| format!("--from {}", from.display()))?;
-        say!("{taken} figures from {}", from.display());
+        say!("{}: took {taken} of the book's figures", from.display());
     }
     let mut stale = strangers(&folder, &manifest)?;
     for entry in &manifest.entries {
@@ -54,8 +56,8 @@ pub(crate) fn figures(options: &FigureOptions) -> Result<ExitCode> {
     for line in &stale {
         note!("docs/figures: {line}");
     }
-    say!("{} figures, {} notes", manifest.entries.len(), stale.len());
-    // Without --check the notes are what is left to do.
+    say!("{} figures, of which {} are stale", manifest.entries.len(), stale.len());
+    // Without --check these are what is left to do.
     Ok(ExitCode::from(u8::from(options.check && !stale.is_empty())))
 }
 
@@ -85,6 +87,15 @@ fn take(from: &Path, manifest: &mut Manifest, folder: &Path) -> Result<usize> {
             let Origin::Claim { claim, figure: name, run: of } = &mut entry.origin else { continue };
             let found = figures.iter().find(|figure| figure.name == *name);
             let names: Vec<&str> = figures.iter().map(|figure| figure.name.as_str()).collect();
+            if let Some(kept) = of.as_ref().filter(|kept| size(&kept.scale) > size(&run.scale)) {
+                note!(
+                    "{}.svg stays that of a run at {} scale; this one is at {}",
+                    entry.file,
+                    kept.scale,
+                    run.scale
+                );
+                continue;
+            }
             let figure = found.with_context(|| {
                 format!("manifest.json: {claim} draws no figure {name:?} here, but {}", names.join(", "))
             })?;
@@ -95,6 +106,11 @@ fn take(from: &Path, manifest: &mut Manifest, folder: &Path) -> Result<usize> {
     }
     write(&folder.join("manifest.json"), &manifest.text())?;
     Ok(taken)
+}
+
+/// How large a scale is among others.
+fn size(scale: &str) -> Option<usize> {
+    Scale::ALL.iter().position(|known| known.name() == scale)
 }
 
 /// Which run a claim's figures are of. Only what ran as it is sealed stands in the book.
