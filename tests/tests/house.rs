@@ -110,6 +110,30 @@ fn imported(text: &str, prefix: &str) -> Vec<String> {
     names.filter(|name| name.starts_with(char::is_lowercase)).collect()
 }
 
+/// What the fingerprint leaves out only draws: it is called from where figures and tables are made, and nothing is imported from it.
+#[test]
+fn no_run_reaches_what_the_fingerprint_leaves_out() {
+    let build =
+        fs::read_to_string(root().join("crates/claims/build.rs")).expect("the claims have a build script");
+    assert!(build.contains("DRAWING: [&str; 2] = [\"figures.rs\", \"picture.rs\"];"), "two names");
+    let mut calls = 0;
+    for file in sources(&root().join("crates/claims/src")) {
+        let text = fs::read_to_string(&file).expect("sources are readable");
+        let mut function = "";
+        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            if line.contains("fn ") {
+                function = line.trim();
+            }
+            if ["figures::", "picture::"].iter().any(|path| line.contains(path)) {
+                let draws = ["fn figures(", "fn tables("].iter().any(|start| function.starts_with(start));
+                assert!(draws, "{} uses what only draws: {}", file.display(), line.trim());
+                calls += 1;
+            }
+        }
+    }
+    assert!(calls > 10, "{calls} calls found");
+}
+
 /// The store must not take a cell for one that other code computed: whatever `run` can reach is fingerprinted.
 #[test]
 fn the_fingerprint_of_a_cell_covers_all_that_its_run_can_reach() {

@@ -3,6 +3,7 @@
 mod accept;
 mod bench;
 mod checkout;
+mod figures;
 mod mutate;
 mod results;
 mod seal;
@@ -10,6 +11,7 @@ mod wheel;
 
 pub(crate) use accept::{AcceptOptions, accept};
 pub(crate) use bench::{BenchOptions, bench};
+pub(crate) use figures::{FigureOptions, figures};
 pub(crate) use mutate::mutations;
 pub(crate) use results::{ResultsOptions, results};
 pub(crate) use seal::{SealOptions, seal};

@@ -19,7 +19,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use overparam_cli::options::RunOptions;
 use overparam_cli::{AFTER_HELP, start};
 
-use commands::{AcceptOptions, BenchOptions, ResultsOptions, SealOptions, WheelOptions};
+use commands::{AcceptOptions, BenchOptions, FigureOptions, ResultsOptions, SealOptions, WheelOptions};
 
 /// Run the claims of five talks on over-parameterised networks, and see with numbers and pictures which hold; compute
 /// neural tangent kernels and what they predict.
@@ -58,6 +58,11 @@ enum Command {
     ///
     /// Without --from the page is written again. Nothing is run: decisions are made again from the draws.
     Results(ResultsOptions),
+    /// Draw the figures of the book, docs/figures, from runs or from the numbers that are kept of them, and say which are stale
+    ///
+    /// docs/figures/manifest.json says what each is drawn from, docs/figures/data has its numbers. Without --from all are drawn again from
+    /// those. A figure is stale if its claim declares something else now, or if docs/results has other draws.
+    Figures(FigureOptions),
     /// Time our work beside the same work in other programs, and against what the machine can do
     ///
     /// With --peers, ours and theirs run in turn, on the same inputs, and their results are compared. docs/benchmarks.md has
@@ -80,6 +85,7 @@ fn main() -> ExitCode {
         Command::Seal(options) => commands::seal(options),
         Command::Accept(options) => commands::accept(options),
         Command::Results(options) => commands::results(options),
+        Command::Figures(options) => commands::figures(options),
         Command::Bench(options) => commands::bench(options),
         Command::Wheel(options) => commands::wheel(options),
     })

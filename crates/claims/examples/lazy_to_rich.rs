@@ -1,5 +1,5 @@
 //! Draws the two figures of the book's chapter "From lazy to rich", each of which moves one parameter: the imbalance of two linear layers,
-//! the richness of two layers of tanh. Lines are theory, points are nets trained here.
+//! the richness of two layers of tanh. Lines are theory, points are nets trained here. Beside each drawing, in `data`, go its numbers.
 //!
 //! `cargo run --release --package overparam-claims --example lazy_to_rich -- docs/figures`
 
@@ -30,7 +30,10 @@ fn main() -> Answer<()> {
                 println!("  {}: {}: {}", panel.title, series.label, points.join(" "));
             }
         }
-        std::fs::write(Path::new(&folder).join(format!("{}.svg", figure.name)), figure.svg())?;
+        let folder = Path::new(&folder);
+        std::fs::create_dir_all(folder.join("data"))?;
+        std::fs::write(folder.join(format!("{}.svg", figure.name)), figure.svg())?;
+        std::fs::write(folder.join("data").join(format!("{}.json", figure.name)), figure.text())?;
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::options::{DoublingOption, LaunchOptions, RunOptions, Selection};
+use crate::options::{DoublingOption, FigureOptions, LaunchOptions, RunOptions, Selection};
 use completions::CompletionOptions;
 use double::double;
 use kernel::KernelOptions;
@@ -28,6 +28,7 @@ use launch::launch;
 use man::ManOptions;
 use predict::PredictOptions;
 pub(crate) use predict::Task;
+use reproduce::After;
 use shard::shard;
 use theory::Theory;
 
@@ -114,6 +115,8 @@ pub enum Command {
         #[arg(long, value_enum, conflicts_with_all = ["shard", "launcher"])]
         double: Option<DoublingOption>,
         #[command(flatten)]
+        figures: FigureOptions,
+        #[command(flatten)]
         elsewhere: LaunchOptions,
     },
     /// List talks and claims, how long they take, and how much of each is in the store
@@ -128,10 +131,13 @@ pub enum Command {
     },
     /// Write the report from the store alone, computing nothing
     ///
-    /// Takes the arguments of the `reproduce` that filled the store. Claims with missing cells are undecided.
+    /// Takes the arguments of the `reproduce` that filled the store. Claims with missing cells are undecided. For a talk:
+    /// --figures pdf --size slide.
     Report {
         #[command(flatten)]
         options: RunOptions,
+        #[command(flatten)]
+        figures: FigureOptions,
         /// Replace the report in the output folder, whatever it is of
         #[arg(long)]
         force: bool,
@@ -174,12 +180,15 @@ impl Command {
     /// Bad usage or input, for a person to read.
     pub fn run(&self, program: clap::Command) -> Result<ExitCode> {
         match self {
-            Self::Reproduce { options, fresh, force, double, elsewhere } => {
-                reproduce::reproduce(options, (*fresh, *force), double.map(Into::into), elsewhere)
+            Self::Reproduce { options, fresh, force, double, figures, elsewhere } => {
+                let after = After { figures, force: *force };
+                reproduce::reproduce(options, *fresh, &after, double.map(Into::into), elsewhere)
             }
             Self::List { options } => list::list(options),
             Self::Explain { selection } => explain::explain(selection),
-            Self::Report { options, force } => reproduce::report(options, *force),
+            Self::Report { options, figures, force } => {
+                reproduce::report(options, &After { figures, force: *force })
+            }
             Self::Status { options } => status::status(options),
             Self::Kernel(options) => kernel::kernel(options),
             Self::Predict(options) => predict::predict(options),

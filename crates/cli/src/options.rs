@@ -1,6 +1,7 @@
 //! The options that several commands share.
 
 mod bytes;
+mod figures;
 mod sbatch;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use overparam_eval::store::Store;
 use crate::select;
 
 pub(crate) use bytes::bytes;
+pub use figures::FigureOptions;
 pub use sbatch::{JobOptions, Launcher, SbatchOptions};
 
 /// Which claims.

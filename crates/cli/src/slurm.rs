@@ -21,6 +21,8 @@ pub(crate) struct Submission {
     pub(crate) scripts: Scripts,
     /// Arguments of `reproduce`, `report` and `status` alike.
     pub(crate) words: Vec<String>,
+    /// How the report's figures are drawn, as arguments of `report`.
+    pub(crate) figures: Vec<String>,
     /// `reproduce --fresh`.
     pub(crate) fresh: bool,
     /// Into how many shards the cells of a round are cut.
@@ -64,7 +66,7 @@ impl Submission {
         let run = format!(
             "{}\nexec {}\n",
             self.scripts.command("status", &self.words)?,
-            self.scripts.command("report", &self.words)?
+            self.scripts.command("report", &[&self.words[..], &self.figures].concat())?
         );
         self.scripts.script("Writes the report from the store.", &directives.map(str::to_owned), &run)
     }
@@ -163,6 +165,7 @@ mod tests {
             words: ["rank-not-norm", "--set", "rule=$(reboot)", "--out", "/shared/my \"out\""]
                 .map(str::to_owned)
                 .to_vec(),
+            figures: Vec::new(),
             fresh: false,
             shards: 8,
             threads: None,
@@ -209,6 +212,10 @@ cd '/home/me/over param' || exit 2
 exec '/shared/it'\''s/xtask-1' report rank-not-norm --set 'rule=$(reboot)' --out '/shared/my "out"'
 "#;
         assert_eq!(submission().report().unwrap(), golden);
+        let figures = ["--figures", "pdf"].map(str::to_owned).to_vec();
+        let drawn = Submission { figures, ..submission() };
+        assert!(drawn.report().unwrap().ends_with("'/shared/my \"out\"' --figures pdf\n"));
+        assert!(!drawn.array(1, &[1]).unwrap().contains("--figures"));
     }
 
     /// What the words mean to a shell, not how they are written.

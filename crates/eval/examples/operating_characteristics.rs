@@ -1,7 +1,9 @@
 //! Draws how often a claim holds, and how many draws it takes, against the distance of the truth from the bound: the figure of the
-//! book's page on verdicts.
+//! book's page on verdicts. Beside the drawing, in `data`, go its numbers.
 //!
-//! `cargo run --release --package overparam-eval --example operating_characteristics -- FILE.svg`
+//! `cargo run --release --package overparam-eval --example operating_characteristics -- docs/figures`
+
+use std::path::Path;
 
 use overparam_eval::check::{Bound, Check, Draw};
 use overparam_eval::claim::Scale;
@@ -29,8 +31,8 @@ fn rates(check: impl Fn() -> Check, distance: f64) -> [f64; 3] {
 }
 
 fn main() -> std::io::Result<()> {
-    let Some(path) = std::env::args().nth(1) else {
-        eprintln!("usage: operating_characteristics FILE.svg");
+    let Some(folder) = std::env::args().nth(1) else {
+        eprintln!("usage: operating_characteristics FOLDER");
         std::process::exit(2);
     };
     let at_most_zero = || Check::new("x", "x", Bound::AtMost(0.0));
@@ -65,5 +67,8 @@ fn main() -> std::io::Result<()> {
             },
         ],
     };
-    std::fs::write(path, figure.svg())
+    let folder = Path::new(&folder);
+    std::fs::create_dir_all(folder.join("data"))?;
+    std::fs::write(folder.join("data/operating-characteristics.json"), figure.text())?;
+    std::fs::write(folder.join("operating-characteristics.svg"), figure.svg())
 }

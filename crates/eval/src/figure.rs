@@ -1,29 +1,37 @@
 //! Figures as data: panels of series, theory drawn as lines and experiment as points with error bars.
 //!
-//! A figure is built from outcomes, drawn by [`Figure::svg`] and [`Figure::png`], and saved as tidy rows by
-//! [`Figure::rows`]: the picture and the numbers behind it are the same object.
+//! A figure is built from outcomes, drawn by [`Figure::draw`], and saved as tidy rows by [`Figure::rows`]: the picture and the
+//! numbers behind it are the same object.
 
 mod axis;
+mod drawing;
+mod files;
 mod frame;
+mod heat_map;
 mod legend;
 mod letters;
 mod marks;
+mod pdf;
 mod png;
+mod sheet;
 mod style;
 mod svg;
+mod text;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::stats::{self, Estimate};
-use frame::Medium;
 use legend::Legend;
 
 pub use axis::{Axis, Spacing};
-pub use png::PngError;
+pub use drawing::{DrawError, Format};
+pub use files::Drawings;
+pub use heat_map::{Shade, Shades};
+pub use sheet::Sheet;
 pub(crate) use style::screen as style_sheet;
 
 /// What a series stands for, which decides how it is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// A prediction: a line. Where its label says `at least`, `at most`, `lower bound` or `upper bound`, the side that it
@@ -35,6 +43,8 @@ pub enum Role {
     Trajectory,
     /// The control's measurements: hollow points with error bars.
     Control,
+    /// Values over the plane: cells, coloured by the class of their value. Made by [`Series::heat_map`].
+    HeatMap,
 }
 
 impl Role {
@@ -45,12 +55,13 @@ impl Role {
             Role::Trajectory => "dots",
             Role::Experiment => "filled",
             Role::Control => "hollow",
+            Role::HeatMap => "shade",
         }
     }
 }
 
-/// A point; `low` and `high` are the ends of its error bar.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+/// A point; `low` and `high` are the ends of its error bar, or of its cell in a heat map.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// Abscissa.
     pub x: f64,
@@ -81,7 +92,7 @@ pub fn median_point(x: f64, values: &[f64]) -> Option<Point> {
 }
 
 /// A labelled sequence of points.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Series {
     /// The legend's text.
     pub label: String,
@@ -91,12 +102,15 @@ pub struct Series {
     pub colour: usize,
     /// The points, in drawing order.
     pub points: Vec<Point>,
+    /// What the cells of a heat map are coloured by; nothing in any other role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shades: Option<Shades>,
 }
 
 impl Series {
     /// A series.
     pub fn new(label: impl Into<String>, role: Role, colour: usize, points: Vec<Point>) -> Self {
-        Self { label: label.into(), role, colour, points }
+        Self { label: label.into(), role, colour, points, shades: None }
     }
 
     /// What a prediction allows, if its label says that it is a bound.
@@ -121,7 +135,7 @@ pub(crate) enum Bounded {
 }
 
 /// One pair of axes.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Panel {
     /// What this panel shows.
     pub title: String,
@@ -141,7 +155,7 @@ impl Panel {
 }
 
 /// Panels with one caption.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
     /// A file name without extension.
     pub name: String,
@@ -154,34 +168,34 @@ pub struct Figure {
 }
 
 /// One row of a figure's tidy data.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Row<'a> {
     pub(crate) panel: &'a str,
     pub(crate) series: &'a str,
-    role: Role,
+    pub(crate) role: Role,
     pub(crate) x: f64,
     pub(crate) y: f64,
     pub(crate) low: f64,
     pub(crate) high: f64,
+    /// The value that a heat map's cell is coloured by.
+    #[serde(skip)]
+    pub(crate) value: Option<f64>,
 }
 
 impl Figure {
     /// The figure as a stand-alone SVG document, light or dark as the reader's system is. Its rules are plain enough for
     /// drawing programs and typesetters, which show it in light.
     pub fn svg(&self) -> String {
-        format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}\n",
-            svg::document(self, Medium::Screen).into_string()
-        )
+        drawing::svg(self, Sheet::Page)
     }
 
-    /// The figure as PNG on white, 1200 pixels a panel at 300 dots an inch. The fonts come with this crate.
+    /// The figure as a file of this format. PNG and PDF are dark on white, their letters outlines of fonts that come with this
+    /// crate: a panel is four inches wide, 1200 pixels in a PNG.
     ///
     /// # Errors
     /// If the pixels do not fit in memory.
-    pub fn png(&self) -> Result<Vec<u8>, PngError> {
-        let drawing = svg::document(self, Medium::Paper).into_string();
-        png::render(&drawing).map_err(|reason| PngError { figure: self.name.clone(), reason })
+    pub fn draw(&self, format: Format, sheet: Sheet) -> Result<Vec<u8>, DrawError> {
+        drawing::draw(self, format, sheet)
     }
 
     /// Every panel as an `<svg>` element for a page that carries the style sheet, and the legend if all share one. `id` is
@@ -207,7 +221,7 @@ impl Figure {
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         let series = self.panels.iter().flat_map(|panel| panel.series.iter().map(move |s| (panel, s)));
         series.flat_map(|(panel, s)| {
-            s.points.iter().map(move |p| Row {
+            s.points.iter().enumerate().map(move |(i, p)| Row {
                 panel: &panel.title,
                 series: &s.label,
                 role: s.role,
@@ -215,6 +229,7 @@ impl Figure {
                 y: p.y,
                 low: p.low,
                 high: p.high,
+                value: s.shades.as_ref().and_then(|shades| shades.cells.get(i)).map(|cell| cell.value),
             })
         })
     }

@@ -1,4 +1,4 @@
-//! What a run leaves behind: `report.html` for people, `report.json`, CSV and NPZ for programs, an SVG and a PNG per figure.
+//! What a run leaves behind: `report.html` for people, `report.json`, CSV and NPZ for programs, drawings of each figure.
 //!
 //! Everything but `run.json` and the last section of the page holds results only and is byte-identical for the same
 //! request, whatever the number of threads, the order of the cells or the number of interruptions. Times and machine
@@ -26,7 +26,7 @@ use crate::check::Kind;
 use crate::claim::{About, Scale, Talk};
 use crate::decide::verdict::holm;
 use crate::decide::{Decision, Design, decide};
-use crate::figure::{Figure, PngError};
+use crate::figure::{DrawError, Drawings, Figure};
 use crate::registry::{AnyClaim, Checks, Illustration, RawGrid};
 use crate::runner::ClaimRuns;
 use crate::seal::Seal;
@@ -318,7 +318,7 @@ pub enum ReportError {
     },
     /// A figure is too large.
     #[error(transparent)]
-    Png(#[from] PngError),
+    Figure(#[from] DrawError),
     /// Arrays could not be packed.
     #[error("cannot pack the arrays of {claim}: {source}")]
     Arrays {
@@ -354,11 +354,11 @@ impl Report {
         }
     }
 
-    /// Writes `report.html`, `report.json`, `run.json`, `csv/`, `npz/` and `figures/` into a directory.
+    /// Writes `report.html`, `report.json`, `run.json`, `csv/`, `npz/` and `figures/` into a directory, each figure as these drawings.
     ///
     /// # Errors
     /// If a file cannot be written. Every file is written beside and renamed, so none is left half-written.
-    pub fn write(&self, directory: &Path, facts: &RunFacts) -> Result<(), ReportError> {
+    pub fn write(&self, directory: &Path, facts: &RunFacts, drawings: &Drawings) -> Result<(), ReportError> {
         let write = |name: PathBuf, content: &[u8]| {
             let path = directory.join(name);
             // Not flushed to disk: made again from the store at any time.
@@ -376,12 +376,13 @@ impl Report {
             }
             for figure in &claim.figures {
                 let stem = format!("{name}--{}", figure.name);
-                write(format!("figures/{stem}.svg").into(), figure.svg().as_bytes())?;
-                write(format!("figures/{stem}.png").into(), &figure.png()?)?;
+                for (path, drawing) in drawings.files(figure, &stem)? {
+                    write(format!("figures/{path}").into(), &drawing)?;
+                }
                 write(format!("csv/{stem}.csv").into(), &tidy::figure(figure))?;
             }
         }
-        write("report.html".into(), html::page(self, facts).into_string().as_bytes())
+        write("report.html".into(), html::page(self, facts, &drawings.formats).into_string().as_bytes())
     }
 }
 

@@ -10,7 +10,7 @@ use overparam_eval::changes::Changes;
 use overparam_eval::check::{Bound, Check};
 use overparam_eval::claim::{About, CellError, Claim, Context, Plan, Run, Scale};
 use overparam_eval::decide::Decision;
-use overparam_eval::figure::Figure;
+use overparam_eval::figure::{Drawings, Figure};
 use overparam_eval::inputs::Inputs;
 use overparam_eval::mutate::mutate;
 use overparam_eval::registry::AnyClaim;
@@ -122,7 +122,7 @@ fn bytes(request: &Request, runs: &[ClaimRuns]) -> Vec<u8> {
     let report = Report::new(Scale::Smoke, &Command::default(), &[], judged(request, runs));
     let facts = RunFacts { wall_seconds: 0.0, threads: 1, machine: String::new(), claims: Vec::new() };
     let folder = tempfile::tempdir().unwrap();
-    report.write(folder.path(), &facts).unwrap();
+    report.write(folder.path(), &facts, &Drawings::default()).unwrap();
     fs::read(folder.path().join("report.json")).unwrap()
 }
 

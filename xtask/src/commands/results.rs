@@ -1,7 +1,8 @@
-//! `results`: keeps what was decided, with every draw, in `docs/results`, and writes the page of the book and the README's sentence
-//! from what is kept.
+//! `results`: keeps what was decided, with every draw, in `docs/results`, and writes from what is kept the page of the book, the numbers of its
+//! chapters and the README's sentence.
 
 mod acceptance;
+mod chapters;
 mod page;
 mod shelf;
 
@@ -67,27 +68,30 @@ pub(crate) fn results(options: &ResultsOptions) -> Result<ExitCode> {
     }
     let claims: Vec<About> = select::claims(&[])?.iter().map(|(claim, _)| claim.about()).collect();
     let lock = Lock::parse(overparam_claims::LOCK).context("claims.lock")?;
-    let page = page::page(&shelf, &claims, &lock);
-    let readme = place(README)?;
-    let before = fs::read_to_string(&readme).with_context(|| README.to_owned())?;
-    let after = with_sentence(&before, &page::sentence(&shelf, &claims))?;
-    let book = place("docs")?.join("results.md");
-    let there = fs::read_to_string(&book).unwrap_or_default();
+    let mut pages = vec![(PAGE.to_owned(), page::page(&shelf, &claims, &lock))];
+    let readme = fs::read_to_string(place(README)?).with_context(|| README.to_owned())?;
+    pages.push((README.to_owned(), with_sentence(&readme, &page::sentence(&shelf, &claims))?));
+    for talk in overparam_claims::TALKS {
+        let name = format!("docs/{}.md", talk.id);
+        let chapter = fs::read_to_string(place(&name)?).with_context(|| name.clone())?;
+        pages.push((name, chapters::with_numbers(&chapter, talk.id, &shelf, &claims)?));
+    }
+    let root = place("docs")?.join("..");
     if options.check {
-        let stale: Vec<&str> = [(PAGE, there == page), (README, before == after)]
-            .iter()
-            .filter_map(|(name, same)| (!same).then_some(*name))
-            .collect();
+        let there = |name: &str| fs::read_to_string(root.join(name)).unwrap_or_default();
+        let stale: Vec<&String> =
+            pages.iter().filter(|(name, text)| there(name) != *text).map(|(name, _)| name).collect();
         for name in &stale {
             note!("{name} says something else than {FOLDER}: `cargo xtask results` writes it again");
         }
         say!("{} decisions follow from their draws", shelf.count());
         return Ok(ExitCode::from(u8::from(!stale.is_empty())));
     }
-    write(&book, &page)?;
-    write(&readme, &after)?;
+    for (name, text) in &pages {
+        write(&root.join(name), text)?;
+    }
     say!(
-        "{} decisions, made again from their draws; wrote {PAGE} and the sentence of {README}",
+        "{} decisions, made again from their draws; wrote {PAGE}, the sentence of {README} and the chapters' numbers",
         shelf.count()
     );
     Ok(ExitCode::SUCCESS)

@@ -45,7 +45,6 @@ use overparam_tensor::ode::Tolerance;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::picture::{growths, norms, ranks};
 use super::ARORA_COHEN_HU_LUO;
 
 /// One trajectory of the flow.
@@ -192,10 +191,10 @@ impl Claim for RankNotNorm {
         let mut panels: Vec<Panel> = runs
             .iter()
             .filter(|r| r.cell.seed == 0 && r.cell.depth == 3)
-            .map(|run| norms(run, control))
+            .map(|run| picture::norms(run, control))
             .collect();
-        panels.push(ranks(runs, control));
-        panels.push(growths(runs, control));
+        panels.push(picture::ranks(runs, control));
+        panels.push(picture::growths(runs, control));
         vec![Figure {
             name: "norms-and-rank".into(),
             title: "Norms rise without bound while the effective rank falls to 1".into(),

@@ -24,18 +24,19 @@
 //! natural control, do not fail reliably below `n = 160`: a strong signal is learned all the same.)
 
 mod descent;
+mod figures;
 mod problem;
 mod recursion;
 
 use overparam_eval::check::{Bound, Check};
 use overparam_eval::claim::{About, CellError, Claim, Context, Doubling, Plan, Run, Source};
-use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series, median_point};
+use overparam_eval::figure::Figure;
 use overparam_eval::runs::Runs;
 use overparam_eval::theory::Theory;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::summary::{distinct, exponent};
+use crate::summary::exponent;
 use problem::{LEVEL, Problem, TARGET, search};
 
 /// A search for the boundary.
@@ -141,16 +142,7 @@ impl Claim for BenignOverfittingCnn {
     }
 
     fn figures(&self, runs: &[Run<Cell, Outcome>], control: &[Run<Cell, Outcome>]) -> Vec<Figure> {
-        let panels = distinct(runs, |r| r.cell.power).into_iter().map(|q| phases(runs, control, q));
-        vec![Figure {
-            name: "benign-overfitting".into(),
-            title: "Benign and harmful overfitting of signal and noise".into(),
-            caption: "The signal-to-noise ratio at which the loss of fresh examples is 0.1; it is smaller above. Line: the recursion of \
-                      the coefficients, median over seeds; points: descent, medians with their intervals; hollow: noise that \
-                      carries the label."
-                .into(),
-            panels: panels.collect(),
-        }]
+        vec![figures::figure(runs, control)]
     }
 }
 
@@ -237,29 +229,6 @@ fn judge_power(runs: &Runs<'_, Cell, Outcome>, q: i32, theory: &Theory) -> Vec<C
             .guard()
             .draws(runs.draws(|runs| runs.iter().map(|r| r.outcome.train_loss).reduce(f64::max))),
     ]
-}
-
-fn phases(runs: &[Run<Cell, Outcome>], control: &[Run<Cell, Outcome>], q: i32) -> Panel {
-    let medians = |runs: &[Run<Cell, Outcome>], f: fn(&Outcome) -> Option<f64>| -> Vec<Point> {
-        let of_q: Vec<&Run<Cell, Outcome>> = runs.iter().filter(|r| r.cell.power == q).collect();
-        let at = |n: usize| {
-            let of_n = of_q.iter().filter(|r| r.cell.examples == n);
-            let values: Vec<f64> = of_n.filter_map(|r| Some(snr(f(&r.outcome)?, &r.cell))).collect();
-            median_point(n as f64, &values)
-        };
-        distinct(&of_q, |r| r.cell.examples).into_iter().filter_map(at).collect()
-    };
-    let line = medians(runs, |o| o.predicted).into_iter().map(|p| Point::new(p.x, p.y));
-    Panel {
-        title: format!("q = {q}"),
-        x: Axis::log("examples n"),
-        y: Axis::log("signal-to-noise ratio"),
-        series: vec![
-            Series::new("recursion", Role::Theory, 0, line.collect()),
-            Series::new("test loss 0.1", Role::Experiment, 0, medians(runs, |o| o.boundary)),
-            Series::new("noise that carries the label", Role::Control, 0, medians(control, |o| o.boundary)),
-        ],
-    }
 }
 
 #[cfg(test)]

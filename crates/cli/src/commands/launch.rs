@@ -7,12 +7,17 @@ use overparam_eval::runner;
 use serde_json::json;
 
 use super::submit::{Program, submit, text};
-use crate::options::{LaunchOptions, RunOptions, Voice};
+use crate::options::{FigureOptions, LaunchOptions, RunOptions, Voice};
 use crate::progress::event;
 use crate::slurm::Submission;
 
 /// Submits what the store lacks, or prints the scripts.
-pub(crate) fn launch(options: &RunOptions, fresh: bool, launch: &LaunchOptions) -> Result<ExitCode> {
+pub(crate) fn launch(
+    options: &RunOptions,
+    fresh: bool,
+    figures: &FigureOptions,
+    launch: &LaunchOptions,
+) -> Result<ExitCode> {
     let request = options.request(fresh)?;
     let shards = launch.sbatch.array();
     let (first, tasks) = runner::unfinished_shards(&request, shards, &options.store());
@@ -26,6 +31,7 @@ pub(crate) fn launch(options: &RunOptions, fresh: bool, launch: &LaunchOptions) 
     let submission = Submission {
         scripts: program.scripts(launch.sbatch.arguments(), "reproduce")?,
         words,
+        figures: figures.words(),
         fresh,
         shards,
         threads: options.threads,

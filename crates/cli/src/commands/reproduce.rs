@@ -17,21 +17,29 @@ use serde_json::json;
 use super::{double, launch, shard};
 use crate::interrupt::{stopped, watch_for_stop};
 use crate::machine;
-use crate::options::{LaunchOptions, RunOptions, Voice};
+use crate::options::{FigureOptions, LaunchOptions, RunOptions, Voice};
 use crate::placement::{Placement, place};
 use crate::progress::{event, watch};
 use crate::terminal::{Table, bold, decision, duration, paragraph, state, width};
 
-/// Runs the selected claims: here, a shard of them here, or all of them elsewhere; with `fresh` whatever the store has, and with
-/// `force` in the place of whatever report there is.
+/// What becomes of a report.
+pub(crate) struct After<'a> {
+    /// How its figures are drawn.
+    pub(crate) figures: &'a FigureOptions,
+    /// Whether it takes the place of whatever report there is.
+    pub(crate) force: bool,
+}
+
+/// Runs the selected claims: here, a shard of them here, or all of them elsewhere; with `fresh` whatever the store has.
 pub(crate) fn reproduce(
     options: &RunOptions,
-    (fresh, force): (bool, bool),
+    fresh: bool,
+    after: &After<'_>,
     doubling: Option<Doubling>,
     elsewhere: &LaunchOptions,
 ) -> Result<ExitCode> {
     if elsewhere.launcher.is_some() {
-        return launch(options, fresh, elsewhere);
+        return launch(options, fresh, after.figures, elsewhere);
     }
     let request = options.request(fresh)?;
     if let Some(part) = elsewhere.shard {
@@ -46,20 +54,20 @@ pub(crate) fn reproduce(
     let runs = runner::run(&request, &options.store(), &*progress, &stop);
     progress.clear();
     match runs {
-        Ok(runs) => conclude(options, &request, &runs, start, force),
+        Ok(runs) => conclude(options, &request, &runs, start, after),
         Err(error) => stopped(options, error),
     }
 }
 
 /// Judges what the store has.
-pub(crate) fn report(options: &RunOptions, force: bool) -> Result<ExitCode> {
+pub(crate) fn report(options: &RunOptions, after: &After<'_>) -> Result<ExitCode> {
     let store = options.filled_store()?;
     let request = options.request(false)?;
     let start = Instant::now();
     let progress = watch(options.voice(), request.threads);
     let runs = runner::collect(&request, &store, &*progress);
     progress.clear();
-    conclude(options, &request, &runs, start, force)
+    conclude(options, &request, &runs, start, after)
 }
 
 fn conclude(
@@ -67,7 +75,7 @@ fn conclude(
     request: &Request,
     runs: &[ClaimRuns],
     start: Instant,
-    force: bool,
+    after: &After<'_>,
 ) -> Result<ExitCode> {
     let lock = Lock::parse(overparam_claims::LOCK).context("claims.lock")?;
     let terms = options.terms(request);
@@ -86,8 +94,8 @@ fn conclude(
             .map(|r| ClaimFacts { id: r.about.id, cell_seconds: r.seconds, cells: r.cells, cached: r.cached })
             .collect(),
     };
-    let Placement { folder, kept } = place(&options.out, &report, force);
-    report.write(&folder, &facts)?;
+    let Placement { folder, kept } = place(&options.out, &report, after.force);
+    report.write(&folder, &facts, &after.figures.drawings())?;
     match options.voice() {
         Voice::Quiet => {}
         Voice::Json => tell_events(&folder, &report, &facts),

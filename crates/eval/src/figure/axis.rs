@@ -1,11 +1,11 @@
 //! Axes: range, ticks and the map from data to the unit interval.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::table::number;
 
 /// How values are spaced along an axis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Spacing {
     /// Equal steps, equal distances.
@@ -15,7 +15,7 @@ pub enum Spacing {
 }
 
 /// An axis: label with unit, spacing, and optionally a fixed range or named positions.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Axis {
     /// Quantity and unit.
     pub label: String,
@@ -25,12 +25,15 @@ pub struct Axis {
     pub range: Option<(f64, f64)>,
     /// Names at positions, instead of numbers.
     pub names: Vec<(f64, String)>,
+    /// The least value that has a place of its own. What is smaller stands there, with an arrow and its value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<f64>,
 }
 
 impl Axis {
     /// A linear axis that fits the data.
     pub fn linear(label: impl Into<String>) -> Self {
-        Self { label: label.into(), spacing: Spacing::Linear, range: None, names: Vec::new() }
+        Self { label: label.into(), spacing: Spacing::Linear, range: None, names: Vec::new(), floor: None }
     }
 
     /// A logarithmic axis that fits the data.
@@ -51,15 +54,28 @@ impl Axis {
         Self { range: Some((low, high)), ..self }
     }
 
+    /// The same axis, which ends at this value: what is smaller, and 0, stands on its end with an arrow. For values that are zero
+    /// but for rounding, whose distance from the others would say nothing.
+    #[must_use]
+    pub fn with_floor(self, floor: f64) -> Self {
+        Self { floor: Some(floor), ..self }
+    }
+
+    /// Whether a value is too small for a place of its own.
+    pub(super) fn is_below(&self, value: f64) -> bool {
+        self.floor.is_some_and(|floor| value < floor)
+    }
+
     /// Whether a value has a place on the axis.
     pub(super) fn shows(&self, value: f64) -> bool {
-        value.is_finite() && (self.spacing == Spacing::Linear || value > 0.0)
+        value.is_finite() && (self.spacing == Spacing::Linear || value > 0.0 || self.is_below(value))
     }
 
     /// Fits the axis to the values it must show. Of error bars a logarithmic axis shows one decade beyond the values: what
     /// spans more says only that nothing is known.
     pub(super) fn fit(&self, values: impl Iterator<Item = f64>, bars: impl Iterator<Item = f64>) -> Fitted {
-        let forward = |v: f64| if self.spacing == Spacing::Log { v.log10() } else { v };
+        let raised = |v: f64| self.floor.map_or(v, |floor| v.max(floor));
+        let forward = |v: f64| if self.spacing == Spacing::Log { raised(v).log10() } else { raised(v) };
         let wider = |(l, h): (f64, f64), v: f64| (l.min(v), h.max(v));
         let fixed = self.range.into_iter().flat_map(|(low, high)| [low, high]);
         let shown = fixed.filter(|v| self.shows(*v)).map(forward);
@@ -81,6 +97,9 @@ impl Axis {
                     _ => (0.0, 1.0),
                 }
             };
+        // Room for the arrows of what is below the floor.
+        let on_floor = self.floor.is_some_and(|floor| data.0 == forward(floor));
+        let low = if on_floor { low - 0.05 * (high - low) } else { low };
         let mut power = None;
         let ticks = if !self.names.is_empty() {
             self.names.clone()
@@ -97,13 +116,14 @@ impl Axis {
             Vec::new()
         };
         let label = power.map_or_else(|| self.label.clone(), |p| format!("{} (\u{d7}10^{p})", self.label));
-        Fitted { spacing: self.spacing, low, high, ticks, minor, label }
+        Fitted { spacing: self.spacing, floor: self.floor, low, high, ticks, minor, label }
     }
 }
 
 /// An axis with its range and ticks settled. On a logarithmic axis `low` and `high` are decimal logarithms.
 pub(super) struct Fitted {
     spacing: Spacing,
+    floor: Option<f64>,
     low: f64,
     high: f64,
     pub(super) ticks: Vec<(f64, String)>,
@@ -115,6 +135,10 @@ pub(super) struct Fitted {
 impl Fitted {
     /// Position of a value, 0 at the low end and 1 at the high end; `None` if it cannot be drawn.
     pub(super) fn position(&self, value: f64) -> Option<f64> {
+        let value = match self.floor {
+            Some(floor) if value < floor => floor,
+            _ => value,
+        };
         let v = match self.spacing {
             Spacing::Linear => value,
             Spacing::Log if value > 0.0 => value.log10(),
@@ -143,7 +167,7 @@ fn linear_ticks(low: f64, high: f64) -> (Vec<(f64, String)>, Option<i32>) {
 }
 
 /// `2e-8` as `2\u{d7}10^-8`, which is set with its power.
-fn set_power(text: &str) -> String {
+pub(super) fn set_power(text: &str) -> String {
     text.split_once('e')
         .map_or_else(|| text.to_owned(), |(digits, power)| format!("{digits}\u{d7}10^{power}"))
 }
@@ -233,6 +257,18 @@ mod properties {
         assert!(fitted.position(0.05).unwrap() > 0.0 && fitted.position(3.0).unwrap() < 1.0);
         let fitted = Axis::linear("y").fit([0.1, 1.0].into_iter(), [-100.0, 100.0].into_iter());
         assert!(fitted.position(-100.0).unwrap() > 0.0 && fitted.position(100.0).unwrap() < 1.0);
+    }
+
+    #[test]
+    fn what_is_below_the_floor_stands_on_it() {
+        let axis = Axis::log("y").with_floor(1e-7);
+        assert!(axis.shows(0.0) && axis.shows(1e-15) && axis.is_below(0.0) && !axis.is_below(1e-7));
+        assert!(!axis.shows(f64::NAN) && !Axis::log("y").shows(0.0));
+        let fitted = axis.fit([1e-15, 1e-3, 1.0].into_iter(), [1e-16, 1.0].into_iter());
+        let at = |v| fitted.position(v).unwrap();
+        assert_eq!(at(1e-15), at(1e-7));
+        assert_eq!(at(0.0), at(1e-7));
+        assert!((0.08..0.1).contains(&at(1e-7)) && at(1e-3) > 0.5);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::axis::Fitted;
+use super::axis::{Fitted, set_power};
 use super::letters::{Anchor, fixed, outline, shift, width};
 use super::{Panel, Point, Series};
 use crate::notation::{Level, pieces};
@@ -35,11 +35,13 @@ pub(super) struct Frame<'a> {
 impl<'a> Frame<'a> {
     pub(super) fn new(panel: &'a Panel, medium: Medium) -> Self {
         let points = || panel.series.iter().flat_map(|s| &s.points).filter(|p| panel.shows(p));
+        let sides = panel.series.iter().flat_map(Series::sides);
+        let ends = panel.series.iter().flat_map(Series::ends);
         Frame {
             panel,
             medium,
-            x: panel.x.fit(points().map(|p| p.x), std::iter::empty()),
-            y: panel.y.fit(points().map(|p| p.y), points().flat_map(|p| [p.low, p.high])),
+            x: panel.x.fit(points().map(|p| p.x).chain(sides), std::iter::empty()),
+            y: panel.y.fit(points().map(|p| p.y).chain(ends), points().flat_map(|p| [p.low, p.high])),
         }
     }
 
@@ -85,14 +87,30 @@ impl<'a> Frame<'a> {
     }
 
     pub(super) fn describe(&self, series: &Series, p: &Point) -> String {
-        let name = |value: f64| {
-            let named = self.panel.x.names.iter().find(|(at, _)| *at == value);
-            named.map_or_else(|| number(value), |(_, name)| name.clone())
-        };
         let bar =
             if p.low < p.high { format!(" [{}, {}]", number(p.low), number(p.high)) } else { String::new() };
-        let (x, y) = (&self.panel.x.label, &self.panel.y.label);
-        format!("{}\n{x}: {}\n{y}: {}{bar}", series.label, name(p.x), number(p.y))
+        format!("{}\n{}{bar}", series.label, self.place(p))
+    }
+
+    /// The coordinates of a point, with their names.
+    pub(super) fn place(&self, p: &Point) -> String {
+        let named = self.panel.x.names.iter().find(|(at, _)| *at == p.x);
+        let name = named.map_or_else(|| number(p.x), |(_, name)| name.clone());
+        format!("{}: {name}\n{}: {}", self.panel.x.label, self.panel.y.label, number(p.y))
+    }
+
+    /// The value of a point that is too small for a place of its own, beside the mark at `(x, y)`, on the side that has room.
+    pub(super) fn below_floor(&self, p: &Point, (x, y): (f64, f64)) -> Option<Markup> {
+        if !self.panel.y.is_below(p.y) {
+            return None;
+        }
+        let text = set_power(&number(p.y));
+        let (at, anchor) = if x > LEFT + PLOT_WIDTH / 2.0 {
+            ((x - 9.0, y - 4.0), Anchor::End)
+        } else {
+            ((x + 9.0, y - 4.0), Anchor::Start)
+        };
+        Some(self.text(&text, at, anchor))
     }
 
     /// Title, grid, ticks and the axes' labels.

@@ -94,7 +94,11 @@ fn entries(panel: &Panel) -> Vec<Entry> {
     let hollow = partners(&drawn, Role::Control);
     let (line, hollow_text) = (common(&lines), common(&hollow));
     let mut entries = Vec::new();
-    for (i, series) in drawn.iter().enumerate() {
+    for shades in drawn.iter().filter_map(|series| series.shades.as_ref()) {
+        let texts = shades.texts().into_iter().enumerate();
+        entries.extend(texts.map(|(colour, text)| Entry { colour, roles: vec![Role::HeatMap], text }));
+    }
+    for (i, series) in drawn.iter().enumerate().filter(|(_, s)| s.role != Role::HeatMap) {
         if lines.contains_key(&i) || (hollow_text.is_some() && hollow.contains_key(&i)) {
             continue;
         }

@@ -3,10 +3,11 @@
 use maud::{Markup, html};
 
 use super::frame::Frame;
+use super::heat_map;
 use super::legend::Entry;
 use super::letters::fixed;
 use super::style::{COLOURS, NEUTRAL, slot};
-use super::{Bounded, Panel, Role, Series};
+use super::{Bounded, Panel, Point, Role, Series};
 
 /// Points of a line that tell their values: enough to read any of it.
 const HITS: usize = 60;
@@ -59,6 +60,7 @@ pub(super) fn draw_series(series: &Series, moved: &[f64], frame: &Frame<'_>) -> 
             let dots = path.len().div_ceil(DOTS).max(1);
             html! {
                 @if let Some(bound) = series.bound() { (band(&path, bound, series.colour, frame)) }
+                @if heat_map::coloured(frame.panel) { (halo(&path)) }
                 (polyline(&path, series))
                 @if series.role == Role::Trajectory {
                     @for (x, y) in path.iter().step_by(dots) { (dot(*x, *y, series.colour)) }
@@ -76,11 +78,31 @@ pub(super) fn draw_series(series: &Series, moved: &[f64], frame: &Frame<'_>) -> 
                     @if p.low < p.high {
                         (error_bar(x + aside, frame.bar_end(p.low, false), frame.bar_end(p.high, true), series.colour))
                     }
+                    (arrow_below(p, (x + aside, y), series.colour, frame))
                     (marker((x + aside, y), series.role, series.colour, Some(&frame.describe(series, p))))
                 }
             }
         },
+        Role::HeatMap => heat_map::draw(series, frame),
     }
+}
+
+/// An arrow down from a point that is too small for a place of its own, and its value.
+fn arrow_below(p: &Point, (x, y): (f64, f64), colour: usize, frame: &Frame<'_>) -> Markup {
+    let path = format!("M{} {}v17m-4 -4l4 4l4 -4", fixed(x), fixed(y));
+    html! { @if let Some(value) = frame.below_floor(p, (x, y)) {
+        path class=(class("bar s", colour)) d=(path) {}
+        (value)
+    } }
+}
+
+/// Sets a line off from the colours that it passes over.
+fn halo(path: &[(f64, f64)]) -> Markup {
+    html! { polyline class="halo" points=(places(path)) {} }
+}
+
+fn places(path: &[(f64, f64)]) -> String {
+    path.iter().map(|(x, y)| format!("{},{}", fixed(*x), fixed(*y))).collect::<Vec<_>>().join(" ")
 }
 
 /// The side of a bound that it allows, shaded.
@@ -103,14 +125,13 @@ fn polyline(path: &[(f64, f64)], series: &Series) -> Markup {
 }
 
 fn line(path: &[(f64, f64)], role: Role, colour: usize) -> Markup {
-    let points: Vec<String> = path.iter().map(|(x, y)| format!("{},{}", fixed(*x), fixed(*y))).collect();
     let (stem, dash) = if role == Role::Theory {
         ("line s", DASHES[if colour == NEUTRAL { 0 } else { colour % COLOURS }])
     } else {
         ("thin s", "")
     };
     let dash = (!dash.is_empty()).then_some(dash);
-    html! { polyline class=(class(stem, colour)) points=(points.join(" ")) stroke-dasharray=[dash] {} }
+    html! { polyline class=(class(stem, colour)) points=(places(path)) stroke-dasharray=[dash] {} }
 }
 
 fn dot(x: f64, y: f64, colour: usize) -> Markup {
@@ -149,6 +170,7 @@ pub(super) fn glyph(entry: &Entry, bounded: bool, (x, y): (f64, f64)) -> Markup 
                     @for at in [4.0, 13.0, 22.0] { (dot(x + at, y, entry.colour)) }
                 }
                 Role::Experiment | Role::Control => { (marker((x + 13.0, y), *role, entry.colour, None)) }
+                Role::HeatMap => { (heat_map::swatch(entry.colour, (x, y))) }
             }
         }
     }
@@ -187,6 +209,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_point_below_the_floor_has_an_arrow_and_its_value() {
+        let points = vec![Point::new(0.0, 1.0), Point { x: 1.0, y: 5e-15, low: 1e-16, high: 1e-13 }];
+        let panel = Panel {
+            title: "t".into(),
+            x: Axis::linear("x"),
+            y: Axis::log("y").with_floor(1e-8),
+            series: vec![Series::new("s", Role::Experiment, 0, points)],
+        };
+        let frame = Frame::new(&panel, Medium::Screen);
+        let drawn = super::draw_series(&panel.series[0], &[0.0, 0.0], &frame).into_string();
+        assert_eq!(drawn.matches("l4 4l4 -4").count(), 1, "{drawn}");
+        assert!(drawn.contains("5\u{d7}10<tspan") && drawn.contains("y: 5e-15 [1e-16, 1e-13]"), "{drawn}");
     }
 
     #[test]

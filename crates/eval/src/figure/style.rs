@@ -13,6 +13,14 @@ pub(super) const COLOURS: usize = 7;
 /// The colour of a legend's entry that speaks of all colours: ink.
 pub(super) const NEUTRAL: usize = usize::MAX;
 
+/// How many classes a heat map has.
+pub(super) const SHADES: usize = 6;
+
+/// Paler to darker on light, and the reverse on dark, so that what is large stands out on both. One hue, which the first series'
+/// blue is told apart from, and whose lightness alone says as much.
+const SHADES_ON_LIGHT: [&str; SHADES] = ["#feecd6", "#fdd3a8", "#fbb06c", "#ef8736", "#c65c10", "#853a06"];
+const SHADES_ON_DARK: [&str; SHADES] = ["#33261b", "#523923", "#79532b", "#a86e31", "#d58a45", "#ffbf85"];
+
 /// The number of the rules of a colour.
 pub(super) fn slot(colour: usize) -> usize {
     if colour == NEUTRAL { COLOURS } else { colour % COLOURS }
@@ -35,13 +43,15 @@ const SHAPES: &str = "
 .op-figure .band { fill-opacity: 0.13; }
 .op-figure .bar { fill: none; stroke-width: 1.4; }
 .op-figure .hollow { stroke-width: 1.6; }
+.op-figure .shade { stroke-width: 1.2; }
+.op-figure .halo { fill: none; stroke-width: 5; }
 .op-figure .hit { fill: none; stroke: none; pointer-events: all; }
 ";
 
 /// Dark where the reader's system is dark, except in print.
 pub(crate) fn screen() -> String {
-    let dark = colours(DARK, ON_DARK);
-    let print = colours(PRINT, ON_LIGHT);
+    let dark = colours(DARK, ON_DARK, SHADES_ON_DARK);
+    let print = colours(PRINT, ON_LIGHT, SHADES_ON_LIGHT);
     format!(
         "{}@media screen and (prefers-color-scheme: dark) {{\n{dark}}}\n@media print {{\n{print}}}\n",
         paper()
@@ -50,13 +60,14 @@ pub(crate) fn screen() -> String {
 
 /// Dark on white whatever the reader's system.
 pub(super) fn paper() -> String {
-    format!("{SHAPES}{}", colours(LIGHT, ON_LIGHT))
+    format!("{SHAPES}{}", colours(LIGHT, ON_LIGHT, SHADES_ON_LIGHT))
 }
 
-fn colours([ink, faint, paper]: [&str; 3], series: [&str; COLOURS]) -> String {
+fn colours([ink, faint, paper]: [&str; 3], series: [&str; COLOURS], shades: [&str; SHADES]) -> String {
     let mut rules = format!(
         ".op-figure text, .op-figure .ink {{ fill: {ink}; }}\n.op-figure .frame, .op-figure .tick {{ stroke: {ink}; }}\n\
-         .op-figure .grid {{ stroke: {faint}; }}\n.op-figure .hollow, .op-figure .paper {{ fill: {paper}; }}\n"
+         .op-figure .grid {{ stroke: {faint}; }}\n.op-figure .hollow, .op-figure .paper {{ fill: {paper}; }}\n\
+         .op-figure .halo {{ stroke: {paper}; }}\n"
     );
     for (i, colour) in series.iter().chain(std::iter::once(&ink)).enumerate() {
         // Writing to a string cannot fail.
@@ -64,6 +75,9 @@ fn colours([ink, faint, paper]: [&str; 3], series: [&str; COLOURS]) -> String {
             rules,
             ".op-figure .s{i} {{ stroke: {colour}; }} .op-figure .f{i} {{ fill: {colour}; }}"
         );
+    }
+    for (i, shade) in shades.iter().enumerate() {
+        let _ = writeln!(rules, ".op-figure .h{i} {{ fill: {shade}; stroke: {shade}; }}");
     }
     rules
 }

@@ -7,9 +7,16 @@ use super::legend::{Entry, GLYPH, Legend, flow};
 use super::letters::{Anchor, fixed, width};
 use super::marks::{aside, draw_series, glyph};
 use super::style::{paper, screen};
-use super::{Figure, Panel};
+use super::{Figure, Panel, Role, Sheet};
 
 const LEGEND_LINE: f64 = 18.0;
+/// A slide of 13 1/3 by 7 1/2 inches, in points: what presentation programs begin with.
+const SLIDE: (f64, f64) = (960.0, 540.0);
+/// Free around a slide's drawing, and the room of its title.
+const MARGIN: f64 = 24.0;
+const HEADING: f64 = 58.0;
+/// How much larger a slide's title is than a panel's.
+const LETTERS: f64 = 1.9;
 /// As many panels side by side as stay legible on a page.
 const COLUMNS: usize = 3;
 
@@ -23,7 +30,45 @@ pub(super) fn columns(panels: usize) -> usize {
 }
 
 /// All panels in one document.
-pub(super) fn document(figure: &Figure, medium: Medium) -> Markup {
+pub(super) fn document(figure: &Figure, medium: Medium, sheet: Sheet) -> Markup {
+    let (body, size) = body(figure, medium);
+    let (body, size) = match sheet {
+        Sheet::Page => (body, size),
+        Sheet::Slide => slide(&figure.title, &body, size, medium),
+    };
+    let label = format!("{}. {}", figure.title, figure.caption);
+    let style = if medium == Medium::Screen { screen() } else { paper() };
+    html! {
+        svg class="op-figure" xmlns="http://www.w3.org/2000/svg" viewBox=(format!("0 0 {} {}", size.0, size.1))
+            width=(size.0) height=(size.1) role="img" aria-label=(label) {
+            title { (figure.title) }
+            style { (PreEscaped(style)) }
+            rect.paper width="100%" height="100%" {}
+            (body)
+        }
+    }
+}
+
+/// The drawing as large as it fits on a slide, below its title.
+fn slide(title: &str, body: &Markup, (wide, high): (f64, f64), medium: Medium) -> (Markup, (f64, f64)) {
+    let (width_there, height_there) = (SLIDE.0 - 2.0 * MARGIN, SLIDE.1 - HEADING - MARGIN);
+    let scale = (width_there / wide).min(height_there / high);
+    let left = (SLIDE.0 - wide * scale) / 2.0;
+    let top = HEADING + (height_there - high * scale) / 2.0;
+    let letters = LETTERS.min((SLIDE.0 - 2.0 * MARGIN) / width(title, true));
+    let place =
+        |x: f64, y: f64, scale: f64| format!("translate({} {}) scale({scale:.4})", fixed(x), fixed(y));
+    let drawing = html! {
+        g transform=(place(MARGIN, HEADING - 14.0, letters)) {
+            (set_text(title, (0.0, 0.0), Anchor::Start, true, medium))
+        }
+        g transform=(place(left, top, scale)) { (body) }
+    };
+    (drawing, SLIDE)
+}
+
+/// The panels and their legend, and how much room they take.
+fn body(figure: &Figure, medium: Medium) -> (Markup, (f64, f64)) {
     let legend = Legend::of(figure);
     let columns = columns(figure.panels.len());
     let indices: Vec<usize> = (0..figure.panels.len()).collect();
@@ -46,25 +91,17 @@ pub(super) fn document(figure: &Figure, medium: Medium) -> Markup {
     };
     let (places, lines) = flow(legend.shared(), room);
     let below = if free > 0 || lines == 0 { 0.0 } else { lines as f64 * LEGEND_LINE + 4.0 };
-    let size = (wide, (panels + below).max(1.0));
-    let label = format!("{}. {}", figure.title, figure.caption);
-    let style = if medium == Medium::Screen { screen() } else { paper() };
-    html! {
-        svg class="op-figure" xmlns="http://www.w3.org/2000/svg" viewBox=(format!("0 0 {} {}", size.0, size.1))
-            width=(size.0) height=(size.1) role="img" aria-label=(label) {
-            title { (figure.title) }
-            style { (PreEscaped(style)) }
-            rect.paper width="100%" height="100%" {}
-            @for (i, panel) in figure.panels.iter().enumerate() {
-                @let left = (i % columns) as f64 * PANEL_WIDTH;
-                @let top: f64 = heights[..i / columns].iter().sum();
-                g transform=(format!("translate({left} {top})")) {
-                    (draw(panel, legend.below(i), &format!("{}-{i}", figure.name), medium))
-                }
+    let drawing = html! {
+        @for (i, panel) in figure.panels.iter().enumerate() {
+            @let left = (i % columns) as f64 * PANEL_WIDTH;
+            @let top: f64 = heights[..i / columns].iter().sum();
+            g transform=(format!("translate({left} {top})")) {
+                (draw(panel, legend.below(i), &format!("{}-{i}", figure.name), medium))
             }
-            (list(legend.shared(), &places, at, medium, &|e| bounded(figure, e)))
         }
-    }
+        (list(legend.shared(), &places, at, medium, &|e| bounded(figure, e)))
+    };
+    (drawing, (wide, (panels + below).max(1.0)))
 }
 
 /// One panel as an element of a page that carries the style sheet. `id` is unique on the page.
@@ -120,10 +157,14 @@ fn height(below: &[Entry]) -> f64 {
 fn draw(panel: &Panel, below: &[Entry], clip: &str, medium: Medium) -> Markup {
     let frame = Frame::new(panel, medium);
     let moved = aside(panel, &frame);
-    let lines = |s: &super::Series| matches!(s.role, super::Role::Theory | super::Role::Trajectory);
-    // Points above lines, whatever the order they were given in.
+    // Points above lines above cells, whatever the order they were given in.
+    let layer = |i: &usize| match panel.series[*i].role {
+        Role::HeatMap => 0,
+        Role::Theory | Role::Trajectory => 1,
+        Role::Experiment | Role::Control => 2,
+    };
     let mut order: Vec<usize> = (0..panel.series.len()).collect();
-    order.sort_by_key(|i| !lines(&panel.series[*i]));
+    order.sort_by_key(layer);
     html! {
         clipPath id=(clip) { rect x=(LEFT) y=(TOP) width=(PLOT_WIDTH) height=(PLOT_HEIGHT) {} }
         (frame.axes())
@@ -154,7 +195,7 @@ fn list(
 
 #[cfg(test)]
 mod tests {
-    use crate::figure::{Axis, Figure, Panel, Point, Role, Series};
+    use crate::figure::{Axis, Figure, Format, Panel, Point, Role, Series, Sheet};
 
     fn figure() -> Figure {
         let points = vec![
@@ -193,8 +234,9 @@ mod tests {
 
     #[test]
     fn pixels_are_the_same_every_time_and_show_ink_and_colour() {
-        let png = figure().png().unwrap();
-        assert_eq!(png, figure().png().unwrap());
+        let draw = || figure().draw(Format::Png, Sheet::Page).unwrap();
+        let png = draw();
+        assert_eq!(png, draw());
         let pixels = resvg::tiny_skia::Pixmap::decode_png(&png).unwrap();
         assert_eq!(pixels.width(), 1200);
         let has = |[r, g, b]: [u8; 3]| {

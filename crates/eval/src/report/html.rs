@@ -9,7 +9,7 @@ use super::prose::{decision, prose};
 use super::{CheckReport, ClaimReport, Report, RunFacts, State, sizes, tidy};
 use crate::decide::Decision;
 use crate::decide::design::ALPHA_NO;
-use crate::figure::{Figure, style_sheet};
+use crate::figure::{Figure, Format, style_sheet};
 use crate::table::{Table, number};
 
 const STYLE: &str = include_str!("../../assets/report/page.css");
@@ -20,7 +20,8 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 const ROWS: usize = 200;
 const TITLE: &str = "overparam: what the theory says, and what came out";
 
-pub(super) fn page(report: &Report, facts: &RunFacts) -> Markup {
+/// The page, which links to the drawings of its figures in these formats.
+pub(super) fn page(report: &Report, facts: &RunFacts, formats: &[Format]) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -42,7 +43,7 @@ pub(super) fn page(report: &Report, facts: &RunFacts) -> Markup {
                         p { "overparam " (report.version) ". Repeat it: " code { (report.command) } " " a href="#run" { "Time and machine" } "." }
                     }
                     (cards(report))
-                    main id="claims" { @for claim in &report.claims { (section(claim)) } }
+                    main id="claims" { @for claim in &report.claims { (section(claim, formats)) } }
                     footer { (run(facts)) }
                 }
                 a.up href="#index" { "All claims" }
@@ -52,7 +53,7 @@ pub(super) fn page(report: &Report, facts: &RunFacts) -> Markup {
     }
 }
 
-fn section(claim: &ClaimReport) -> Markup {
+fn section(claim: &ClaimReport, formats: &[Format]) -> Markup {
     let about = &claim.about;
     let id = claim.stem();
     let heading = format!("{id}--heading");
@@ -65,10 +66,10 @@ fn section(claim: &ClaimReport) -> Markup {
                 p.bad { "No outcome: " (failure.error) " " code { (failure.cell) } }
             }
             (formula(about.formula))
-            @if let Some(figure) = claim.figures.first() { (draw_figure(figure, &id)) }
+            @if let Some(figure) = claim.figures.first() { (draw_figure(figure, &id, formats)) }
             @if let Some(more) = claim.figures.get(1..).filter(|more| !more.is_empty()) {
                 details.paper { summary { (counted(more.len(), "more figure")) }
-                    @for figure in more { (draw_figure(figure, &id)) }
+                    @for figure in more { (draw_figure(figure, &id, formats)) }
                 }
             }
             details.paper { summary { "What was predicted, what must hold, and the sizes that ran" } dl {
@@ -219,7 +220,7 @@ fn arrangement(figure: &Figure) -> String {
     format!("panels in-{columns}{free}")
 }
 
-fn draw_figure(figure: &Figure, claim: &str) -> Markup {
+fn draw_figure(figure: &Figure, claim: &str, formats: &[Format]) -> Markup {
     let stem = format!("{claim}--{}", figure.name);
     let rows: Vec<_> = figure.rows().collect();
     let values: Vec<Vec<String>> = rows
@@ -227,19 +228,26 @@ fn draw_figure(figure: &Figure, claim: &str) -> Markup {
         .map(|r| {
             let [x, y, low, high] = [r.x, r.y, r.low, r.high].map(number);
             let bar = if r.low < r.high { format!("[{low}, {high}]") } else { String::new() };
-            vec![r.panel.to_owned(), r.series.to_owned(), x, y, bar]
+            let value = r.value.map(number);
+            [r.panel.to_owned(), r.series.to_owned(), x, y, bar].into_iter().chain(value).collect()
         })
         .collect();
+    let value = rows.iter().any(|r| r.value.is_some()).then_some("value of the cell");
+    let header: Vec<String> =
+        ["panel", "series", "x", "y", "interval"].into_iter().chain(value).map(str::to_owned).collect();
     let csv = format!("csv/{stem}.csv");
     html! { figure {
         @let (panels, legend) = figure.panels(&stem);
         div class=(arrangement(figure)) { @for panel in panels { (panel) } @if let Some(legend) = legend { (legend) } }
         figcaption { b { (prose(&figure.title)) ". " } (prose(&figure.caption)) }
         p.small.files { "Lines are theory, dots joined by a thin line a trajectory, points measurements with their intervals, hollow points the "
-            "control; a shaded side is what a bound allows. Points that would hide each other stand side by side. "
-            "Files: " a href=(format!("figures/{stem}.svg")) { "SVG" } ", "
-            a href=(format!("figures/{stem}.png")) { "PNG" } ", " a href=(csv) { "CSV" } "." }
-        (listing("Values", &["panel", "series", "x", "y", "interval"].map(str::to_owned), &values, &csv))
+            "control; a shaded side is what a bound allows, and coloured cells are values that the legend explains. Points that would hide "
+            "each other stand side by side; an arrow points from one that is too small for the axis. Files: "
+            @for format in formats {
+                a href=(format!("figures/{stem}.{}", format.extension())) { (format.extension().to_uppercase()) } ", "
+            }
+            a href=(csv) { "CSV" } "." }
+        (listing("Values", &header, &values, &csv))
     } }
 }
 

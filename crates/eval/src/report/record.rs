@@ -135,6 +135,13 @@ impl Results {
         }
     }
 
+    /// A digest of every draw, of the experiment and of the control: what is drawn or written from one run tells it from another's.
+    pub fn digest(&self) -> String {
+        // Through a value, so that the text does not depend on the order of a struct's fields.
+        let draws = serde_json::json!({"checks": self.checks, "control": self.control}).to_string();
+        blake3::hash(draws.as_bytes()).to_hex()[..32].to_owned()
+    }
+
     /// What the draws say otherwise than the record, if anything.
     pub fn contradiction(&self) -> Option<String> {
         let again = self.again();

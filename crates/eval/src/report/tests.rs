@@ -9,6 +9,7 @@ use super::{
 use crate::check::{Bound, Check, Draw};
 use crate::claim::{About, Scale, Source, Talk};
 use crate::decide::{Decision, Design, Evidence};
+use crate::figure::Format;
 
 /// A claim with one check that holds and one cell.
 pub(super) fn claim_report() -> ClaimReport {
@@ -96,7 +97,7 @@ fn each_claim_has_its_own_command_and_talks_without_claims_are_left_out() {
 #[test]
 fn the_page_escapes_what_came_from_outside_and_loads_nothing() {
     let facts = RunFacts { wall_seconds: 1.0, threads: 1, machine: "<img>".into(), claims: Vec::new() };
-    let page = html::page(&report(), &facts).into_string();
+    let page = html::page(&report(), &facts, &[Format::Svg, Format::Pdf]).into_string();
     assert_eq!(page.matches("<script").count(), 1, "the page's own");
     assert!(page.contains("&lt;script&gt;alert(1)") && page.contains("&lt;img&gt;"));
     assert!(!page.contains("src=") && !page.contains("@import") && !page.contains("url("));

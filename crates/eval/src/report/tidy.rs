@@ -5,10 +5,11 @@ use std::io::Cursor;
 
 use overparam_tensor::Array;
 use overparam_tensor::array::{NpyError, write_npz};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{Cell, ClaimReport};
-use crate::figure::Figure;
+use crate::figure::{Figure, Role, Row};
 
 /// A claim's cells: `row`, `role` (experiment or control), the cell's fields, the outcome's. Nested fields are joined by
 /// dots; lists are in [`arrays`], by the same row.
@@ -38,12 +39,30 @@ pub(super) fn cells(claim: &ClaimReport) -> Vec<u8> {
     writer.into_inner().unwrap_or_default()
 }
 
-/// A figure's points.
+/// A figure's points, and the values of a heat map's cells.
 pub(super) fn figure(figure: &Figure) -> Vec<u8> {
+    // A column more where there is a heat map, empty in the rows of all else.
+    #[derive(Serialize)]
+    struct Coloured<'a> {
+        panel: &'a str,
+        series: &'a str,
+        role: Role,
+        x: f64,
+        y: f64,
+        low: f64,
+        high: f64,
+        value: Option<f64>,
+    }
+    let coloured = figure.rows().any(|row| row.value.is_some());
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in figure.rows() {
+        let Row { panel, series, role, x, y, low, high, value } = row;
         // As above: memory, and the rows are all of one shape.
-        let _ = writer.serialize(row);
+        let _ = if coloured {
+            writer.serialize(Coloured { panel, series, role, x, y, low, high, value })
+        } else {
+            writer.serialize(row)
+        };
     }
     writer.into_inner().unwrap_or_default()
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use overparam_eval::changes::Changes;
 use overparam_eval::check::{Bound, Check};
 use overparam_eval::claim::{About, CellError, Claim, Context, Plan, Run, Scale, Source, Talk};
-use overparam_eval::figure::{Axis, Figure, Panel, Point, Role, Series};
+use overparam_eval::figure::{Axis, Drawings, Figure, Panel, Point, Role, Series};
 use overparam_eval::inputs::Inputs;
 use overparam_eval::report::{ClaimReport, Report, RunFacts, Terms};
 use overparam_eval::runner::{self, Chosen, ClaimRuns, Observer, Request, RunError};
@@ -168,7 +168,7 @@ pub(crate) fn report(claim: &'static Tiny, runs: &ClaimRuns) -> Bytes {
     let report = Report::new(Scale::Smoke, &Default::default(), &talks, vec![report]);
     let facts = RunFacts { wall_seconds: 0.0, threads: 1, machine: "one".into(), claims: Vec::new() };
     let folder = tempfile::tempdir().unwrap();
-    report.write(folder.path(), &facts).unwrap();
+    report.write(folder.path(), &facts, &Drawings::default()).unwrap();
     let mut bytes = Bytes::new();
     files(folder.path(), folder.path(), &mut bytes);
     // The two that say how long it took, and where.

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result};
 use overparam_claims::TALKS;
+use overparam_eval::figure::Drawings;
 use overparam_eval::report::{ClaimReport, Command, Report, RunFacts};
 use overparam_eval::runner::{self, Request, Shard, Silent};
 use overparam_eval::store::Store;
@@ -80,7 +81,7 @@ fn bytes(
     let claims = claims.map(|(chosen, runs)| ClaimReport::of(chosen.claim, runs, None, &terms)).collect();
     let report = Report::new(request.scale, &Command::default(), TALKS, claims);
     let facts = RunFacts { wall_seconds: 0.0, threads: 1, machine: String::new(), claims: Vec::new() };
-    report.write(folder, &facts)?;
+    report.write(folder, &facts, &Drawings::default())?;
     let path = folder.join("report.json");
     fs::read(&path).with_context(|| path.display().to_string())
 }

@@ -44,6 +44,11 @@ impl Shelf {
         Ok(shelf)
     }
 
+    #[cfg(test)]
+    pub(super) fn empty() -> Self {
+        Self { columns: BTreeMap::new(), acceptances: Vec::new() }
+    }
+
     /// The records of a column, by claim.
     pub(super) fn column(&self, name: &str) -> Option<&BTreeMap<String, Record>> {
         self.columns.get(name)

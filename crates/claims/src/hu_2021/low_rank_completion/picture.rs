@@ -10,6 +10,9 @@ use super::{Cell, Method, Outcome, Problem};
 
 type Runs = [Run<Cell, Outcome>];
 
+/// Mean squared error below which a completion is exact: the entries are of order 1, and descent stops three orders above.
+const EXACT: f64 = 1e-8;
+
 /// The distinct numbers of observed entries, ascending.
 fn counts(runs: &Runs) -> Vec<usize> {
     observation_counts(runs.iter().map(|run| &run.cell))
@@ -46,8 +49,10 @@ pub(super) fn figures(runs: &Runs, control: &Runs) -> Vec<Figure> {
         caption: format!(
             "Medians over seeds; bars are the order-statistic interval at the level that the seeds support. Left and middle: {few} \
              observed entries against the initial scale; hollow points are the control. Right: test error against depth \
-             at {few} and {many} entries, initial scale {}.",
-            number(starts(runs, few).first().copied().unwrap_or(f64::NAN))
+             at {few} and {many} entries, initial scale {}; an arrow stands for an error below {}, which is zero but for the \
+             solver's accuracy.",
+            number(starts(runs, few).first().copied().unwrap_or(f64::NAN)),
+            number(EXACT)
         ),
         panels: vec![
             Panel {
@@ -105,7 +110,7 @@ fn against_depth(runs: &Runs, counts: [usize; 2]) -> Panel {
     Panel {
         title: "Test error by depth".into(),
         x: Axis::named("method", &["depth 1", "2", "3", "4", "nuclear"]),
-        y: Axis::log("mean squared error, hidden entries"),
+        y: Axis::log("mean squared error, hidden entries").with_floor(EXACT),
         series: series.collect(),
     }
 }
