@@ -217,7 +217,7 @@ impl Claim for LazyToRich {
             must_hold: "paths within 5e-4 at step 0, errors halved with the step (2 +/- 0.1), movement within 1% and gap within 5% of their \
                         numbers, both with slope -2 +/- 0.05 in lambda, shape and half time of the learning curve within 1%",
             control: "units of different imbalance, with the same mean and the same function before training",
-            cpu_seconds: [2.0, 10.0, 60.0],
+            cpu_seconds: [2.5, 7.0, 12.0],
             size_ratio: [1.0; 3], // an identity at any size
         }
     }
