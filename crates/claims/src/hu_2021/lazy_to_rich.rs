@@ -240,6 +240,8 @@ impl Claim for LazyToRich {
         Some(match what {
             // What a law in powers of 1/lambda sends to infinity.
             Doubling::Size => Cell { imbalance: 2.0 * cell.imbalance, ..cell.clone() },
+            // At 0 half of the starts end at a saddle, because the sign of the determinant is conserved. Rounding leaves it after that time.
+            Doubling::Horizon if cell.imbalance == 0.0 => cell.clone(),
             Doubling::Horizon => Cell { time: 2.0 * cell.time, ..cell.clone() },
         })
     }

@@ -258,6 +258,9 @@ fn meaningless_cells_are_refused_and_divergence_is_an_outcome() {
     assert!(refused(Cell { learning_rate: 1e-9, ..cell.clone() }).contains("ten million"));
     let diverged = run(&Cell { learning_rate: 4.0, time: 4e3, ..cell.clone() });
     assert_eq!((diverged.path, diverged.gap, diverged.mode), (None, None, None));
-    let doubled = LazyToRich.doubled(&cell, Doubling::Size).unwrap();
-    assert_eq!(doubled.imbalance, 2.0 * cell.imbalance);
+    let doubled = |what| LazyToRich.doubled(&cell, what).unwrap();
+    assert_eq!(doubled(Doubling::Size).imbalance, 2.0 * cell.imbalance);
+    assert_eq!(doubled(Doubling::Horizon).time, 2.0 * cell.time);
+    let rich = Cell { imbalance: 0.0, ..cell };
+    assert_eq!(LazyToRich.doubled(&rich, Doubling::Horizon), Some(rich));
 }
