@@ -11,7 +11,7 @@ use super::{Cell, MOMENTS, Outcome, judge};
 type Runs = [Run<Cell, Outcome>];
 
 /// Of the learning curves.
-const SHOWN: [f64; 3] = [0.0, 1.0, 16.0];
+const SHOWN: [f64; 2] = [0.0, 16.0];
 
 pub(super) fn figure(runs: &Runs, control: &Runs) -> Figure {
     Figure {
@@ -72,7 +72,7 @@ fn learning(runs: &Runs, role: Role, title: &str) -> Panel {
         series.push(Series::new(format!("lambda = {imbalance}, descent"), role, colour, points.collect()));
     }
     let (x, y) =
-        (Axis::linear("time, in 1 / max(1, lambda)"), Axis::linear("share learned").within(0.0, 1.0));
+        (Axis::linear("time, in 1 / max(1, lambda)"), Axis::linear("share learned").within(0.0, 1.05));
     Panel { title: title.into(), x, y, series }
 }
 
@@ -156,6 +156,6 @@ fn shape(runs: &Runs, control: &Runs) -> Panel {
         Series::new("measured", Role::Experiment, 2, medians(&runs, 0.0, measured)),
         Series::new("out of balance", Role::Control, 2, medians(&control, 0.0, measured)),
     ];
-    let y = Axis::linear("early half over late half").within(0.3, 1.0);
+    let y = Axis::linear("early half over late half").within(0.3, 1.05);
     Panel { title: "From sigmoid to exponential".into(), x: Axis::linear("imbalance lambda"), y, series }
 }
