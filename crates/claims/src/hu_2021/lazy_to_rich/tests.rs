@@ -241,6 +241,28 @@ fn the_gap_of_one_mode_is_known() {
     assert!((known / (2.0 * 1.5 * 1.5 * most / 1024.0) - 1.0).abs() < 1e-12);
 }
 
+/// At `lambda = 0` the determinant of the product keeps its sign: with the wrong one the weakest mode is never learned.
+#[test]
+fn the_sign_of_the_determinant_decides_what_is_learned_without_imbalance() {
+    let mut stuck = 0;
+    for run in
+        runs(false).iter().filter(|r| !r.cell.aligned && r.cell.imbalance.abs() <= 1.0 && r.cell.inputs == 4)
+    {
+        let matrix = |entries: &[f64]| DMatrix::from_column_slice(4, 4, entries);
+        let (sigma, start) = (matrix(&run.outcome.state.sigma), matrix(&run.outcome.state.product));
+        let end = matrix(&run.outcome.path.as_ref().unwrap().last().unwrap().fine);
+        let left = (&sigma - &end).norm();
+        if run.cell.imbalance != 0.0 {
+            assert!(left < 1e-2, "{left}");
+        } else if sigma.determinant() * start.determinant() < 0.0 {
+            // Singular values of the data are at least 1.
+            assert!(left > 0.99, "{left}");
+            stuck += 1;
+        }
+    }
+    assert!(stuck > 0, "no draw has the wrong sign");
+}
+
 #[test]
 fn meaningless_cells_are_refused_and_divergence_is_an_outcome() {
     let cell = cells(false)[0].clone();
