@@ -3,6 +3,7 @@
 pub mod few_shot;
 pub mod images;
 pub mod label_complexity;
+pub mod lazy_to_rich;
 pub mod loss_dynamics;
 pub mod low_rank_completion;
 pub mod noisy_labels;
@@ -32,6 +33,7 @@ pub static TALK: Talk = Talk {
         &noisy_labels::NoisyLabels,
         &few_shot::FewShot,
         &pooling_is_augmentation::PoolingIsAugmentation,
+        &lazy_to_rich::LazyToRich,
     ],
 };
 
