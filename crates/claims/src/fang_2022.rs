@@ -4,6 +4,7 @@ pub mod convex_reparametrisation;
 pub mod neural_feature_flow;
 pub mod nfr_learns_features;
 pub mod resnet_global_minimum;
+pub mod rich_limit;
 #[cfg(test)]
 mod testing;
 pub mod two_level_convexity;
@@ -20,6 +21,7 @@ pub static TALK: Talk = Talk {
         &convex_reparametrisation::ConvexReparametrisation,
         &nfr_learns_features::NfrLearnsFeatures,
         &neural_feature_flow::NeuralFeatureFlow,
+        &rich_limit::RichLimit,
         &resnet_global_minimum::ResnetGlobalMinimum,
     ],
 };

@@ -1,5 +1,6 @@
 //! What the judges' tests share: grids with made-up outcomes, decided as a run would be.
 
+use overparam_eval::check::Check;
 use overparam_eval::claim::{Claim, Plan, Run, Scale};
 use overparam_eval::decide::{Decision, Design, decide};
 use overparam_eval::inputs::Inputs;
@@ -45,12 +46,20 @@ impl<C, O> Grids<C, O> {
         decide(&judge(&self.experiment), &judge(&self.control), &Design::of(Scale::Smoke, 26)).decision
     }
 
+    /// The checks of the experiment.
+    pub(crate) fn judged<L: Claim<Cell = C, Outcome = O>>(&self, claim: &L) -> Vec<Check>
+    where
+        C: serde::Serialize,
+    {
+        claim.judge(&self.experiment.view(), &Theory::as_stated())
+    }
+
     /// Whether the claim holds on these outcomes; no rival may lie inside a bound.
     pub(crate) fn holds<L: Claim<Cell = C, Outcome = O>>(&self, claim: &L) -> bool
     where
         C: serde::Serialize,
     {
-        let checks = claim.judge(&self.experiment.view(), &Theory::as_stated());
+        let checks = self.judged(claim);
         for check in &checks {
             assert_eq!(check.admitted_rival(), None, "{}", check.id);
             assert!(check.must_fail || !check.rivals.is_empty(), "{} excludes nothing", check.id);
