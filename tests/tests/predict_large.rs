@@ -113,8 +113,10 @@ fn a_stored_kernel_and_one_that_is_computed_again_give_the_answer_of_all_eigenva
         ("--method direct --tolerance 1e-11", 1e-8),
         ("--method cg --tolerance 1e-11", 1e-8),
         ("--kernel @K.zarr --memory 1M --scratch @scratch --tolerance 1e-11", 1e-8),
+        // Tiles that are rounded to f32 hold the factor; the residuals are those of the inputs.
+        ("--kernel @K32.zarr --tolerance 1e-11", 1e-8),
         // The kernel's own rounding, through the condition number of some 1e4.
-        ("--kernel @K32.zarr", 1e-2),
+        ("--kernel @K32.zarr --refine tiles", 1e-2),
     ] {
         let found = desk.predict(how);
         for name in ["train_mean", "test_mean"] {
@@ -123,6 +125,32 @@ fn a_stored_kernel_and_one_that_is_computed_again_give_the_answer_of_all_eigenva
         }
         assert_eq!(found["coefficients"].shape(), (TRAIN, 3));
     }
+}
+
+/// What an f32 store keeps of the kernel is not what is solved, unless it is asked for.
+#[test]
+fn the_rounding_of_tiles_stays_out_of_the_answer() {
+    let desk = Desk::new();
+    let expected = desk.predict("");
+    desk.store("K32.zarr", "--precision f32 --kind ntk");
+    let error = |more: &str| {
+        let words = format!("--ridge 0.01 --kernel @K32.zarr --tolerance 1e-11 --json {more}");
+        let (found, said) = desk.predict_and_say(&words);
+        let event: Value = serde_json::from_str(&said).unwrap();
+        (apart(&found["coefficients"], &expected_coefficients(&desk)), event["residual_from"].clone(), found)
+    };
+    let (of_inputs, from, found) = error("");
+    assert_eq!(from, "inputs");
+    assert!(of_inputs < 1e-8 && apart(&found["test_mean"], &expected["test_mean"]) < 1e-8, "{of_inputs:e}");
+    let (of_tiles, from, _) = error("--refine tiles");
+    assert_eq!(from, "tiles");
+    assert!(of_tiles > 1e-7, "{of_tiles:e}");
+}
+
+/// By another factor, in f64.
+fn expected_coefficients(desk: &Desk) -> DMatrix<f64> {
+    let (kernel, y) = desk.system();
+    Cholesky::new(kernel + DMatrix::identity(TRAIN, TRAIN) * 0.01).unwrap().solve(&y)
 }
 
 #[test]
@@ -152,6 +180,11 @@ fn another_kernel_is_refused_with_what_differs() {
         ("--arch @net.json --method cg --curve @c.csv", "no curve"),
         ("--arch @net.json --method cg --tolerance 2", "between 0 and 1"),
         ("--arch @net.json --method direct --memory 10K", "memory"),
+        (
+            "--arch @net.json --kind nngp --kernel @K.zarr --method cg --refine inputs",
+            "expected --method direct",
+        ),
+        ("--arch @net.json --method direct --refine tiles", "--kernel"),
     ] {
         let text = desk.refusal(more);
         assert!(text.contains(part), "{more}: {text}");
@@ -259,7 +292,7 @@ fn a_ridge_that_is_too_small_is_passed_over_and_said() {
 fn a_job_waits_for_the_tiles_of_its_kernel() {
     let desk = Desk::new();
     desk.store("K.zarr", "");
-    let words = "--arch @net.json --kernel @K.zarr --ridge-path 0.1,1 --launcher slurm --dry-run --mem 8G --time-limit 5";
+    let words = "--arch @net.json --kernel @K.zarr --ridge-path 0.1,1 --refine tiles --launcher slurm --dry-run --mem 8G --time-limit 5";
     let job = format!("predict --train-x @x.npy --train-y @y.npy --test-x @z.npy {words} --out @p.npz");
     let script = || {
         let output = desk.command(&job).assert().success();
@@ -271,6 +304,7 @@ fn a_job_waits_for_the_tiles_of_its_kernel() {
         "--mem=8G",
         "--requeue",
         "--ridge-path 1e-1,1e0",
+        "--refine tiles",
         "p.npz.slurm/scratch",
         "SLURM_CPUS_PER_TASK",
     ] {

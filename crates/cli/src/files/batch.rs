@@ -163,20 +163,17 @@ impl<T: Real> Batch<T> {
         self.shape
     }
 
-    /// Names the numbers, with their shape: a hash that does not depend on the format of the file.
-    pub(crate) fn fingerprint(&self) -> (String, Vec<usize>)
-    where
-        T: Element,
-    {
-        let width = size_of::<T>();
+    /// Names the numbers, as numbers of this type and with their shape: a hash that does not depend on the format of the file.
+    pub(crate) fn fingerprint<U: Real + Element>(&self) -> (String, Vec<usize>) {
+        let width = size_of::<U>();
         let mut hasher = blake3::Hasher::new();
         for &axis in self.array.shape() {
             hasher.update(&(axis as u64).to_le_bytes());
         }
         let mut bytes = vec![0; HASHED_AT_ONCE * width];
         for part in self.array.elements().chunks(HASHED_AT_ONCE) {
-            let bytes = &mut bytes[..size_of_val(part)];
-            bytes.chunks_exact_mut(width).zip(part).for_each(|(place, &x)| x.put(place));
+            let bytes = &mut bytes[..part.len() * width];
+            bytes.chunks_exact_mut(width).zip(part).for_each(|(place, x)| U::of(x.f64()).put(place));
             hasher.update(bytes);
         }
         (hasher.finalize().to_hex().to_string(), self.array.shape().to_vec())

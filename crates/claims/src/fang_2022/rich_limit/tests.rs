@@ -342,7 +342,7 @@ fn wrong_limits_fail_where_they_are_put_in_the_experiments_place() {
     {
         let scattered = made_up(
             |_, outcome| {
-                outcome.moments.iter_mut().for_each(|m| m.covariance = m.covariance.map(|c| c * factor))
+                outcome.moments.iter_mut().for_each(|m| m.covariance = m.covariance.map(|c| c * factor));
             },
             |_, _| {},
         );

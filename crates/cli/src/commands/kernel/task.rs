@@ -115,7 +115,7 @@ impl<T: Real + Element> Task<T> {
     /// What the kernel is of, cut into tiles of this edge.
     pub(super) fn spec(&self, tile: usize) -> Result<Spec> {
         let input = |batch: &Batch<T>, path: &Path| {
-            let (blake3, shape) = batch.fingerprint();
+            let (blake3, shape) = batch.fingerprint::<T>();
             let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
             let layout = self.files.layout.map(|layout| layout.name().to_owned());
             Input { blake3, shape, path: path.display().to_string(), layout }

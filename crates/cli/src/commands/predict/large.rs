@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use nalgebra::DMatrix;
 use overparam_jobs::tiles::{self, Element, Precision, TileStore};
 use overparam_ntk::Kernel;
@@ -16,7 +16,7 @@ use overparam_tensor::linalg::Real;
 
 use super::outcome::{self, Losses};
 use super::solve::{Method, solve};
-use super::stored::StoredKernel;
+use super::stored::{Refined, StoredKernel};
 use super::task::Examples;
 use super::watched::{stopped_or, watched};
 use super::{PredictOptions, Trained, finite};
@@ -38,6 +38,9 @@ pub(super) struct LargeOptions {
     /// Largest relative residual of the solution, which is recomputed in double precision; between 0 and 1 [default: 1e-6]
     #[arg(long, value_name = "R", value_parser = tolerance, help_heading = HEADING)]
     pub(super) tolerance: Option<f64>,
+    /// Which kernel the solution is refined against [default: inputs for vectors, tiles for images and sequences]
+    #[arg(long, value_enum, requires = "kernel", help_heading = HEADING)]
+    pub(super) refine: Option<Refine>,
     /// Memory for the factor and for tiles that are kept, for example 8G [default: 4G]
     #[arg(long, value_name = "BYTES", value_parser = bytes, help_heading = HEADING)]
     pub(super) memory: Option<u64>,
@@ -52,6 +55,15 @@ pub(super) struct LargeOptions {
     #[arg(long, value_name = "R,R,...", value_parser = finite, value_delimiter = ',', group = "some_ridge",
         allow_negative_numbers = true, help_heading = HEADING)]
     pub(super) ridge_path: Vec<f64>,
+}
+
+/// Where residuals come from.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Refine {
+    /// The kernel is computed again from the inputs in double precision, once or twice: the rounding of stored tiles does not matter
+    Inputs,
+    /// The stored tiles are read again: what is solved is the system of their rounded entries
+    Tiles,
 }
 
 impl LargeOptions {
@@ -93,32 +105,43 @@ pub(super) fn check(options: &PredictOptions) -> Result<()> {
             "--{option}: leaving an example out needs a factor, and conjugate gradients have none; expected --method direct"
         );
     }
+    ensure!(
+        large.method() == Method::Direct || large.refine != Some(Refine::Inputs),
+        "--refine inputs: conjugate gradients would compute the kernel again in every iteration; expected --method direct, or no \
+         --kernel"
+    );
     Ok(())
 }
 
 /// Solves, predicts and writes the prediction.
 pub(super) fn predict(options: &PredictOptions) -> Result<ExitCode> {
     check(options)?;
-    let precision = match &options.large.kernel {
-        Some(path) => TileStore::open(path)?.spec().precision,
-        None => Precision::F64,
-    };
-    match precision {
-        Precision::F32 => run::<f32>(options),
-        Precision::F64 => run::<f64>(options),
+    let Some(path) = &options.large.kernel else { return run::<f64, f64>(options, None) };
+    let spec = TileStore::open(path)?.spec().clone();
+    let refine = options.large.refine.unwrap_or_else(|| match options.large.method() {
+        // Of images every refinement would cost as much as all of the tiles; vectors cost less than the factor.
+        Method::Direct if spec.x1.shape.len() == 2 => Refine::Inputs,
+        _ => Refine::Tiles,
+    });
+    match (spec.precision, refine) {
+        (Precision::F32, Refine::Inputs) => run::<f32, f64>(options, Some(refine)),
+        (Precision::F32, Refine::Tiles) => run::<f32, f32>(options, Some(refine)),
+        // The tiles have all the digits that there are.
+        (Precision::F64, _) => run::<f64, f64>(options, Some(Refine::Tiles)),
     }
 }
 
-fn run<T: Real + Element>(options: &PredictOptions) -> Result<ExitCode> {
+/// With tiles of `T`, and what is computed here in `C`.
+fn run<T: Real + Element, C: Real>(options: &PredictOptions, refine: Option<Refine>) -> Result<ExitCode> {
     let start = Instant::now();
     let output = Output::new("out", &options.out, "npz", &options.inputs())?;
-    let examples = Examples::<T>::read(options)?;
+    let examples = Examples::<C>::read(options)?;
     let large = &options.large;
     if let Some(folder) = &large.scratch {
         std::fs::create_dir_all(folder).with_context(|| format!("--scratch {}", folder.display()))?;
     }
     let stored = match &large.kernel {
-        Some(path) => Some(StoredKernel::open(path, kind(options), &examples, large.memory() / 8)?),
+        Some(path) => Some(StoredKernel::<T>::open(path, kind(options), &examples, large.memory() / 8)?),
         None => None,
     };
     let recomputed = BlockFn::new(examples.train.count(), |rows, columns| {
@@ -127,8 +150,13 @@ fn run<T: Real + Element>(options: &PredictOptions) -> Result<ExitCode> {
         block(&examples, options, (&examples.train, rows), (second, columns))
     })
     .parallel();
-    let kernel: &dyn Blocks = match &stored {
-        Some(stored) => stored,
+    let refined: Refined<'_, T>;
+    let kernel: &dyn Blocks = match stored {
+        Some(tiles) if refine == Some(Refine::Inputs) => {
+            refined = Refined { tiles, again: &recomputed };
+            &refined
+        }
+        Some(ref tiles) => tiles,
         None => &recomputed,
     };
     let stop = watch_for_stop()?;
@@ -176,7 +204,7 @@ fn run<T: Real + Element>(options: &PredictOptions) -> Result<ExitCode> {
     let (targets, classes) = ((&examples.y, examples.test_y.as_ref()), examples.classes.as_ref());
     let losses =
         Losses::of((&train_mean, &test_mean), targets, classes).leaving_out(&found, &examples.y, classes);
-    outcome::tell(options, found.ridge, &losses, Some(&found), start.elapsed().as_secs_f64());
+    outcome::tell(options, found.ridge, &losses, Some((&found, refine)), start.elapsed().as_secs_f64());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -68,7 +68,7 @@ pub(super) fn launch(options: &PredictOptions) -> Result<ExitCode> {
 /// The arrays of tasks to wait for: none if every tile is in the store.
 fn arrays<T: Real + Element>(options: &PredictOptions, path: &Path) -> Result<Vec<String>> {
     let examples = Examples::<T>::read(options)?;
-    let store = StoredKernel::store(path, kind(options), &examples)?;
+    let store = StoredKernel::<T>::store(path, kind(options), &examples)?;
     let lacking = lacking(&store);
     if lacking == 0 {
         return Ok(Vec::new());
@@ -125,6 +125,7 @@ fn words(options: &PredictOptions, out: &Path, folder: &Path) -> Result<Vec<Stri
         ("--kind", name(options.kind.to_possible_value())),
         ("--kernel", path(large.kernel.as_deref())?),
         ("--method", name(large.method.and_then(|method| method.to_possible_value()))),
+        ("--refine", name(large.refine.and_then(|refine| refine.to_possible_value()))),
         ("--tolerance", large.tolerance.map(number)),
         ("--memory", large.memory.map(|bytes| bytes.to_string())),
         ("--scratch", path(scratch.as_deref())?),

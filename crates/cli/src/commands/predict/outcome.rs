@@ -5,6 +5,7 @@ use overparam_solve::Report;
 use serde_json::{Value, json};
 
 use super::PredictOptions;
+use super::large::Refine;
 use super::solve::{Found, left_out_loss};
 use crate::curve;
 use crate::files::Classes;
@@ -59,10 +60,10 @@ pub(super) fn tell(
     options: &PredictOptions,
     ridge: f64,
     losses: &Losses,
-    found: Option<&Found>,
+    found: Option<(&Found, Option<Refine>)>,
     seconds: f64,
 ) {
-    found.iter().for_each(|found| warn(found, ridge));
+    found.iter().for_each(|(found, _)| warn(found, ridge));
     if options.json {
         event(&object(options, ridge, losses, found, seconds));
         return;
@@ -79,8 +80,8 @@ pub(super) fn tell(
         words += &format!(", {hits} of {all} test classes right");
     }
     say!("{}: {words}  ({})", options.out.display(), duration(seconds));
-    let Some(found) = found else { return };
-    say!("  {}", evidence(&found.solution.report));
+    let Some((found, refine)) = found else { return };
+    say!("  {}", evidence(&found.solution.report, refine));
     for tried in &found.path {
         match &tried.loss {
             Ok(loss) => {
@@ -129,14 +130,14 @@ fn object(
     options: &PredictOptions,
     ridge: f64,
     losses: &Losses,
-    found: Option<&Found>,
+    found: Option<(&Found, Option<Refine>)>,
     seconds: f64,
 ) -> Value {
     let mut object = json!({
         "event": "prediction", "path": options.out, "time": options.time, "ridge": ridge, "train_loss": losses.train,
         "test_loss": losses.test, "test_right": losses.right.map(|(hits, _)| hits), "seconds": seconds
     });
-    let Some(found) = found else { return object };
+    let Some((found, refine)) = found else { return object };
     let report = &found.solution.report;
     let path = found.path.iter().map(|tried| {
         json!({
@@ -145,6 +146,7 @@ fn object(
     });
     let more = [
         ("residual", json!(report.worst().map(|(_, worst)| worst))),
+        ("residual_from", json!(refined_against(refine))),
         ("tolerance", json!(report.tolerance)),
         ("refinements", json!(report.refinements)),
         ("iterations", json!(report.iterations)),
@@ -161,12 +163,15 @@ fn object(
 }
 
 /// In a sentence, what is known of the solution.
-fn evidence(report: &Report) -> String {
+fn evidence(report: &Report, refine: Option<Refine>) -> String {
     let (column, worst) = report.worst().unwrap_or((0, 0.0));
     let mut text = format!(
-        "relative residual {worst:.1e} at most (output {column}; {:.0e} was asked for), recomputed in f64; {} refinements, {} iterations of \
-         conjugate gradients",
-        report.tolerance, report.refinements, report.iterations
+        "relative residual {worst:.1e} at most (output {column}; {:.0e} was asked for), recomputed in f64 from the {}; {} refinements, {} \
+         iterations of conjugate gradients",
+        report.tolerance,
+        refined_against(refine),
+        report.refinements,
+        report.iterations
     );
     if report.resumed > 0 {
         text += &format!("; {} columns or iterations were there already", report.resumed);
@@ -178,4 +183,12 @@ fn evidence(report: &Report) -> String {
         );
     }
     text
+}
+
+/// Where the residuals come from: a kernel that is not stored is always computed from the inputs.
+fn refined_against(refine: Option<Refine>) -> &'static str {
+    match refine {
+        Some(Refine::Tiles) => "tiles",
+        Some(Refine::Inputs) | None => "inputs",
+    }
 }

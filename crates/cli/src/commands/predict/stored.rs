@@ -27,7 +27,7 @@ pub(super) struct StoredKernel<T> {
 
 impl<T: Real + Element> StoredKernel<T> {
     /// Opens a store that must be the whole kernel of the examples. `memory` bytes are for tiles that are kept.
-    pub(super) fn open(path: &Path, kind: Kind, examples: &Examples<T>, memory: u64) -> Result<Self> {
+    pub(super) fn open(path: &Path, kind: Kind, examples: &Examples<impl Real>, memory: u64) -> Result<Self> {
         let store = Self::store(path, kind, examples)?;
         let lacking = lacking(&store);
         if lacking > 0 {
@@ -43,7 +43,7 @@ impl<T: Real + Element> StoredKernel<T> {
     }
 
     /// A store that must be of the kernel of the examples, whether its tiles are there or not.
-    pub(super) fn store(path: &Path, kind: Kind, examples: &Examples<T>) -> Result<TileStore> {
+    pub(super) fn store(path: &Path, kind: Kind, examples: &Examples<impl Real>) -> Result<TileStore> {
         let store = TileStore::open(path)?;
         let (spec, name) = (store.spec(), format!("--kernel {}", path.display()));
         if spec.x2.is_some() {
@@ -54,7 +54,7 @@ impl<T: Real + Element> StoredKernel<T> {
         if !spec.kinds.contains(&kind) {
             bail!("{name}: it has no {}; expected a store made with --kind {0} or both", kind.name());
         }
-        let (hash, shape) = examples.train.fingerprint();
+        let (hash, shape) = examples.train.fingerprint::<T>();
         if (&hash, &shape) != (&spec.x1.blake3, &spec.x1.shape) {
             bail!(
                 "{name}: it is the kernel of other inputs, from {}; expected that of --train-x",
@@ -133,5 +133,26 @@ impl<T: Real + Element> Blocks for StoredKernel<T> {
     /// That of its tiles.
     fn side(&self) -> usize {
         self.store.tile_edge()
+    }
+}
+
+/// A factor from stored tiles, and residuals from a kernel that is computed again with all digits: what is solved is the system of the
+/// inputs, and not that of the rounded tiles.
+pub(super) struct Refined<'a, T> {
+    pub(super) tiles: StoredKernel<T>,
+    pub(super) again: &'a dyn Blocks,
+}
+
+impl<T: Real + Element> Blocks for Refined<'_, T> {
+    fn len(&self) -> usize {
+        self.tiles.len()
+    }
+
+    fn block(&self, rows: Range<usize>, columns: Range<usize>) -> Result<DMatrix<f32>, SolveError> {
+        self.tiles.block(rows, columns)
+    }
+
+    fn block_f64(&self, rows: Range<usize>, columns: Range<usize>) -> Result<DMatrix<f64>, SolveError> {
+        self.again.block_f64(rows, columns)
     }
 }
