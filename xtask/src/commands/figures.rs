@@ -42,6 +42,10 @@ pub(crate) fn figures(options: &FigureOptions) -> Result<ExitCode> {
     }
     let mut stale = strangers(&folder, &manifest)?;
     for entry in &manifest.entries {
+        if !data(&folder, &entry.file).exists() {
+            stale.push(format!("{}.svg: its numbers are not kept; {}", entry.file, entry.origin.how()));
+            continue;
+        }
         let (path, drawn) = draw(&folder, entry)?;
         if options.check {
             let there = fs::read_to_string(&path).unwrap_or_default();
