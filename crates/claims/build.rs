@@ -65,7 +65,8 @@ fn absorb(hasher: &mut blake3::Hasher, path: &Path, name: &str) {
         let mut names: Vec<_> =
             entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
         names.sort();
-        for entry in names.into_iter().filter(|entry| !DRAWING.contains(&entry.as_str())) {
+        let draws = |entry: &String| name.starts_with("src/") && DRAWING.contains(&entry.as_str());
+        for entry in names.into_iter().filter(|entry| !draws(entry)) {
             absorb(hasher, &path.join(&entry), &format!("{name}/{entry}"));
         }
     } else if let Ok(content) = fs::read(path) {

@@ -119,6 +119,10 @@ fn no_run_reaches_what_the_fingerprint_leaves_out() {
     let mut calls = 0;
     for file in sources(&root().join("crates/claims/src")) {
         let text = fs::read_to_string(&file).expect("sources are readable");
+        if file.file_name().is_some_and(|name| name == "figures.rs" || name == "picture.rs") {
+            // Methods could be called without naming the file.
+            assert!(!text.lines().any(|line| line.starts_with("impl")), "{} has methods", file.display());
+        }
         let mut function = "";
         for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
             if line.contains("fn ") {

@@ -94,7 +94,7 @@
 //! | [`changes`] | other values for fields of the cells (`--set`) |
 //! | [`meaning`] | what the fields of a cell mean, from the documentation of their types |
 //! | [`inputs`] | data sets that the user brings |
-//! | [`figure`] | figures as data, drawn as SVG and PNG |
+//! | [`figure`] | figures as data, drawn as SVG, PNG and PDF |
 //! | [`table`] | small tables and readable numbers |
 //! | [`report`] | the page, the JSON, the CSV files |
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::thread::sleep;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use common::{CELLS, Counter, TROUBLE, Tiny, process, report, request, run, undisturbed};
 use overparam_eval::claim::Scale;
@@ -57,9 +57,11 @@ fn killed_a_hundred_times_at_random_moments() {
             let mut children: Vec<_> =
                 (0..1 + round % 2).map(|_| process(folder.path()).spawn().unwrap()).collect();
             // They may have nothing left to do, and end.
+            let patience = Instant::now();
             while results(folder.path()).len() < enough
                 && children.iter_mut().any(|child| child.try_wait().unwrap().is_none())
             {
+                assert!(patience.elapsed() < Duration::from_secs(60), "a process neither works nor ends");
                 sleep(Duration::from_micros(100));
             }
             sleep(Duration::from_secs_f64(0.001 * moment.fract()));

@@ -117,3 +117,21 @@ fn status_counts_what_the_store_has_and_writes_nothing() {
     fs::write(cell, "nonsense").unwrap();
     assert_eq!((state().done, state().rejected), (CELLS - 1, 1));
 }
+
+/// Or a thread that waits for a part of its cell would hold the memory of several.
+#[test]
+fn no_more_cells_are_begun_than_there_are_threads() {
+    for threads in [1, 2, 3] {
+        let (claim, folder) = (Tiny::new(), tempfile::tempdir().unwrap());
+        runner::run(&request(claim, threads), &Store::at(folder.path()), &Silent, &never()).unwrap();
+        assert_eq!(claim.computed(), CELLS);
+        assert!(claim.most_at_work() <= threads, "{} on {threads} threads", claim.most_at_work());
+    }
+}
+
+#[test]
+fn no_number_of_threads_is_one_per_core() {
+    let (claim, folder) = (Tiny::new(), tempfile::tempdir().unwrap());
+    runner::run(&request(claim, 0), &Store::at(folder.path()), &Silent, &never()).unwrap();
+    assert_eq!(claim.computed(), CELLS);
+}

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{SHORT, TILES, compute, contents, process, spec, store, undisturbed};
 use overparam_jobs::tiles::{Input, Kind, Spec, State, TileError, TileStore};
@@ -42,9 +42,11 @@ fn killed_a_hundred_times_at_random_moments() {
             let mut children: Vec<_> =
                 (0..1 + round % 2).map(|_| process(folder.path(), "1/1").spawn().unwrap()).collect();
             // They may have nothing left to begin, and end.
+            let patience = Instant::now();
             while begun(folder.path()) < enough
                 && children.iter_mut().any(|child| child.try_wait().unwrap().is_none())
             {
+                assert!(patience.elapsed() < Duration::from_secs(60), "a process neither works nor ends");
                 sleep(Duration::from_micros(100));
             }
             sleep(Duration::from_secs_f64(0.001 * (97.0 * moment).fract()));

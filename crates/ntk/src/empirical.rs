@@ -95,7 +95,7 @@ impl<'a, T: Real> EmpiricalNtk<'a, T> {
         let matrix = self.matrix(x1, x2)?;
         let (n1, n2) = (matrix.nrows() / k, matrix.ncols() / k);
         let columns: Vec<T> = matrix.data.into();
-        Ok(Array::from_vec(&[n2, k, n1, k], columns).permute(&[2, 0, 3, 1]))
+        Ok(Array::from_recycled(&[n2, k, n1, k], columns).permute(&[2, 0, 3, 1]))
     }
 
     /// All entries as an `n1 k x n2 k` matrix; output `a` of example `i` is row `i k + a`.

@@ -68,6 +68,11 @@ pub trait Blocks: Sync {
     fn parallel(&self) -> bool {
         false
     }
+
+    /// The same of [`Self::block_f64`], for kernels whose two kinds of block come from different places.
+    fn parallel_f64(&self) -> bool {
+        self.parallel()
+    }
 }
 
 /// A rectangular kernel between test inputs (rows) and training inputs (columns), block by block.

@@ -40,7 +40,7 @@ impl System<'_> {
             Ok((tile::product(&block, &parts[j]), Some(mirrored)))
         };
         for group in places.chunks(WAITING) {
-            let products: Result<Vec<_>, SolveError> = if self.kernel.parallel() {
+            let products: Result<Vec<_>, SolveError> = if self.kernel.parallel_f64() {
                 group.iter().map(one).collect()
             } else {
                 group.par_iter().map(one).collect()

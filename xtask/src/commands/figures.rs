@@ -60,7 +60,7 @@ pub(crate) fn figures(options: &FigureOptions) -> Result<ExitCode> {
     for line in &stale {
         note!("docs/figures: {line}");
     }
-    say!("{} figures, of which {} are stale", manifest.entries.len(), stale.len());
+    say!("{} figures, and {} things to mend", manifest.entries.len(), stale.len());
     // Without --check these are what is left to do.
     Ok(ExitCode::from(u8::from(options.check && !stale.is_empty())))
 }
@@ -77,7 +77,7 @@ fn take(from: &Path, manifest: &mut Manifest, folder: &Path) -> Result<usize> {
         report["format"]
     );
     let claims = report["claims"].as_array().with_context(|| format!("{}: no claims", path.display()))?;
-    let mut taken = 0;
+    let mut taken: Vec<(PathBuf, String)> = Vec::new();
     for value in claims {
         let id = value["about"]["id"].as_str().unwrap_or_default();
         let wanted = |entry: &&mut Entry| matches!(&entry.origin, Origin::Claim { claim, .. } if claim == id);
@@ -103,13 +103,17 @@ fn take(from: &Path, manifest: &mut Manifest, folder: &Path) -> Result<usize> {
             let figure = found.with_context(|| {
                 format!("manifest.json: {claim} draws no figure {name:?} here, but {}", names.join(", "))
             })?;
-            write(&data(folder, &entry.file), &figure.text())?;
+            let text = figure.text();
+            // A number that is not finite could not be read again.
+            Figure::parse(&text).with_context(|| format!("{claim}: figure {name:?} cannot be kept"))?;
+            taken.push((data(folder, &entry.file), text));
             *of = Some(run.clone());
-            taken += 1;
         }
     }
+    // All or nothing: numbers of one run under the name of another would pass for the book's.
+    taken.iter().try_for_each(|(path, text)| write(path, text))?;
     write(&folder.join("manifest.json"), &manifest.text())?;
-    Ok(taken)
+    Ok(taken.len())
 }
 
 /// How large a scale is among others.

@@ -15,7 +15,7 @@
 //! aligned mode:  ds/dt = sqrt(lambda^2 + 4 s^2) (sigma - s)
 //! ```
 //!
-//! With `D = Sigma - W2 W1(0)` and `Sigma - W2 W1 = e^-tau (D + delta / lambda^2)` one has `d delta / d tau = -|lambda| (dA D + D dB)` for the
+//! With `D = Sigma - W2 W1(0)` and `e^-tau delta / lambda^2` for what is left beyond the frozen net, `d delta / d tau = -|lambda| (dA D + D dB)` for the
 //! movements `dA`, `dB` of `W2 W2^T` and `W1^T W1` along the frozen path, which are quadratic in `e^-tau`; hence `M0`, `M1`, `M2`. An aligned
 //! mode is an exponential for large `|lambda|` and a sigmoid at 0: the time from a tenth to half over that from half to nine tenths goes from
 //! 0.365 to 1.

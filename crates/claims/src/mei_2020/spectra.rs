@@ -40,7 +40,7 @@ mod tests {
         }
     }
 
-    /// One level: `kappa = l (D + ridge / l - n +- ...) / n` in closed form.
+    /// One level: the positive root of `n kappa^2 + (n l - D l - ridge) kappa - ridge l = 0`.
     #[test]
     fn the_threshold_of_one_level_solves_its_quadratic() {
         for (l, d, ridge, n) in [(0.3, 50.0, 1e-3, 20.0), (2.0, 7.0, 0.5, 30.0), (1e-3, 400.0, 0.0, 100.0f64)]

@@ -74,8 +74,8 @@ pub(super) fn submit(script: &Path, content: &str, after: Option<&str>) -> Resul
     let output = match sbatch.arg(script).output() {
         Ok(output) => output,
         Err(e) if e.kind() == ErrorKind::NotFound => bail!(
-            "there is no sbatch here: submit from a machine with SLURM's commands. --dry-run prints the scripts, and \
-             --shard K/N serves any other scheduler"
+            "there is no sbatch here: submit from a machine with SLURM's commands. --dry-run prints the scripts, which other schedulers \
+             can run"
         ),
         Err(e) => return Err(e).context("sbatch"),
     };

@@ -45,7 +45,7 @@ impl From<FormatOption> for Format {
     }
 }
 
-/// What figures are to stand on.
+/// The size of the sheet.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SizeOption {
     /// Four inches a panel

@@ -1,4 +1,4 @@
-//! What a drawing is to stand on, and how large it is there.
+//! The sheet that a drawing is made for, and how large it is there.
 
 /// A page of a paper, or a slide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

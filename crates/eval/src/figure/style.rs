@@ -16,8 +16,8 @@ pub(super) const NEUTRAL: usize = usize::MAX;
 /// How many classes a heat map has.
 pub(super) const SHADES: usize = 6;
 
-/// Paler to darker on light, and the reverse on dark, so that what is large stands out on both. One hue, which the first series'
-/// blue is told apart from, and whose lightness alone says as much.
+/// Paler to darker on light, and the reverse on dark, so that what is large stands out on both. One hue,
+/// easily told from the first series' blue, whose lightness alone says as much.
 const SHADES_ON_LIGHT: [&str; SHADES] = ["#feecd6", "#fdd3a8", "#fbb06c", "#ef8736", "#c65c10", "#853a06"];
 const SHADES_ON_DARK: [&str; SHADES] = ["#33261b", "#523923", "#79532b", "#a86e31", "#d58a45", "#ffbf85"];
 

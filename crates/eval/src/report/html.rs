@@ -223,16 +223,17 @@ fn arrangement(figure: &Figure) -> String {
 fn draw_figure(figure: &Figure, claim: &str, formats: &[Format]) -> Markup {
     let stem = format!("{claim}--{}", figure.name);
     let rows: Vec<_> = figure.rows().collect();
+    let coloured = rows.iter().any(|r| r.value.is_some());
     let values: Vec<Vec<String>> = rows
         .iter()
         .map(|r| {
             let [x, y, low, high] = [r.x, r.y, r.low, r.high].map(number);
             let bar = if r.low < r.high { format!("[{low}, {high}]") } else { String::new() };
-            let value = r.value.map(number);
+            let value = coloured.then(|| r.value.map_or_else(String::new, number));
             [r.panel.to_owned(), r.series.to_owned(), x, y, bar].into_iter().chain(value).collect()
         })
         .collect();
-    let value = rows.iter().any(|r| r.value.is_some()).then_some("value of the cell");
+    let value = coloured.then_some("value of the cell");
     let header: Vec<String> =
         ["panel", "series", "x", "y", "interval"].into_iter().chain(value).map(str::to_owned).collect();
     let csv = format!("csv/{stem}.csv");
@@ -241,8 +242,8 @@ fn draw_figure(figure: &Figure, claim: &str, formats: &[Format]) -> Markup {
         div class=(arrangement(figure)) { @for panel in panels { (panel) } @if let Some(legend) = legend { (legend) } }
         figcaption { b { (prose(&figure.title)) ". " } (prose(&figure.caption)) }
         p.small.files { "Lines are theory, dots joined by a thin line a trajectory, points measurements with their intervals, hollow points the "
-            "control; a shaded side is what a bound allows, and coloured cells are values that the legend explains. Points that would hide "
-            "each other stand side by side; an arrow points from one that is too small for the axis. Files: "
+            "control; a shaded side is what a bound allows, and the legend says what the colours of cells mean. Points that would hide each other "
+            "stand side by side; one that is too small for the axis stands at its lower end, with an arrow and its value. Files: "
             @for format in formats {
                 a href=(format!("figures/{stem}.{}", format.extension())) { (format.extension().to_uppercase()) } ", "
             }

@@ -41,7 +41,7 @@ pub(super) fn cells(claim: &ClaimReport) -> Vec<u8> {
 
 /// A figure's points, and the values of a heat map's cells.
 pub(super) fn figure(figure: &Figure) -> Vec<u8> {
-    // A column more where there is a heat map, empty in the rows of all else.
+    // One more column if there is a heat map, empty in all other rows.
     #[derive(Serialize)]
     struct Coloured<'a> {
         panel: &'a str,

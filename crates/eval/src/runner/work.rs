@@ -45,6 +45,8 @@ pub(super) fn compute(
     todo.iter().for_each(|(claim, task)| cost_left[*claim] += task.cost);
 
     let crew = Crew::new(request, store, stop)?;
+    // A request for 0 threads has one per core.
+    let threads = crew.pool.current_num_threads();
     let (sender, receiver) = mpsc::channel();
     let (mut waiting, mut at_work) = (VecDeque::from(todo), 0);
     let mut elsewhere: Vec<Job> = Vec::new();
@@ -58,8 +60,9 @@ pub(super) fn compute(
             (pause, looked) = ((2 * pause).min(PAUSES.1), Instant::now());
             waiting.extend(elsewhere.drain(..));
         }
-        // No more than the threads: one that waits for a part of its cell would begin another within it, and hold the memory of both.
-        while at_work < request.threads
+        // No more than the threads, so that no more cells than that hold memory at a time: a thread that waits for a part of its cell
+        // begins another one if there is any.
+        while at_work < threads
             && let Some(job) = waiting.pop_front()
         {
             crew.spawn(job, &sender);

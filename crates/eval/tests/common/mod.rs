@@ -41,16 +41,26 @@ pub(crate) struct Outcome {
 }
 
 /// Means of normals around 0 (experiment) and around 3 (control). Counts the cells that it computes.
-pub(crate) struct Tiny(pub(crate) AtomicUsize);
+#[derive(Default)]
+pub(crate) struct Tiny {
+    computed: AtomicUsize,
+    at_work: AtomicUsize,
+    most_at_work: AtomicUsize,
+}
 
 impl Tiny {
     /// One that lives as long as the tests.
     pub(crate) fn new() -> &'static Self {
-        Box::leak(Box::new(Self(AtomicUsize::new(0))))
+        Box::leak(Box::default())
     }
 
     pub(crate) fn computed(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.computed.load(Ordering::Relaxed)
+    }
+
+    /// The most cells that were begun and not ended at any time.
+    pub(crate) fn most_at_work(&self) -> usize {
+        self.most_at_work.load(Ordering::Relaxed)
     }
 }
 
@@ -86,7 +96,9 @@ impl Claim for Tiny {
     }
 
     fn run(&self, cell: &Cell, context: &Context<'_>) -> Result<Outcome, CellError> {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.computed.fetch_add(1, Ordering::Relaxed);
+        let at_work = self.at_work.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_at_work.fetch_max(at_work, Ordering::SeqCst);
         let trouble = std::env::var(TROUBLE).unwrap_or_default();
         match trouble.as_str() {
             "" => {}
@@ -97,8 +109,10 @@ impl Claim for Tiny {
             "memory" => drop(std::hint::black_box(vec![1u8; 1 << 46])),
             other => return Err(CellError(format!("unknown trouble {other}"))),
         }
-        // About a millisecond.
-        let draws = context.shared("draw", cell.seed).normal_vector::<f64>(20_000, 1.0);
+        // About a millisecond, part of it on another thread, so that this one waits and looks for other work.
+        let draw = || context.shared("draw", cell.seed).normal_vector::<f64>(20_000, 1.0);
+        let (draws, ()) = rayon::join(draw, || std::thread::sleep(std::time::Duration::from_micros(500)));
+        self.at_work.fetch_sub(1, Ordering::SeqCst);
         Ok(Outcome { mean: cell.shift + draws.mean(), draws: draws.as_slice()[..5].to_vec() })
     }
 

@@ -1,7 +1,7 @@
 //! Element storage that recycles itself.
 //!
-//! A training step needs the same buffers as the step before. Large buffers therefore go back to a pool of the thread
-//! that drops them, and an array of the same length made later on that thread takes one from there: after its first
+//! A training step needs the same buffers as the step before. Large buffers that were asked for here therefore go back to a pool of the
+//! thread that drops them, and an array of the same length made later on that thread takes one from there: after its first
 //! step, training asks the system for no large memory and touches pages that are already mapped and cached.
 
 use std::cell::RefCell;
@@ -110,6 +110,11 @@ impl<T: Real> Buffer<T> {
 
     pub(crate) fn from_vec(elements: Vec<T>) -> Self {
         Self { elements, pooled: false }
+    }
+
+    /// Elements whose memory was [`Self::stale`] once, and goes back there.
+    pub(crate) fn returned(elements: Vec<T>) -> Self {
+        Self { elements, pooled: true }
     }
 
     pub(crate) fn into_vec(mut self) -> Vec<T> {

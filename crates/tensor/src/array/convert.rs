@@ -23,7 +23,7 @@ impl<T: Real> From<&DMatrix<T>> for Array<T> {
 /// array of as many elements was dropped on this thread, it gets that array's memory.
 ///
 /// What a function returns as an array goes back to where arrays come from: if it is made as a matrix, this is how the next call
-/// finds it.
+/// finds it, and [`Array::from_recycled`] how it goes back.
 pub fn recycled_matrix<T: Real>(rows: usize, columns: usize) -> DMatrix<T> {
     DMatrix::from_vec(rows, columns, Buffer::stale(rows * columns).into_vec())
 }
@@ -36,6 +36,16 @@ impl<T: Real> From<&DVector<T>> for Array<T> {
 }
 
 impl<T: Real> Array<T> {
+    /// As [`Array::from_vec`], of the elements of a [`recycled_matrix`].
+    ///
+    /// # Panics
+    /// As [`Array::from_vec`].
+    pub fn from_recycled(shape: &[usize], elements: Vec<T>) -> Self {
+        let (dims, count) = (Dims::new(shape), elements.len());
+        assert!(dims.volume() == count, "Array::from_recycled: {count} elements for shape {shape:?}");
+        Self::from_buffer(dims, Buffer::returned(elements))
+    }
+
     /// The matrix of a two-dimensional array.
     ///
     /// # Panics
@@ -59,10 +69,15 @@ mod tests {
 
     #[test]
     fn a_matrix_takes_the_memory_of_an_array() {
-        let array = Array::from_vec(&[30, 40], vec![1.0f64; 1200]);
+        let array = Array::from_fn(&[30, 40], |_| 1.0f64);
         let address = array.as_slice().map(<[f64]>::as_ptr);
         drop(array);
         let matrix = recycled_matrix::<f64>(40, 30);
         assert_eq!((matrix.shape(), Some(matrix.as_slice().as_ptr())), ((40, 30), address));
+        drop(Array::from_recycled(&[30, 40], matrix.data.into()));
+        // The allocator would hand out again what was freed last, and this would take it.
+        let _other = std::hint::black_box(vec![1.0f64; 1200]);
+        let again = recycled_matrix::<f64>(40, 30);
+        assert_eq!(Some(again.as_slice().as_ptr()), address);
     }
 }

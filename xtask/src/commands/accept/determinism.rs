@@ -81,7 +81,8 @@ fn bytes(
     let claims = claims.map(|(chosen, runs)| ClaimReport::of(chosen.claim, runs, None, &terms)).collect();
     let report = Report::new(request.scale, &Command::default(), TALKS, claims);
     let facts = RunFacts { wall_seconds: 0.0, threads: 1, machine: String::new(), claims: Vec::new() };
-    report.write(folder, &facts, &Drawings::default())?;
+    let nothing = Drawings { formats: Vec::new(), slides: false, panels: false };
+    report.write(folder, &facts, &nothing)?;
     let path = folder.join("report.json");
     fs::read(&path).with_context(|| path.display().to_string())
 }

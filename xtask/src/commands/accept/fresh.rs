@@ -16,6 +16,9 @@ use super::{Finding, master_seed};
 use overparam_cli::options::{RunOptions, Voice};
 use overparam_cli::progress::watch;
 
+/// With fewer master seeds nothing is asked of a single claim: to be undecided now and then is no fault.
+const FEW: usize = 5;
+
 /// The change of a constant that false claims have.
 const CHANGE: f64 = 0.3;
 
@@ -90,15 +93,27 @@ fn findings(
 ) -> Vec<Finding> {
     let all = masters * tallies.len();
     let wrong: usize = tallies.values().map(|t| t.wrong).sum();
-    // At 20 master seeds and 26 claims: 3 of 520, 17 of 20, 24 of 1,200.
-    let share = |n: usize, of: usize, allowed: usize| (n * allowed).div_ceil(of);
+    // At 20 master seeds and 26 claims 3 of 520, 17 of 20 and 24 of 1,200. Rounded down: none of the verdicts at one master seed.
+    let share = |n: usize, of: usize, allowed: usize| n * allowed / of;
+    let (most_wrong, most_false, most_exchanged) =
+        (share(all, 520, 3), share(false_all, 1_200, 24), share(all, 520, 1));
     let mut findings = vec![Finding::new(
         "A2",
-        "true claims are contradicted or not discriminating in 3 of 520 at most",
+        format!("true claims are contradicted or not discriminating in {most_wrong} of {all} at most"),
         format!("{wrong} of {all}"),
-        wrong <= share(all, 520, 3),
+        wrong <= most_wrong,
     )];
-    for (id, tally) in tallies {
+    if masters < FEW {
+        let held: usize = tallies.values().map(|t| t.holds).sum();
+        let least = 17 * all / 20;
+        findings.push(Finding::new(
+            "A2",
+            format!("{least} of {all} verdicts at {masters} master seeds are that the claim holds"),
+            format!("{held} hold"),
+            held >= least,
+        ));
+    }
+    for (id, tally) in tallies.iter().filter(|_| masters >= FEW) {
         let least = 17 * masters / 20;
         findings.push(Finding::new(
             "A2",
@@ -115,15 +130,18 @@ fn findings(
     }
     findings.push(Finding::new(
         "A3",
-        "false claims (rivals, constants changed by 30 %) hold in 24 of 1,200 at most, and half of them are contradicted",
+        format!(
+            "false claims (rivals, constants changed by 30 %) hold in {most_false} of {false_all} at most, and half of them are \
+             contradicted"
+        ),
         format!("{false_holds} of {false_all} hold, {false_fails} contradicted"),
-        false_holds <= share(false_all, 1_200, 24) && 2 * false_fails >= false_all,
+        false_holds <= most_false && 2 * false_fails >= false_all,
     ));
     findings.push(Finding::new(
         "A4",
-        "the control in the experiment's place holds in 1 of 520 at most",
+        format!("the control in the experiment's place holds in {most_exchanged} of {all} at most"),
         format!("{exchanged} of {all}"),
-        exchanged <= share(all, 520, 1),
+        exchanged <= most_exchanged,
     ));
     findings
 }

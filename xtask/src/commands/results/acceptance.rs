@@ -49,6 +49,11 @@ impl Acceptance {
         })
     }
 
+    /// Whether a claim was tested.
+    pub(super) fn has(&self, claim: &str) -> bool {
+        self.counted().contains_key(claim)
+    }
+
     /// Each claim's decisions, counted again: hold, undecided, wrong.
     fn counted(&self) -> BTreeMap<&str, [usize; 3]> {
         let mut counts: BTreeMap<&str, [usize; 3]> = BTreeMap::new();

@@ -49,8 +49,9 @@ fn of_claim(record: &Record) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {control} |",
+            "| {}{} | {} | {} | {control} |",
             plain(&check.quantity),
+            if check.must_fail { " †" } else { "" },
             check.bound,
             measured(check, results.stopped_at.draws)
         );
@@ -69,7 +70,14 @@ fn measured(check: &Check, draws: usize) -> String {
     medians.sort_by(f64::total_cmp);
     let (Some(low), Some(high)) = (medians.first(), medians.last()) else { return "no value".to_owned() };
     let (low, high) = (number(*low), number(*high));
-    if low == high { low } else { format!("{low} to {high}") }
+    let range = if low == high { low } else { format!("{low} to {high}") };
+    let lacking = |place: &Place| {
+        place.draws.iter().filter(|draw| draw.seed < draws as u64 && draw.value.is_none()).count()
+    };
+    match check.places.iter().map(lacking).max().unwrap_or(0) {
+        0 => range,
+        lacking => format!("{range} ({lacking} of {draws} draws without a value)"),
+    }
 }
 
 /// A text in a table's cell, none of whose signs means something to Markdown.
@@ -106,7 +114,7 @@ mod tests {
         assert_eq!(measured(&one, 3), "2");
         assert_eq!(measured(&one, 4), "2.5");
         let two = check(&[&[Some(4.0), None], &[Some(0.5), Some(0.7)]]);
-        assert_eq!(measured(&two, 2), "0.6 to 4");
+        assert_eq!(measured(&two, 2), "0.6 to 4 (1 of 2 draws without a value)");
         assert_eq!(measured(&check(&[&[None]]), 1), "no value");
     }
 

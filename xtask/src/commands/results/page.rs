@@ -30,7 +30,7 @@ pub(super) fn page(shelf: &Shelf, claims: &[About], lock: &Lock) -> String {
     runs(&mut page, shelf);
     decisions(&mut page, shelf, claims, lock);
     others(&mut page, shelf);
-    acceptances(&mut page, shelf);
+    acceptances(&mut page, shelf, claims);
     page
 }
 
@@ -168,19 +168,27 @@ fn others(page: &mut String, shelf: &Shelf) {
     }
 }
 
-fn acceptances(page: &mut String, shelf: &Shelf) {
+fn acceptances(page: &mut String, shelf: &Shelf, claims: &[About]) {
     for acceptance in &shelf.acceptances {
         let _ = writeln!(
             page,
             "\n## Acceptance at {}\n\nFresh master seeds, which no one chose, test the verdicts themselves. `{}`; each decision is in\n\
              [the file](results/acceptance/{}.json).\n\n| part | what was asked | what was found | |\n|---|---|---|---|",
             acceptance.scale,
-            acceptance.command(),
+            acceptance.command().replacen("overparam accept", "cargo xtask accept", 1),
             acceptance.scale
         );
         for (part, asked, found, accepted) in acceptance.findings() {
             let word = if accepted { "accepted" } else { "**refused**" };
             let _ = writeln!(page, "| {part} | {asked} | {found} | {word} |");
+        }
+        let later: Vec<String> = claims
+            .iter()
+            .filter(|about| !acceptance.has(about.id))
+            .map(|about| format!("`{}`", about.id))
+            .collect();
+        if !later.is_empty() {
+            let _ = writeln!(page, "\nNot part of it, because they are newer: {}.", later.join(", "));
         }
     }
 }

@@ -80,7 +80,7 @@ fn cells(runs: &[Run<Cell, Outcome>]) -> Vec<(Point, Shade)> {
         for k in (low / step).floor() as i32..(high / step).ceil() as i32 {
             let at = (f64::from(k) + 0.5) * step;
             let losses: Vec<f64> = curves.iter().filter_map(|curve| along(curve, at)).collect();
-            // Of fewer draws the median would be that of the odd ones.
+            // With fewer draws the median would be that of unusual ones.
             if 2 * losses.len() <= curves.len() {
                 continue;
             }

@@ -38,7 +38,8 @@ pub(super) struct LargeOptions {
     /// Largest relative residual of the solution, which is recomputed in double precision; between 0 and 1 [default: 1e-6]
     #[arg(long, value_name = "R", value_parser = tolerance, help_heading = HEADING)]
     pub(super) tolerance: Option<f64>,
-    /// Which kernel the solution is refined against [default: inputs for vectors, tiles for images and sequences]
+    /// Which kernel the solution is refined against [default: inputs for tiles in single precision, of vectors, with --method direct; else
+    /// tiles]
     #[arg(long, value_enum, requires = "kernel", help_heading = HEADING)]
     pub(super) refine: Option<Refine>,
     /// Memory for the factor and for tiles that are kept, for example 8G [default: 4G]
@@ -60,7 +61,8 @@ pub(super) struct LargeOptions {
 /// Where residuals come from.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Refine {
-    /// The kernel is computed again from the inputs in double precision, once or twice: the rounding of stored tiles does not matter
+    /// The kernel is computed again from the inputs in double precision for every refinement, usually two: the rounding of stored tiles
+    /// does not matter
     Inputs,
     /// The stored tiles are read again: what is solved is the system of their rounded entries
     Tiles,
@@ -107,8 +109,8 @@ pub(super) fn check(options: &PredictOptions) -> Result<()> {
     }
     ensure!(
         large.method() == Method::Direct || large.refine != Some(Refine::Inputs),
-        "--refine inputs: conjugate gradients would compute the kernel again in every iteration; expected --method direct, or no \
-         --kernel"
+        "--refine inputs: conjugate gradients would compute the kernel again in every iteration; expected --method direct, \
+         or --refine tiles"
     );
     Ok(())
 }
@@ -123,6 +125,12 @@ pub(super) fn predict(options: &PredictOptions) -> Result<ExitCode> {
         Method::Direct if spec.x1.shape.len() == 2 => Refine::Inputs,
         _ => Refine::Tiles,
     });
+    if spec.precision == Precision::F64 && options.large.refine == Some(Refine::Inputs) {
+        note!(
+            "note: --refine inputs: the tiles of {} are in double precision, and are read again instead",
+            path.display()
+        );
+    }
     match (spec.precision, refine) {
         (Precision::F32, Refine::Inputs) => run::<f32, f64>(options, Some(refine)),
         (Precision::F32, Refine::Tiles) => run::<f32, f32>(options, Some(refine)),

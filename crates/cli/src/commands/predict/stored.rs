@@ -155,4 +155,8 @@ impl<T: Real + Element> Blocks for Refined<'_, T> {
     fn block_f64(&self, rows: Range<usize>, columns: Range<usize>) -> Result<DMatrix<f64>, SolveError> {
         self.again.block_f64(rows, columns)
     }
+
+    fn parallel_f64(&self) -> bool {
+        self.again.parallel_f64()
+    }
 }
