@@ -146,3 +146,67 @@ fn links_lead_somewhere_and_every_page_is_in_the_contents() {
         }
     }
 }
+
+/// Commands of `lazy-to-rich.md`, and the numbers that the page says they print, in its own rounding.
+const PRINTED: [(&str, &[&str]); 5] = [
+    ("theory balanced --s0 0.001 --sigma 1 --lambda 0 --t 1,3.4534,6", &["3.4534"]),
+    (
+        "theory rich --kernel '1,0.3;0.3,0.8' --targets 1,-0.5 --gamma 1 --t 1,4 --fluctuations",
+        &["0.5075", "0.9513", "0.16", "0.007"],
+    ),
+    ("theory finite-width --widths 8,256,256,256", &["0.0397"]),
+    ("theory staircase-flow --target 'z1 + z1z2 + z1z2z3' --t 0,2,4,8", &["1.5", "0.49"]),
+    ("theory staircase-flow --target 'z1 + z1z2z3' --t 0,2,4,8", &["0.5"]),
+];
+
+/// Whether a text has a number that is this one when it is rounded to as many decimals.
+fn has(text: &str, number: &str) -> bool {
+    let decimals = number.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    let numbers = text.split(|c: char| !(c.is_ascii_digit() || "+-.e".contains(c)));
+    numbers.filter_map(|word| word.parse::<f64>().ok()).any(|x| format!("{x:.decimals$}") == number)
+}
+
+#[test]
+fn numbers_of_lazy_to_rich_are_those_that_its_commands_print() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = shim(folder.path());
+    let page = fs::read_to_string(root().join("docs/lazy-to-rich.md")).unwrap();
+    let printed = |command: &str| {
+        let output = Command::new("sh")
+            .args(["-c", command])
+            .env("PATH", &path)
+            .current_dir(&folder)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    for (command, numbers) in PRINTED {
+        assert!(page.contains(&format!("overparam {command}\n")), "{command} is not in the page");
+        let output = printed(&format!("overparam {command}"));
+        for number in numbers {
+            assert!(page.contains(number) && has(&output, number), "{number} of {command}: {output}");
+        }
+    }
+    assert!(has("f [0.50746296 -0.18]", "0.5075") && !has("0.50744", "0.5075"));
+
+    let Some(python) = python("numpy") else {
+        eprintln!("the predictions are skipped: no python3 with numpy (OVERPARAM_PYTHON names one)");
+        return;
+    };
+    // The page's own program makes the data, and its own words the network.
+    let data = blocks(&page, "text").into_iter().find(|block| block.contains("default_rng")).unwrap();
+    let made = Command::new(&python)
+        .args(["-c", &format!("import numpy as np\n{data}")])
+        .current_dir(&folder)
+        .output();
+    assert!(made.unwrap().status.success());
+    let network = page.split("The network is `").nth(1).and_then(|rest| rest.split('`').next()).unwrap();
+    fs::write(folder.path().join("net.json"), network).unwrap();
+    let commands = blocks(&page, "sh").into_iter().find(|block| block.contains("--richness-pairs")).unwrap();
+    let said = printed(commands);
+    let expected = blocks(&page, "text").into_iter().find(|block| block.starts_with("richness")).unwrap();
+    for line in expected.lines() {
+        assert!(said.lines().any(|found| found.trim() == line), "{line}\n{said}");
+    }
+}

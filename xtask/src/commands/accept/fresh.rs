@@ -108,7 +108,7 @@ fn findings(
         let least = 17 * all / 20;
         findings.push(Finding::new(
             "A2",
-            format!("{least} of {all} verdicts at {masters} master seeds are that the claim holds"),
+            format!("at least {least} of {all} verdicts at fresh master seeds are that the claim holds"),
             format!("{held} hold"),
             held >= least,
         ));
