@@ -1,5 +1,6 @@
-//! Facts of the checkout that this program was built in.
+//! The checkout that this program was built in: its files and facts.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,6 +13,15 @@ use overparam_cli::terminal::utc;
 pub(super) fn place(name: &str) -> Result<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
     path.canonicalize().with_context(|| format!("{}: expected a checkout of overparam", path.display()))
+}
+
+/// Writes a file whole or not at all, and the folders above it.
+pub(super) fn write(path: &Path, text: &str) -> Result<()> {
+    let partial = path.with_extension("tmp");
+    fs::create_dir_all(path.parent().unwrap_or(path))
+        .and_then(|()| fs::write(&partial, text))
+        .and_then(|()| fs::rename(&partial, path))
+        .with_context(|| path.display().to_string())
 }
 
 /// The commit, in twelve digits; empty without git.

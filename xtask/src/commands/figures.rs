@@ -16,7 +16,7 @@ use overparam_eval::report::{FORMAT, Record, Results};
 use overparam_eval::seal::Lock;
 use serde_json::Value;
 
-use super::checkout::place;
+use super::checkout::{place, write};
 use manifest::{Entry, Manifest, Origin, Run};
 
 /// What to draw, or to check.
@@ -195,14 +195,6 @@ fn strangers(folder: &Path, manifest: &Manifest) -> Result<Vec<String>> {
         .into_iter()
         .map(|name| format!("{name} is not in manifest.json, which says what draws it"))
         .collect())
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    let partial = path.with_extension("tmp");
-    fs::create_dir_all(path.parent().unwrap_or(path))
-        .and_then(|()| fs::write(&partial, text))
-        .and_then(|()| fs::rename(&partial, path))
-        .with_context(|| path.display().to_string())
 }
 
 #[cfg(test)]

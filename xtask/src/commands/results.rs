@@ -16,7 +16,7 @@ use overparam_eval::claim::About;
 use overparam_eval::report::Record;
 use overparam_eval::seal::Lock;
 
-use super::checkout::{head, place, today};
+use super::checkout::{head, place, today, write};
 use acceptance::Acceptance;
 use shelf::Shelf;
 
@@ -125,15 +125,6 @@ fn keep(folder: &Path, from: &Path, column: Option<&str>, commit: &str) -> Resul
         write(&path, &format!("{}\n", shelf::lines(&value)))?;
     }
     Ok(())
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    let partial = path.with_extension("tmp");
-    let folder = path.parent().unwrap_or(path);
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(&partial, text))
-        .and_then(|()| fs::rename(&partial, path))
-        .with_context(|| path.display().to_string())
 }
 
 /// The README with another sentence between the markers.

@@ -98,7 +98,7 @@ fn middle(x: f64, values: impl Iterator<Item = Option<f64>>) -> Option<Point> {
 fn moving(runs: &Runs, control: &Runs) -> Panel {
     let (runs, control) = (square(runs, false), square(control, false));
     let last = imbalances(&runs).last().copied().unwrap_or(1.0);
-    // One cell a seed: the data and the function before training are those of its other cells.
+    // One cell per seed: the data and the function before training are those of its other cells.
     let known: Vec<Known> = runs
         .iter()
         .filter(|r| r.cell.imbalance == last)
