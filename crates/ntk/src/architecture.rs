@@ -4,6 +4,7 @@
 
 mod describe;
 mod schema;
+mod widen;
 
 pub use crate::layer::{
     AvgPool, Combine, Conv, Dense, Dropout, Flatten, GlobalAvgPool, GlobalSelfAttention, GlobalSumPool,

@@ -3,3 +3,4 @@
 pub(crate) mod params;
 pub(crate) mod pass;
 pub(crate) mod plan;
+pub(crate) mod ties;

@@ -42,6 +42,7 @@ use crate::field::step::Step;
 use crate::finite::params::{LayerParams, Spec};
 use crate::finite::pass::Pass;
 use crate::finite::plan::Planner;
+use crate::finite::ties::{Ties, Width};
 use crate::schema::fields::Fields;
 use crate::shape::{Point, Shape};
 use rule::{Entry as _, Node, Place, Rule};
@@ -182,6 +183,14 @@ impl Rule for Layer {
 
     fn plan(&self, planner: &mut Planner, here: Shape, at: &str) -> Result<(Spec, Shape), NtkError> {
         each!(self, one => one.plan(planner, here, at))
+    }
+
+    fn tie(&self, ties: &mut Ties, here: Width) -> Width {
+        each!(self, one => one.tie(ties, here))
+    }
+
+    fn visit_widths(&mut self, at: &str, visit: &mut dyn FnMut(&str, &mut usize)) {
+        each!(self, one => one.visit_widths(at, visit));
     }
 
     fn apply<T: Real>(&self, pass: &mut Pass<'_, T>, params: &LayerParams<T>, x: &Tensor<T>) -> Tensor<T> {

@@ -1,23 +1,25 @@
 //! How variances and learning rates go with the width: standard, NTK and maximal-update parameterisations.
 //!
-//! A fully connected net of `L` weight matrices, `h^1 = W^1 x`, `h^l = W^l phi(h^(l-1))`, `f = h^L`, has inputs `d`, hidden widths `n` and a base
-//! width `n_0`; `r = n/n_0`, `c` is 2 for ReLU and 1 for tanh, `eta` the learning rate at the base width.
+//! A net has inputs of `d` numbers and hidden widths of order `n`; `n_0` is the base width, `r = n/n_0`, `eta` the learning rate at the base width, `w`
+//! the `w_std` of a layer. A weight matrix is an *input* matrix if its fan-in does not grow with `n`, an *output* matrix if its fan-out does not, and
+//! *hidden* if both do:
 //!
-//! | | `W^1` | hidden | `W^L` |
+//! | | input | hidden | output |
 //! |---|---|---|---|
-//! | standard: variance; rate | `c/d`; `eta` | `c/n`; `eta` | `1/n`; `eta` |
-//! | NTK, `W = sqrt(v) omega`, `omega ~ N(0, 1)`: `v`; rate on `omega` | `c/d`; `eta` | `c/n`; `eta` | `1/n`; `eta` |
-//! | muP, descent: variance; rate | `c/d`; `eta r` | `c/n`; `eta` | `1/(n r)`; `eta/r` |
-//! | muP, Adam: variance; rate | `c/d`; `eta` | `c/n`; `eta/r` | `1/(n r)`; `eta/r` |
+//! | standard: variance; rate | `w^2/d`; `eta` | `w^2/n`; `eta` | `w^2/n`; `eta` |
+//! | NTK, `W = sqrt(v) omega`, `omega ~ N(0, 1)`: `v`; rate on `omega` | `w^2/d`; `eta` | `w^2/n`; `eta` | `w^2/n`; `eta` |
+//! | muP, descent: variance; rate | `w^2/d`; `eta r` | `w^2/n`; `eta` | `w^2/(n r)`; `eta/r` |
+//! | muP, Adam: variance; rate | `w^2/d`; `eta` | `w^2/n`; `eta/r` | `w^2/(n r)`; `eta/r` |
 //!
 //! muP is the one parameterisation in which every layer's features move by an amount that does not depend on the width, and with it the best
-//! learning rate of a narrow net is that of a wide one; at `n = n_0` it is the standard one. Hidden biases start at zero and take the rate of
-//! `W^1`, the output bias takes `eta`. Adam's epsilon must be negligible against gradients of order `1/n`.
+//! learning rate of a narrow net is that of a wide one; at `n = n_0` it is the standard one. Hidden biases take the rate of an input
+//! matrix, output biases take `eta`. Adam's epsilon must be negligible against gradients of order `1/n`.
 //!
-//! [`CoordinateCheck`] measures it: the exponents in `n` of what one small step changes. With `L = 4`, after a step from the start on the linear
-//! loss `-1/P sum_p y_p f(x_p)`:
+//! [`WidthScaling::network`] makes the finite network of any [`Architecture`](crate::Architecture) at any width, with its start and its rates.
+//! [`CoordinateCheck`] measures whether a parameterisation keeps its promise: the exponents in `n` of what a few small steps change, on the
+//! linear loss `-1/P sum_p y_p . f(x_p)`. For fully connected nets with hidden matrices, from the first layer to the output:
 //!
-//! | | `h^1` | `h^2`, `h^3` | `f` |
+//! | | after input matrices | after hidden matrices | output |
 //! |---|---|---|---|
 //! | muP, descent and Adam | 0 | 0 | 0 |
 //! | NTK, descent | -1/2 | -1/2 | 0 |
@@ -25,11 +27,20 @@
 //! | standard, descent | -1/2 | 1/2 | 1 |
 //! | standard, Adam | 0 | 1 | 3/2 |
 //!
+//! Without hidden matrices Adam's outputs change by 1/2 (NTK) and 1 (standard). At the start every layer is of order one, but muP's output, which falls as
+//! `n^(-1/2)`.
+//!
 //! Sources: Yang, Hu 2021 (arXiv 2011.14522); Yang et al. 2022 (arXiv 2203.03466).
 
 mod check;
+mod promise;
+mod report;
+mod scaled;
 
-pub use check::{CoordinateCheck, CoordinateReport, Hidden};
+pub use check::CoordinateCheck;
+pub use promise::Promise;
+pub use report::{Coordinate, CoordinateReport};
+pub use scaled::ScaledNetwork;
 
 use crate::NtkError;
 
@@ -56,11 +67,11 @@ pub enum Rule {
 /// Where a weight matrix stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// From the inputs, whose number stays, to the first hidden layer.
+    /// From channels whose number stays, such as the inputs, to hidden ones.
     Input,
     /// Between hidden layers.
     Hidden,
-    /// From the last hidden layer to the outputs, whose number stays.
+    /// From hidden channels to some whose number stays, such as the outputs.
     Output,
 }
 
@@ -129,6 +140,24 @@ impl WidthScaling {
             (Scaling::MaximalUpdate, Rule::Sgd, Role::Hidden)
             | (Scaling::MaximalUpdate, Rule::Adam, Role::Input) => plain,
         })
+    }
+
+    /// What the learning rate of a bias is multiplied with: as that of an input matrix if the channels it belongs to are hidden, 1 otherwise.
+    fn bias_rate(&self, hidden: bool, width: usize) -> f64 {
+        match (self.scaling, self.rule) {
+            (Scaling::MaximalUpdate, Rule::Sgd) if hidden => width as f64 / self.base_width as f64,
+            _ => 1.0,
+        }
+    }
+
+    /// The parameterisation.
+    pub fn scaling(&self) -> Scaling {
+        self.scaling
+    }
+
+    /// The width at which rates are given.
+    pub fn base_width(&self) -> usize {
+        self.base_width
     }
 
     /// Which rule it is for.

@@ -18,6 +18,7 @@ use crate::field::window::Window;
 use crate::finite::params::{LayerParams, Spec};
 use crate::finite::pass::{Pass, image, scaled_product, vector};
 use crate::finite::plan::{Planner, after_window, positive};
+use crate::finite::ties::{Ties, Width};
 use crate::schema::fields::{Fields, word_of};
 use crate::shape::{PADDINGS, Padding, Point, Shape, windowed};
 
@@ -121,6 +122,14 @@ impl Rule for Conv {
             draw.shape = vec![self.filter[0], self.filter[1], here.channels, channels];
         }
         Ok((spec, output))
+    }
+
+    fn tie(&self, ties: &mut Ties, _: Width) -> Width {
+        ties.own()
+    }
+
+    fn visit_widths(&mut self, at: &str, visit: &mut dyn FnMut(&str, &mut usize)) {
+        visit(at, &mut self.channels);
     }
 
     fn apply<T: Real>(&self, pass: &mut Pass<'_, T>, params: &LayerParams<T>, x: &Tensor<T>) -> Tensor<T> {

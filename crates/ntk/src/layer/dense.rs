@@ -15,6 +15,7 @@ use crate::field::step::Step;
 use crate::finite::params::{LayerParams, Spec};
 use crate::finite::pass::{FEW, Pass, scaled_product};
 use crate::finite::plan::{Planner, positive};
+use crate::finite::ties::{Ties, Width};
 use crate::schema::fields::Fields;
 use crate::shape::{Point, Shape};
 
@@ -77,6 +78,14 @@ impl Rule for Dense {
     fn plan(&self, planner: &mut Planner, here: Shape, at: &str) -> Result<(Spec, Shape), NtkError> {
         let output = Shape { channels: positive(self.width, "width", at)?, ..here };
         Ok((planner.affine(here, output, None, (self.w_std, self.b_std)), output))
+    }
+
+    fn tie(&self, ties: &mut Ties, _: Width) -> Width {
+        ties.own()
+    }
+
+    fn visit_widths(&mut self, at: &str, visit: &mut dyn FnMut(&str, &mut usize)) {
+        visit(at, &mut self.width);
     }
 
     fn apply<T: Real>(&self, pass: &mut Pass<'_, T>, params: &LayerParams<T>, x: &Tensor<T>) -> Tensor<T> {

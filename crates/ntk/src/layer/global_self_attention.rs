@@ -27,6 +27,7 @@ use crate::field::variances::Variances;
 use crate::finite::params::{LayerParams, Spec};
 use crate::finite::pass::{Pass, scaled_product};
 use crate::finite::plan::{Planner, positive};
+use crate::finite::ties::{Ties, Width};
 use crate::parameterization::{Parameterization, Scales};
 use crate::schema::fields::Fields;
 use crate::shape::{Point, Shape};
@@ -85,6 +86,14 @@ impl Rule for GlobalSelfAttention {
         spec.weights.extend(value.weights.into_iter().chain(out.weights));
         spec.bias = out.bias;
         Ok((spec, output))
+    }
+
+    fn tie(&self, ties: &mut Ties, _: Width) -> Width {
+        ties.own()
+    }
+
+    fn visit_widths(&mut self, at: &str, visit: &mut dyn FnMut(&str, &mut usize)) {
+        visit(at, &mut self.channels);
     }
 
     /// `softmax(P P^T / channels) (x W_v) W_o + b` with `P = x W` shared by queries and keys.

@@ -12,6 +12,7 @@ use crate::field::step::Step;
 use crate::finite::params::{LayerParams, Spec};
 use crate::finite::pass::Pass;
 use crate::finite::plan::Planner;
+use crate::finite::ties::{Ties, Width};
 use crate::schema::fields::{Fields, word_of};
 use crate::shape::{COMBINES, Combine, Point, Shape};
 
@@ -71,6 +72,18 @@ impl<L: Rule> Rule for Parallel<L> {
 
     fn plan(&self, planner: &mut Planner, here: Shape, at: &str) -> Result<(Spec, Shape), NtkError> {
         branches::plan(&self.branches, self.combine, planner, here, at)
+    }
+
+    /// What is concatenated grows together too.
+    fn tie(&self, ties: &mut Ties, here: Width) -> Width {
+        let ends: Vec<Width> = self.branches.iter().map(|branch| rule::tie(branch, ties, here)).collect();
+        ends.into_iter().reduce(|a, b| ties.equal(a, b)).unwrap_or(here)
+    }
+
+    fn visit_widths(&mut self, at: &str, visit: &mut dyn FnMut(&str, &mut usize)) {
+        for (i, branch) in self.branches.iter_mut().enumerate() {
+            rule::visit_widths(branch, &format!("{at}, branch {}, ", i + 1), visit);
+        }
     }
 
     fn apply<T: Real>(&self, pass: &mut Pass<'_, T>, params: &LayerParams<T>, x: &Tensor<T>) -> Tensor<T> {

@@ -14,6 +14,7 @@ use crate::field::step::Step;
 use crate::finite::params::{LayerParams, Spec};
 use crate::finite::pass::Pass;
 use crate::finite::plan::Planner;
+use crate::finite::ties::{Ties, Width};
 use crate::shape::{Combine, Point, Shape};
 
 /// `x + branch(x)`.
@@ -55,6 +56,15 @@ impl<L: Rule> Rule for Residual<L> {
         let (specs, end) = rule::plan(&self.branch, planner, here, &format!("{at}, "))?;
         let shape = branches::join(&[here, end], Combine::Sum, at)?;
         Ok((Spec { branches: vec![specs], ..Spec::default() }, shape))
+    }
+
+    fn tie(&self, ties: &mut Ties, here: Width) -> Width {
+        let end = rule::tie(&self.branch, ties, here);
+        ties.equal(here, end)
+    }
+
+    fn visit_widths(&mut self, at: &str, visit: &mut dyn FnMut(&str, &mut usize)) {
+        rule::visit_widths(&mut self.branch, &format!("{at}, "), visit);
     }
 
     fn apply<T: Real>(&self, pass: &mut Pass<'_, T>, params: &LayerParams<T>, x: &Tensor<T>) -> Tensor<T> {

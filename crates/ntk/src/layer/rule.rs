@@ -11,6 +11,7 @@ use crate::field::step::Step;
 use crate::finite::params::{LayerParams, Spec};
 use crate::finite::pass::Pass;
 use crate::finite::plan::Planner;
+use crate::finite::ties::{Ties, Width};
 use crate::parameterization::Parameterization;
 use crate::shape::{Point, Shape};
 
@@ -52,6 +53,14 @@ pub(crate) trait Rule: Clone + PartialEq + fmt::Debug {
     /// # Errors
     /// [`NtkError::Layer`] where a width or a window does not fit.
     fn plan(&self, planner: &mut Planner, here: Shape, at: &str) -> Result<(Spec, Shape), NtkError>;
+
+    /// Which number of channels comes out if `here` goes in: the same, one of its own, or one that must be equal to others.
+    fn tie(&self, _ties: &mut Ties, here: Width) -> Width {
+        here
+    }
+
+    /// Visits the widths of its own, with their places, in the order in which [`Rule::tie`] makes them.
+    fn visit_widths(&mut self, _at: &str, _visit: &mut dyn FnMut(&str, &mut usize)) {}
 
     /// The finite half.
     fn apply<T: Real>(&self, pass: &mut Pass<'_, T>, params: &LayerParams<T>, x: &Tensor<T>) -> Tensor<T>;
@@ -139,6 +148,19 @@ pub(crate) fn plan<L: Rule>(
         here = next;
     }
     Ok((specs, here))
+}
+
+/// [`Rule::tie`] of a list.
+pub(crate) fn tie<L: Rule>(layers: &[L], ties: &mut Ties, here: Width) -> Width {
+    layers.iter().fold(here, |here, layer| layer.tie(ties, here))
+}
+
+/// [`Rule::visit_widths`] of a list.
+pub(crate) fn visit_widths<L: Rule>(layers: &mut [L], prefix: &str, visit: &mut dyn FnMut(&str, &mut usize)) {
+    for (i, layer) in layers.iter_mut().enumerate() {
+        let at = place(layer, i, prefix);
+        layer.visit_widths(&at, visit);
+    }
 }
 
 /// [`Rule::apply`] of a list.

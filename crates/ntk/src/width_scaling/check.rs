@@ -1,205 +1,194 @@
-//! The coordinate check: how far one step moves each layer, by width.
+//! The coordinate check: how large each layer is, and how far a few steps move it, by width.
 
-use nalgebra::{DMatrix, DVector};
-use overparam_tensor::linalg::{matmul, transposed};
+use nalgebra::DMatrix;
 use overparam_tensor::random::Stream;
+use overparam_tensor::{Tensor, grad};
 
-use super::{Role, Rule, WidthScaling};
-use crate::NtkError;
+use super::report::{Coordinate, CoordinateReport, exponent};
+use super::{Promise, Role, ScaledNetwork, WidthScaling};
+use crate::layer::Layer;
+use crate::network::{Batch, Params};
+use crate::{Architecture, Inputs, NtkError};
 
-/// The nonlinearity of the hidden layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hidden {
-    /// `tanh`, gain 1.
-    Tanh,
-    /// ReLU, gain 2.
-    Relu,
-}
-
-/// Fully connected nets of several widths, each moved by one small step from its start on the loss `-1/P sum_p y_p f(x_p)`: linear, so that
-/// the random output at the start does not enter.
+/// Nets of several widths, each moved by small steps from its start on the loss `-1/P sum_p y_p . f(x_p)`: linear, so that the random output at the
+/// start does not enter.
 ///
 /// ```
-/// use nalgebra::{DMatrix, DVector};
-/// use overparam_ntk::width_scaling::{CoordinateCheck, Hidden, Rule, Scaling, WidthScaling};
-/// use overparam_tensor::random::Stream;
+/// use nalgebra::DMatrix;
+/// use overparam_ntk::prelude::*;
+/// use overparam_ntk::width_scaling::{CoordinateCheck, Rule, Scaling, WidthScaling};
 ///
-/// let stream = Stream::root(0);
 /// let check = CoordinateCheck {
+///     architecture: serial![dense(32).w_std(1.4), relu(), residual(serial![dense(32).w_std(1.4), relu(), dense(32)]), dense(1)],
 ///     scaling: WidthScaling::new(Scaling::MaximalUpdate, Rule::Sgd, 32)?,
-///     hidden: Hidden::Tanh,
-///     depth: 3,
 ///     widths: vec![32, 64, 128],
 ///     rate: 1e-5,
+///     steps: 1,
 ///     seeds: 3,
 /// };
-/// let (x, y) = (stream.named("x").normal_matrix(16, 4, 1.0), DVector::from_element(16, 1.0));
-/// let report = check.run(&x, &y, &stream)?;
-/// assert!(report.exponents.iter().all(|e| e.abs() < 0.2));
-/// # Ok::<(), overparam_ntk::NtkError>(())
+/// let stream = Stream::root(0);
+/// let inputs = stream.named("x").normal_matrix(16, 4, 1.0).into();
+/// let report = check.run(&inputs, &DMatrix::from_element(16, 1, 1.0), &stream)?;
+/// assert_eq!(report.coordinates[1].name, "layers[2].branches[0][0]");
+/// assert!(report.is_as_promised(0.3));
+/// # Ok::<(), NtkError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct CoordinateCheck {
-    /// The parameterisation and its rule.
+    /// Any architecture; its widths are those at the base width.
+    pub architecture: Architecture,
+    /// The parameterisation, its rule and the base width.
     pub scaling: WidthScaling,
-    /// The hidden layers' nonlinearity.
-    pub hidden: Hidden,
-    /// `L >= 2`, the number of weight matrices.
-    pub depth: usize,
-    /// At least two widths, ascending.
+    /// At least two widths, ascending: at `n`, every hidden width of the architecture is multiplied by `n` over the base width.
     pub widths: Vec<usize>,
     /// `eta > 0`: small, so that changes are linear in it.
     pub rate: f64,
+    /// Steps, at least 1. The promises are those of the first; later ones keep them where the change stays small.
+    pub steps: usize,
     /// Nets at each width, at least 1.
     pub seeds: usize,
 }
 
-/// What the step changed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CoordinateReport {
-    /// Root mean square change of `h^1, ..., h^(L-1), f` over units, examples and seeds: one row for each width.
-    pub changes: DMatrix<f64>,
-    /// Slopes of the logarithm of each column in the logarithm of the width.
-    pub exponents: DVector<f64>,
-}
-
 impl CoordinateCheck {
-    /// Runs on inputs `x` (`P x d`) with targets `y` (`P` numbers).
+    /// Runs on `P` inputs and their targets, `P x c` for an output of `c` numbers.
     ///
     /// # Errors
-    /// [`NtkError::Parameter`] for a configuration out of range, [`NtkError::Input`] for data that do not fit or are not finite.
+    /// [`NtkError::Parameter`] for a configuration out of range, [`NtkError::Input`] for data that do not fit or are not finite, and those
+    /// of [`WidthScaling::network`].
     pub fn run(
         &self,
-        x: &DMatrix<f64>,
-        y: &DVector<f64>,
+        inputs: &Inputs<f64>,
+        targets: &DMatrix<f64>,
         stream: &Stream,
     ) -> Result<CoordinateReport, NtkError> {
+        self.check()?;
+        let batch = Batch::from(inputs);
+        let (mut sizes, mut changes, mut nets) = (Vec::new(), Vec::new(), Vec::new());
+        for &width in &self.widths {
+            let net = self.scaling.network(&self.architecture, width, inputs.shape())?;
+            net.network().check_batch("inputs", &batch)?;
+            let expected = (inputs.count(), net.network().outputs());
+            if targets.shape() != expected || targets.iter().any(|y| !y.is_finite()) {
+                let given = targets.shape();
+                let reason = format!("expected {expected:?} finite numbers, got a matrix of {given:?}");
+                return Err(NtkError::input("targets", reason));
+            }
+            let squares: Vec<[Vec<f64>; 2]> = (0..self.seeds)
+                .map(|seed| {
+                    let own = stream.indexed(width as u64).indexed(seed as u64);
+                    self.one(&net, &batch, targets, &own)
+                })
+                .collect();
+            let mean = |of: usize| -> Vec<f64> {
+                let each = |i: usize| squares.iter().map(|s| s[of][i]).sum::<f64>() / self.seeds as f64;
+                (0..squares[0][of].len()).map(|i| each(i).sqrt()).collect()
+            };
+            sizes.push(mean(0));
+            changes.push(mean(1));
+            nets.push(net);
+        }
+        if sizes.iter().chain(&changes).flatten().any(|v| !v.is_finite()) {
+            return Err(NtkError::parameter("rate", &self.rate, "so small that all layers stay finite"));
+        }
+        let coordinates = self.promises(&nets[0]).into_iter().enumerate().map(|(i, (name, size, change))| {
+            let [sizes, changes] =
+                [&sizes, &changes].map(|rows| rows.iter().map(|row| row[i]).collect::<Vec<f64>>());
+            Coordinate {
+                name,
+                size_exponent: exponent(&self.widths, &sizes),
+                change_exponent: exponent(&self.widths, &changes),
+                sizes,
+                changes,
+                promised_size: size,
+                promised_change: change,
+            }
+        });
+        Ok(CoordinateReport { widths: self.widths.clone(), coordinates: coordinates.collect() })
+    }
+
+    fn check(&self) -> Result<(), NtkError> {
         let ascending =
             self.widths.len() >= 2 && self.widths[0] > 0 && self.widths.is_sorted_by(|a, b| a < b);
         if !ascending {
             let given = format!("{:?}", self.widths);
             return Err(NtkError::parameter("widths", &given, "at least two, ascending and positive"));
         }
-        if self.depth < 2 {
-            return Err(NtkError::parameter("depth", &self.depth, "at least 2 weight matrices"));
-        }
-        if self.seeds == 0 {
-            return Err(NtkError::parameter("seeds", &self.seeds, "at least 1"));
+        for (name, count) in [("seeds", self.seeds), ("steps", self.steps)] {
+            if count == 0 {
+                return Err(NtkError::parameter(name, &count, "at least 1"));
+            }
         }
         if !(self.rate > 0.0 && self.rate.is_finite()) {
             return Err(NtkError::parameter("rate", &self.rate, "positive and finite"));
         }
-        let fits = x.nrows() == y.len() && !x.is_empty();
-        if !fits || x.iter().chain(y.iter()).any(|v| !v.is_finite()) {
-            let reason = format!(
-                "{} x {} inputs and {} targets: expected one finite target for each row",
-                x.nrows(),
-                x.ncols(),
-                y.len()
-            );
-            return Err(NtkError::input("inputs and targets", reason));
-        }
-        let mut changes = DMatrix::zeros(self.widths.len(), self.depth);
-        for (row, &width) in self.widths.iter().enumerate() {
-            let mut squares = vec![0.0; self.depth];
-            for seed in 0..self.seeds {
-                let own = stream.indexed(width as u64).indexed(seed as u64);
-                for (sum, square) in squares.iter_mut().zip(self.one(x, y, width, &own)?) {
-                    *sum += square / self.seeds as f64;
-                }
-            }
-            changes.row_mut(row).iter_mut().zip(&squares).for_each(|(c, s)| *c = s.sqrt());
-        }
-        let logs: Vec<f64> = self.widths.iter().map(|w| (*w as f64).ln()).collect();
-        let mean = logs.iter().sum::<f64>() / logs.len() as f64;
-        let spread: f64 = logs.iter().map(|l| (l - mean).powi(2)).sum();
-        let slope = |column: usize| {
-            let rise = logs.iter().enumerate().map(|(i, l)| (l - mean) * changes[(i, column)].ln());
-            rise.sum::<f64>() / spread
-        };
-        let exponents = DVector::from_fn(self.depth, |column, _| slope(column));
-        Ok(CoordinateReport { changes, exponents })
+        Ok(())
     }
 
-    /// Mean square changes of one net, layer by layer.
+    /// Mean squares of one net, affine map by affine map and of the output: at the start, and of the change.
     fn one(
         &self,
-        x: &DMatrix<f64>,
-        y: &DVector<f64>,
-        width: usize,
+        net: &ScaledNetwork,
+        batch: &Batch<f64>,
+        targets: &DMatrix<f64>,
         stream: &Stream,
-    ) -> Result<Vec<f64>, NtkError> {
-        let (last, gain) = (self.depth - 1, if self.hidden == Hidden::Relu { 2.0 } else { 1.0 });
-        let mut weights = Vec::with_capacity(self.depth);
-        let mut multipliers = Vec::with_capacity(self.depth);
-        for layer in 0..self.depth {
-            let role = if layer == 0 {
-                Role::Input
-            } else if layer == last {
-                Role::Output
-            } else {
-                Role::Hidden
+    ) -> [Vec<f64>; 2] {
+        let (network, mut params) = (net.network(), net.init(stream));
+        let run = |params: &Params<f64>| {
+            let mut all = Vec::new();
+            let mut look = |_: &Tensor<f64>, y: Tensor<f64>| {
+                all.push(y.clone());
+                y
             };
-            let (inputs, outputs) =
-                (if layer == 0 { x.ncols() } else { width }, if layer == last { 1 } else { width });
-            let own =
-                self.scaling.multipliers(role, inputs, width, if layer == last { 1.0 } else { gain })?;
-            let draw: DMatrix<f64> =
-                stream.indexed(layer as u64).normal_matrix(inputs, outputs, own.variance.sqrt());
-            weights.push(draw);
-            multipliers.push(own);
+            let output = network.run(params, &batch.x, &[], &mut look);
+            all.push(output);
+            all
+        };
+        let before = run(&params);
+        let (n, c) = targets.shape();
+        let weights = Tensor::from_fn(&[n, c], |i| -targets[(i[0], i[1])] / n as f64);
+        let mut optimizer = net.optimizer(self.rate);
+        for _ in 0..self.steps {
+            let loss =
+                |params: &Params<f64>| (network.apply_batch(params, batch).reshape(&[n, c]) * &weights).sum();
+            let gradient = grad(loss, &params);
+            optimizer.step(&mut params, &gradient);
         }
-        let before = self.forward(x, &weights, &multipliers);
-        // Backwards: d loss / d h^L = -y/P, example by example.
-        let mut signal = DMatrix::from_column_slice(y.len(), 1, y.as_slice()) * (-1.0 / y.len() as f64);
-        let mut moved = weights.clone();
-        for layer in (0..self.depth).rev() {
-            let below = if layer == 0 { x.clone() } else { before[layer - 1].map(|h| self.value(h)) };
-            let gradient = matmul(transposed(&below), &signal) * multipliers[layer].factor;
-            let rate = self.rate * multipliers[layer].rate;
-            moved[layer] -= match self.scaling.rule() {
-                Rule::Sgd => gradient * rate,
-                // The first step of Adam with epsilon 0.
-                Rule::Adam => gradient.map(|g| if g == 0.0 { 0.0 } else { rate * g.signum() }),
-            };
-            if layer > 0 {
-                signal = matmul(&signal, transposed(&weights[layer])) * multipliers[layer].factor;
-                signal.zip_apply(&before[layer - 1], |s, h| *s *= self.slope(h));
-            }
-        }
-        let after = self.forward(x, &moved, &multipliers);
-        Ok(before.iter().zip(&after).map(|(b, a)| (a - b).norm_squared() / b.len() as f64).collect())
+        let mean = |x: &Tensor<f64>| x.array().to_vec().iter().map(|v| v * v).sum::<f64>() / x.len() as f64;
+        let after = run(&params);
+        let changes = before.iter().zip(&after).map(|(b, a)| mean(&(a - b)));
+        [before.iter().map(mean).collect(), changes.collect()]
     }
 
-    /// `h^1, ..., h^L`, a row for each example.
-    fn forward(
-        &self,
-        x: &DMatrix<f64>,
-        weights: &[DMatrix<f64>],
-        multipliers: &[super::Multipliers],
-    ) -> Vec<DMatrix<f64>> {
-        let mut all: Vec<DMatrix<f64>> = Vec::with_capacity(weights.len());
-        for (layer, weight) in weights.iter().enumerate() {
-            let product = match layer {
-                0 => matmul(x, weight),
-                _ => matmul(&all[layer - 1].map(|h| self.value(h)), weight),
-            };
-            all.push(product * multipliers[layer].factor);
-        }
+    /// Names of the affine maps and of the output, what is promised of their sizes and of their changes.
+    fn promises(&self, net: &ScaledNetwork) -> Vec<(String, Option<Promise>, Option<Promise>)> {
+        let maps = net.maps();
+        let has_hidden = maps.iter().any(|(_, role)| *role == Some(Role::Hidden));
+        // Where the width narrows amid the net, what follows moves with what comes before, and only muP is known.
+        let narrow = |role: &Option<Role>| matches!(role, Some(Role::Output) | None);
+        let tail = maps.iter().skip_while(|(_, role)| !narrow(role)).all(|(_, role)| narrow(role));
+        let known = tail && maps.iter().all(|(_, role)| role.is_some())
+            || self.scaling.scaling() == super::Scaling::MaximalUpdate;
+        let mut all: Vec<_> = maps
+            .into_iter()
+            .map(|(name, role)| {
+                let size = role.filter(|_| known).map(|role| Promise::Exactly(self.scaling.size(role)));
+                let change = role.filter(|_| known).map(|role| match role {
+                    // At the start the logits of attention do not know the targets: they may move less than other layers.
+                    _ if name.ends_with(".key") => Promise::AtMost(self.scaling.change(role)),
+                    Role::Output => Promise::Exactly(self.scaling.output_change(has_hidden)),
+                    _ => Promise::Exactly(self.scaling.change(role)),
+                });
+                (name, size, change)
+            })
+            .collect();
+        let change = Promise::Exactly(self.scaling.output_change(has_hidden));
+        // Inputs may be added to the output, or it may be scaled: its size is known if nothing comes after the last matrix.
+        let ends = matches!(
+            self.architecture.layers.last(),
+            Some(Layer::Dense(_) | Layer::Conv(_) | Layer::GlobalSelfAttention(_))
+        );
+        let size = all.last().and_then(|(_, size, _)| *size).filter(|_| ends);
+        all.push(("output".to_owned(), size, known.then_some(change)));
         all
-    }
-
-    fn value(&self, h: f64) -> f64 {
-        match self.hidden {
-            Hidden::Tanh => h.tanh(),
-            Hidden::Relu => h.max(0.0),
-        }
-    }
-
-    fn slope(&self, h: f64) -> f64 {
-        match self.hidden {
-            Hidden::Tanh => 1.0 - h.tanh().powi(2),
-            Hidden::Relu => f64::from(u8::from(h > 0.0)),
-        }
     }
 }

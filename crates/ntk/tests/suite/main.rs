@@ -18,3 +18,4 @@ mod networks;
 mod noisy;
 mod predictions;
 mod reference;
+mod width_scaling;
