@@ -1,4 +1,4 @@
-//! Two-layer nets of infinite width at any richness: between the tangent kernel and features that move.
+//! Nets of infinite width at any richness, of two layers and deeper: between the tangent kernel and features that move.
 //!
 //! `f(x) = 1/(gamma m) sum_i a_i phi(h_i(x))`, `h_i(x) = w_i . x/sqrt d`, from `a_i ~ N(0, 1)`, `w_i ~ N(0, I_d)`, is trained on `P` examples by the
 //! flow `d theta/dt = -gamma^2 m dL/d theta` of all weights, `L = 1/2 sum_mu (y_mu - f_mu)^2`: a *sum* over examples, so that
@@ -25,6 +25,9 @@
 //! | [`Sampling`] | any number of examples | standard error over independent scramblings of Sobol's points |
 //! | [`Sampling::correction`] | what richness adds to the lazy limit, any number of examples | of each output, with the bias and the time step in it |
 //! | [`LinearClosure`] | linear `phi` | a closed equation of moments, exact at finite width too |
+//! | [`Solver`] | whichever of these the data allow | that of the one chosen |
+//! | [`DeepLinear`] | linear nets of any depth | extrapolation of exact descent with four steps |
+//! | [`DeepSampling`] | smooth nets of any depth | standard error over replicates; descent, a few dozen steps on a few points |
 //! | [`influence()`] | `m Cov f` of wide nets, smooth `phi` | first order in `1/m`, without a fit |
 //!
 //! Sources: Mei, Montanari, Nguyen 2018 (arXiv 1804.06561); Chizat, Oyallon, Bach 2019; Bordelon, Pehlevan 2022 (arXiv 2205.09653) and 2023
@@ -42,6 +45,8 @@
 //! ```
 
 mod correction;
+mod deep;
+mod deep_linear;
 mod grid;
 mod influence;
 mod linear;
@@ -49,14 +54,18 @@ mod nonlinearity;
 mod particles;
 mod sampling;
 mod sobol;
+mod solver;
 
 pub use correction::Correction;
+pub use deep::{DeepSamples, DeepSampling};
+pub use deep_linear::{DeepLinear, DeepLinearAt, DeepLinearLimit};
 pub use grid::{Grid, lazy_kernel, lazy_outputs};
 pub use influence::{Fluctuations, influence};
 pub use linear::{LinearClosure, LinearMoments};
 pub use nonlinearity::{Nonlinearity, Standard};
 pub use particles::Particles;
 pub use sampling::Sampling;
+pub use solver::Solver;
 
 use nalgebra::{DMatrix, DVector};
 use overparam_tensor::linalg::symmetric_eigen;

@@ -51,6 +51,24 @@ fn the_flow_without_dimension_has_its_digits() {
     assert!(worst < 1e-6, "{worst:e}");
 }
 
+/// A target with larger coefficients, whose risk at 60 nodes is off by 6e-6: values of another program with 300 nodes and steps of .005.
+#[test]
+fn nodes_are_as_many_as_needed() {
+    let strong = target(2, &[(0.5, &[]), (-2.0, &[1]), (1.0, &[0, 1])]);
+    let flow = DimensionFree { start: 0.5, bias: 1.0, ..DimensionFree::default() };
+    let times = [1.0, 4.0, 10.0];
+    let (found, error) = flow.resolved(&strong, &times, 1e-7).unwrap();
+    for (moment, risk) in found.iter().zip([2.080_857_28, 0.278_481_24, 0.026_905_75]) {
+        assert!((moment.risk - risk).abs() < 1e-7, "{moment:?} {risk}");
+    }
+    assert!(error < 1e-7);
+    let few = &flow.run(&strong, &times).unwrap()[2];
+    assert!((few.risk - found[2].risk).abs() > 1e-6);
+    // What is not asked for is not paid for.
+    assert!(flow.resolved(&strong, &times, 1e-3).unwrap().1 < 1e-3);
+    assert!(flow.resolved(&strong, &times, 0.0).is_err());
+}
+
 /// A net of 200 units in dimension 50 by one-pass stochastic descent, beside descent of the limit.
 #[test]
 fn stochastic_descent_follows_the_limit() {

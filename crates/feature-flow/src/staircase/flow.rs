@@ -95,6 +95,46 @@ impl DimensionFree {
     }
 }
 
+impl DimensionFree {
+    /// The moments at ascending times, and the largest difference of a risk or coefficient from those with half as many nodes and, of a flow, steps
+    /// twice as long. From [`DimensionFree::nodes`] on, nodes are doubled and steps halved until it is below `tolerance`, at most three times: large
+    /// coefficients need more nodes, for the units of small `a` move late.
+    ///
+    /// # Errors
+    /// As [`DimensionFree::run`]; [`Error::Parameter`] for a tolerance that is not positive.
+    pub fn resolved(
+        &self,
+        target: &SparseTarget,
+        times: &[f64],
+        tolerance: f64,
+    ) -> Result<(Vec<Moment>, f64), Error> {
+        positive("the tolerance", tolerance)?;
+        let at = |nodes: usize, steps: f64| {
+            let motion = match self.motion {
+                Motion::Flow { time_step } => Motion::Flow { time_step: time_step * steps },
+                descent @ Motion::Descent { .. } => descent,
+            };
+            Self { nodes, motion, ..*self }.run(target, times)
+        };
+        let mut coarse = at(self.nodes.div_ceil(2), 2.0)?;
+        let mut found = (Vec::new(), f64::INFINITY);
+        for round in 0..4 {
+            let fine = at(self.nodes << round, 0.5f64.powi(round))?;
+            let away = fine.iter().zip(&coarse).map(|(a, b)| {
+                let coefficients = a.fourier.iter().zip(&b.fourier).map(|(a, b)| (a - b).abs());
+                coefficients.fold((a.risk - b.risk).abs(), f64::max)
+            });
+            let away = away.fold(0.0, f64::max);
+            found = (fine.clone(), away);
+            if away < tolerance {
+                break;
+            }
+            coarse = fine;
+        }
+        Ok(found)
+    }
+}
+
 impl FiniteDimension {
     /// The moments at ascending times.
     ///
