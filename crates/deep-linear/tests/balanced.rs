@@ -2,6 +2,7 @@
 
 use nalgebra::DMatrix;
 use overparam_deep_linear::balanced::{AlignedMode, BalancedFlow, DepthMode};
+use overparam_tensor::random::Stream;
 use serde_json::Value;
 
 fn golden(key: &str) -> Vec<Value> {
@@ -69,4 +70,42 @@ fn depth_sets_the_time() {
     }
     println!("largest relative error {worst:.1e}");
     assert!(worst < 1e-11, "{worst:e}");
+}
+
+/// Layers of 256 to 4,096 hidden units, balanced with `lambda = 0`, moved by Runge-Kutta steps on the loss of their own weights.
+#[test]
+fn wide_layers_follow_the_closed_form() {
+    let (d, c) = (3, 2);
+    let stream = Stream::root(12);
+    let sigma: DMatrix<f64> = stream.named("sigma").normal_matrix(c, d, 0.7);
+    for h in [256, 1024, 4096] {
+        let hidden: DMatrix<f64> = stream.named("hidden").indexed(h as u64).orthonormal_matrix(h, c);
+        let right: DMatrix<f64> = stream.named("right").orthonormal_matrix(d, c);
+        let left: DMatrix<f64> = stream.named("left").orthonormal_matrix(c, c);
+        let roots = DMatrix::from_diagonal(&nalgebra::dvector![0.3, 0.1]);
+        let mut w1 = &hidden * &roots * right.transpose();
+        let mut w2 = &left * &roots * hidden.transpose();
+        let flow = BalancedFlow::new(&w1, &w2, &sigma).unwrap();
+        let speed = |w1: &DMatrix<f64>, w2: &DMatrix<f64>| {
+            let missing = &sigma - w2 * w1;
+            (w2.tr_mul(&missing), &missing * w1.transpose())
+        };
+        let (mut worst, step): (f64, f64) = (0.0, 0.01);
+        for count in 1..=400 {
+            let k1 = speed(&w1, &w2);
+            let k2 = speed(&(&w1 + &k1.0 * (0.5 * step)), &(&w2 + &k1.1 * (0.5 * step)));
+            let k3 = speed(&(&w1 + &k2.0 * (0.5 * step)), &(&w2 + &k2.1 * (0.5 * step)));
+            let k4 = speed(&(&w1 + &k3.0 * step), &(&w2 + &k3.1 * step));
+            w1 += (k1.0 + (k2.0 + k3.0) * 2.0 + k4.0) * (step / 6.0);
+            w2 += (k1.1 + (k2.1 + k3.1) * 2.0 + k4.1) * (step / 6.0);
+            if count % 100 == 0 {
+                let state = flow.at(f64::from(count) * step).unwrap();
+                worst = worst.max((&state.product - &w2 * &w1).amax());
+                worst = worst.max((&state.input_gram - w1.tr_mul(&w1)).amax());
+                worst = worst.max((&state.output_gram - &w2 * w2.transpose()).amax());
+            }
+        }
+        println!("{h} hidden units: {worst:.1e}");
+        assert!(worst < 1e-9, "{h}: {worst:e}");
+    }
 }

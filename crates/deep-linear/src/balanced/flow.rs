@@ -204,7 +204,12 @@ impl BalancedFlow {
                 if away <= 1e-13 * limit.norm() {
                     return Ok(());
                 }
-                require(done < RESTARTS, "the time of a flow", "at most a million restarts long", time)?;
+                require(
+                    done < RESTARTS,
+                    "the time of a flow that has not reached its limit",
+                    "at most 4 million over the largest of sqrt(lambda^2/4 + sigma^2)",
+                    time,
+                )?;
             }
         }
         Ok(())
