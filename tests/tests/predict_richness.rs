@@ -12,6 +12,7 @@ use common::xtask;
 use nalgebra::{DMatrix, DVector};
 use overparam_tensor::array::read_npz;
 use overparam_tensor::random::Stream;
+use serde_json::Value;
 use tempfile::TempDir;
 
 const TRAIN: usize = 6;
@@ -216,6 +217,44 @@ fn losses_are_compared() {
     let stated: f64 = after.split(' ').next().unwrap().parse().unwrap();
     let loss = (&arrays["rich_train_mean"] - &desk.y).norm_squared() / (2.0 * TRAIN as f64);
     assert!((stated / loss - 1.0).abs() < 1e-5, "{text} {loss}");
+}
+
+/// With `--json` every number of the sentence has a field.
+#[test]
+fn the_event_has_numbers() {
+    let desk = Desk::new("tanh");
+    let truth = desk.path("truth.npy").display().to_string();
+    let event = |more: &[&str]| -> Value {
+        let (_, text) = desk.predict(&[&["--time", "9", "--richness", "1", "--json"], more].concat());
+        let mut events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        events.find(|event| event["event"] == "richness").unwrap()
+    };
+    let with = event(&["--test-y", &truth]);
+    let number = |key: &str| with[key].as_f64().unwrap_or_else(|| panic!("{key} in {with}"));
+    let arrays = read_npz::<f64>(fs::File::open(desk.path("p.npz")).unwrap()).unwrap();
+    let matrix = |name: &str| arrays[name].to_matrix();
+    let truth = DMatrix::from_fn(TEST, 1, |i, _| desk.x[(TRAIN + i, 0)] * desk.x[(TRAIN + i, 1)] - 0.3);
+    let y = DMatrix::from_column_slice(TRAIN, 1, desk.y.as_slice());
+    for (key, outputs, targets) in [
+        ("train_loss", "rich_train_mean", &y),
+        ("lazy_train_loss", "train_mean", &y),
+        ("test_loss", "rich_test_mean", &truth),
+        ("lazy_test_loss", "test_mean", &truth),
+    ] {
+        let loss = (matrix(outputs) - targets).norm_squared() / (2.0 * targets.len() as f64);
+        assert!((number(key) / loss - 1.0).abs() < 1e-9, "{key} {loss} in {with}");
+    }
+    let change = number("test_loss") / number("lazy_test_loss") - 1.0;
+    assert!((number("relative_change") - change).abs() < 1e-12);
+    let moved = (matrix("rich_test_mean") - matrix("test_mean")).amax();
+    assert!((number("largest_move") - moved).abs() < 1e-12);
+    assert!(
+        ["train_loss_error", "test_loss_error", "largest_move_error"].iter().all(|key| number(key) > 0.0)
+    );
+    assert_eq!(number("gamma"), 1.0);
+    assert!(with["features"].is_string() && with["summary"].is_string());
+    let without = event(&[]);
+    assert!(without["test_loss"].is_null() && without["features"].is_null(), "{without}");
 }
 
 #[test]

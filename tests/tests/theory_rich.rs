@@ -174,12 +174,103 @@ fn staircases_have_their_digits() {
     assert_eq!(leap["inputs"]["d"], 30);
 }
 
+/// Lists and matrices may begin with a negative number.
+#[test]
+fn negative_numbers_come_first() {
+    let layers = ["--w1", "-0.1,0", "--w2", "-0;0.1", "--correlations", "-3,0;0,1", "--t", "1"];
+    assert!(json(&[&["balanced"][..], &layers].concat())["times"][0]["W2W1"].is_array());
+    let data = ["--kernel", "1,-0.3;-0.3,1", "--targets", "-1,0.5", "--t", "1"];
+    let rich = json(&[&["rich", "--gamma", "1", "--step", "0.6"][..], &data].concat());
+    assert!(rich["times"][0]["f"][0].as_f64().unwrap() < 0.0);
+    let drift = json(&[&["finite-width"][..], &data].concat());
+    assert!(drift["times"][0]["f0"][0].as_f64().unwrap() < 0.0);
+    let flow = json(&["staircase-flow", "--target", "-z1+0.5z1z2", "--t", "2"]);
+    assert!(flow["times"][0]["fourier"]["0"].as_f64().unwrap() < 0.0);
+}
+
+#[test]
+fn deep_linear_limits_have_their_numbers() {
+    let data = ["rich", "--kernel", "1,0.3;0.3,0.8", "--targets", "1,-0.5", "--activation", "linear"];
+    let at = |more: &[&str]| json(&[&data[..], more].concat());
+    let found = at(&["--gamma", "1", "--t", "0.5,1", "--hidden-layers", "2"]);
+    let error = found["results"]["f_error"].as_f64().unwrap();
+    assert!(error > 0.0 && error < 1e-3, "{error}");
+    // Extrapolated by another program from steps of 0.05, 0.025 and 0.0125.
+    close(&found["times"][1]["f"], &serde_json::json!([0.96852, -0.44594]), 2e-4);
+    assert_eq!(found["times"][0]["H"].as_array().unwrap().len(), 2);
+    // Without richness: the tangent kernel (L + 1) K.
+    let lazy = at(&["--gamma", "0", "--t", "1", "--hidden-layers", "3"]);
+    close(&lazy["results"]["ntk"], &serde_json::json!([[4.0, 1.2], [1.2, 3.2]]), 1e-12);
+    let message = refusal(&[
+        "rich",
+        "--kernel",
+        "1",
+        "--targets",
+        "1",
+        "--gamma",
+        "1",
+        "--t",
+        "1",
+        "--hidden-layers",
+        "2",
+    ]);
+    assert!(message.contains("--hidden-layers 2") && message.contains("linear"), "{message}");
+}
+
+#[test]
+fn coordinates_are_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.json");
+    let layers = r#"[{"dense": {"width": 16, "w_std": 1.4}}, "relu", {"residual": [{"dense": {"width": 16}}, "relu", {"dense": {"width": 16}}]}, {"dense": {"width": 1}}]"#;
+    std::fs::write(&path, format!(r#"{{"layers": {layers}}}"#)).unwrap();
+    let net = path.display().to_string();
+    let data = ["coordinate-check", "--arch", &net, "--input", "5", "--base-width", "16", "--seeds", "8"];
+    let found = json(&[&data[..], &["--widths", "32,64,128,256", "--tolerance", "0.25"]].concat());
+    assert_eq!(found["results"]["as_promised"], true, "{found}");
+    let names: Vec<&str> =
+        found["layers"].as_array().unwrap().iter().map(|l| l["layer"].as_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        ["layers[0]", "layers[2].branches[0][0]", "layers[2].branches[0][2]", "layers[3]", "output"]
+    );
+    assert_eq!(found["layers"][4]["changes"].as_array().unwrap().len(), 4);
+    let standard =
+        json(&[&data[..], &["--widths", "32,64,128,256", "--parameterization", "standard"]].concat());
+    assert_eq!(standard["layers"][4]["promised_change"], 1.0);
+    assert!((standard["layers"][4]["change_exponent"].as_f64().unwrap() - 1.0).abs() < 0.25, "{standard}");
+    let table = text(&[&data[..], &["--widths", "32,64"]].concat());
+    assert!(table.contains("promised_change") && table.contains("layers[2].branches[0][2]"), "{table}");
+    for (more, part) in [
+        (&["--widths", "32"][..], "widths"),
+        (&["--widths", "17,33"], "its width 16 times"),
+        (&["--widths", "32,64", "--rate", "0"], "rate"),
+        (&["--widths", "32,64", "--examples", "0"], "--examples"),
+        (&["--widths", "32,64", "--tolerance", "-1"], "--tolerance"),
+    ] {
+        let message = refusal(&[&data[..], more].concat());
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    let message = refusal(&[
+        "coordinate-check",
+        "--arch",
+        &net,
+        "--input",
+        "5,5",
+        "--widths",
+        "32,64",
+        "--base-width",
+        "16",
+    ]);
+    assert!(message.contains("--input has 2 numbers"), "{message}");
+}
+
 #[test]
 fn bad_values_are_named() {
     for (message, parts) in [
         (refusal(&["balanced", "--s0", "0.1", "--t", "1"]), &["--sigma"][..]),
         (refusal(&["balanced", "--t", "1"]), &["--s0", "--w1"]),
         (refusal(&["balanced", "--s0", "0.1", "--sigma", "1", "--t", "2,1"]), &["--t", "ascending"]),
+        (refusal(&["balanced", "--s0", "0.1", "--sigma", "1", "--t", "-2,1"]), &["--t", "at least 0"]),
         (
             refusal(&["balanced", "--s0", "2", "--sigma", "1", "--depth", "3", "--t", "1"]),
             &["start", "sigma", "2"],

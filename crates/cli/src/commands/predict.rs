@@ -1,5 +1,6 @@
 //! `predict`: what an infinitely wide network has learned after a time, in closed form.
 
+mod effect;
 mod large;
 mod launch;
 mod outcome;
@@ -156,11 +157,11 @@ fn compute(options: &PredictOptions) -> Result<ExitCode> {
     let losses = Losses::of((&train_mean, &test.mean), targets, task.classes.as_ref());
     outcome::tell(options, task.ridge, &losses, None, start.elapsed().as_secs_f64());
     if let Some(rich) = &rich {
-        let summary = rich.summary(&task);
+        let effect = rich.effect(&task);
         if options.json {
-            event(&serde_json::json!({"event": "richness", "summary": summary}));
+            event(&effect.event());
         } else {
-            say!("{summary}");
+            say!("{}", effect.sentence());
         }
     }
     let (rank, inputs) = (task.training.rank(), task.y.nrows());

@@ -4,6 +4,7 @@
 //! an infinite number is `null`.
 
 mod balanced;
+mod coordinate_check;
 mod finite_width;
 mod lazy_limits;
 mod random_features;
@@ -36,6 +37,8 @@ pub enum Theory {
     Rich(rich::Options),
     /// Mean, variance and drift of the tangent kernel at finite width (Hanin and Nica 2020)
     FiniteWidth(finite_width::Options),
+    /// How far a step moves each layer of any architecture, by width: standard, NTK or muP parameterisation (Yang and Hu 2021)
+    CoordinateCheck(coordinate_check::Options),
     /// What descent learns of a sparse function of signs, and when (Abbe, Boix-Adsera and Misiakiewicz 2022)
     StaircaseFlow(staircase_flow::Options),
 }
@@ -57,6 +60,7 @@ pub(crate) fn theory(command: &Theory) -> Result<ExitCode> {
         Theory::Balanced(options) => return balanced::print(options),
         Theory::Rich(options) => return rich::print(options),
         Theory::FiniteWidth(options) => return finite_width::print(options),
+        Theory::CoordinateCheck(options) => return coordinate_check::print(options),
         Theory::StaircaseFlow(options) => return staircase_flow::print(options),
     };
     say!("{}", if output.json { sheet.json() } else { sheet.text() });

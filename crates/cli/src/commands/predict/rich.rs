@@ -10,6 +10,7 @@ use overparam_ntk::{Architecture, Kernel, Parameterization};
 use overparam_tensor::random::Stream;
 use overparam_tensor::{Array, Tensor, jvp};
 
+use super::effect::{Effect, Loss};
 use super::task::{Examples, Task};
 use super::{PredictOptions, Trained};
 use crate::curve::loss;
@@ -166,42 +167,29 @@ impl RichAnswer {
         ]
     }
 
-    /// In a sentence, what moving features do to the losses or, without test targets, to the test outputs.
-    pub(super) fn summary(&self, task: &Task) -> String {
+    /// What moving features do to the losses or, without test targets, to the test outputs.
+    pub(super) fn effect(&self, task: &Task) -> Effect {
         let (n, m) = (self.train, self.lazy.len() - self.train);
         let of = |from: usize, count: usize, targets: &DMatrix<f64>| {
             let at = |change: &DVector<f64>| {
                 let outputs = self.lazy.rows(from, count) + change.rows(from, count) * self.readout;
                 loss(&DMatrix::from_column_slice(count, 1, outputs.as_slice()), targets)
             };
-            (at(&DVector::zeros(n + m)), at(&self.correction.mean()), self.correction.error_of(at))
+            Loss {
+                lazy: at(&DVector::zeros(n + m)),
+                rich: at(&self.correction.mean()),
+                error: self.correction.error_of(at),
+            }
         };
-        let (_, rich, error) = of(0, n, &task.y);
-        let mut text = format!("richness {}: train loss {rich:.6e} (error {error:.1e})", self.gamma);
-        if let Some(y) = &task.test_y {
-            let (lazy, rich, error) = of(n, m, y);
-            let gain = rich - lazy;
-            let verdict = if gain.abs() <= 2.0 * error {
-                "features that move make no difference beyond the error"
-            } else if gain < 0.0 {
-                "features that move help"
-            } else {
-                "features that move do harm"
-            };
-            text += &format!(
-                ", test loss {rich:.6e} (error {error:.1e}), lazy {lazy:.6e}: {verdict} ({:+.1} %)",
-                100.0 * gain / lazy
-            );
-        } else {
-            let (mean, error) = (self.correction.mean(), self.correction.error());
-            let largest = (n..n + m).max_by(|&i, &j| mean[i].abs().total_cmp(&mean[j].abs())).unwrap_or(n);
-            text += &format!(
-                ", test outputs move by up to {:.3e} (error {:.1e})",
-                (self.readout * mean[largest]).abs(),
-                self.readout.abs() * error[largest]
-            );
+        let (mean, error) = (self.correction.mean(), self.correction.error());
+        let largest = (n..n + m).max_by(|&i, &j| mean[i].abs().total_cmp(&mean[j].abs())).unwrap_or(n);
+        Effect {
+            gamma: self.gamma,
+            train: of(0, n, &task.y),
+            test: task.test_y.as_ref().map(|y| of(n, m, y)),
+            largest_move: (self.readout * mean[largest]).abs(),
+            largest_move_error: self.readout.abs() * error[largest],
         }
-        text
     }
 }
 

@@ -27,16 +27,16 @@ pub struct Options {
     #[arg(long, requires = "s0")]
     depth: Option<usize>,
     /// The first layer, h x d: rows separated by ';', numbers by ','
-    #[arg(long, value_name = "MATRIX", requires_all = ["w2", "correlations"])]
+    #[arg(long, value_name = "MATRIX", requires_all = ["w2", "correlations"], allow_hyphen_values = true)]
     w1: Option<Rows>,
     /// The second layer, c x h
-    #[arg(long, value_name = "MATRIX", requires = "w1")]
+    #[arg(long, value_name = "MATRIX", requires = "w1", allow_hyphen_values = true)]
     w2: Option<Rows>,
     /// Sigma, the correlations of targets with whitened inputs, c x d
-    #[arg(long, value_name = "MATRIX", requires = "w1")]
+    #[arg(long, value_name = "MATRIX", requires = "w1", allow_hyphen_values = true)]
     correlations: Option<Rows>,
     /// Times, separated by commas
-    #[arg(long, value_name = "TIMES")]
+    #[arg(long, value_name = "TIMES", allow_hyphen_values = true)]
     t: List,
     #[command(flatten)]
     pub(super) output: Output,

@@ -22,13 +22,13 @@ pub struct Options {
     #[arg(long, value_delimiter = ',', conflicts_with = "kernel")]
     widths: Vec<usize>,
     /// K = X X^T/d of training examples, then test points: the change of a smooth two-layer net's kernel and outputs
-    #[arg(long, value_name = "MATRIX", requires_all = ["targets", "t"])]
+    #[arg(long, value_name = "MATRIX", requires_all = ["targets", "t"], allow_hyphen_values = true)]
     kernel: Option<Rows>,
     /// Targets of the training examples, separated by commas
-    #[arg(long, requires = "kernel")]
+    #[arg(long, requires = "kernel", allow_hyphen_values = true)]
     targets: Option<List>,
     /// Times of the flow of 1/2 sum (y - f)^2, separated by commas
-    #[arg(long, value_name = "TIMES", requires = "kernel")]
+    #[arg(long, value_name = "TIMES", requires = "kernel", allow_hyphen_values = true)]
     t: Option<List>,
     /// tanh, erf, sin or linear
     #[arg(long, value_parser = str::parse::<Smooth>, default_value = "tanh")]

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{Output, digits};
 use crate::terminal::{Table, bold};
 
-/// A title, what was asked, single results, and one row for each time.
+/// A title, what was asked, single results, and one row for each time, or whatever else there are several of.
 pub(super) struct Series {
     pub(super) title: &'static str,
     pub(super) inputs: Vec<(&'static str, Value)>,
@@ -21,17 +21,22 @@ pub(super) struct Series {
 impl Series {
     /// Prints a table, or with `--json` one object.
     pub(super) fn print(&self, output: &Output) -> ExitCode {
-        say!("{}", if output.json { self.json() } else { self.text() });
+        self.print_rows(output, "times")
+    }
+
+    /// The same with another name for the rows.
+    pub(super) fn print_rows(&self, output: &Output, name: &str) -> ExitCode {
+        say!("{}", if output.json { self.json(name) } else { self.text() });
         ExitCode::SUCCESS
     }
 
-    fn json(&self) -> String {
+    fn json(&self, name: &str) -> String {
         let object = |entries: &[(&'static str, Value)]| -> Map<String, Value> {
             entries.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
         };
         let mut whole = json!({ "formula": self.title, "inputs": object(&self.inputs), "results": object(&self.results) });
         if !self.times.is_empty() {
-            whole["times"] = self.times.iter().map(|row| Value::Object(object(row))).collect();
+            whole[name] = self.times.iter().map(|row| Value::Object(object(row))).collect();
         }
         format!("{whole:#}")
     }
@@ -146,7 +151,7 @@ mod tests {
         let text = series.text();
         assert!(text.contains("  a 0.50000000\n\n  half  inf\n"), "{text}");
         assert!(text.contains("  0  [0.33333333 1]\n"), "{text}");
-        let value: Value = serde_json::from_str(&series.json()).unwrap();
+        let value: Value = serde_json::from_str(&series.json("times")).unwrap();
         assert_eq!(value["times"][0]["s"][0].as_f64(), Some(1.0 / 3.0));
         assert_eq!(value["results"]["half"], Value::Null);
     }

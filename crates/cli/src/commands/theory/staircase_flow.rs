@@ -17,7 +17,7 @@ use super::series::{List, Series, ascending};
 #[command(allow_negative_numbers = true, after_help = EXAMPLE)]
 pub struct Options {
     /// Monomials such as z1+0.7z1z2-z1z2z3 (coordinates from 1)
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     target: Polynomial,
     /// Norm of a hidden weight vector at the start
     #[arg(long, value_name = "NORM", default_value_t = 1.0)]
@@ -26,7 +26,7 @@ pub struct Options {
     #[arg(long, value_name = "BIAS", default_value_t = 0.5)]
     b0: f64,
     /// Times, separated by commas
-    #[arg(long, value_name = "TIMES")]
+    #[arg(long, value_name = "TIMES", allow_hyphen_values = true)]
     t: List,
     /// Descent with this step instead of the flow
     #[arg(long, value_name = "STEP")]
@@ -93,11 +93,15 @@ pub(super) fn print(options: &Options) -> Result<ExitCode> {
     ensure!(coordinates <= 12, "--target has the coordinate z{coordinates}, but may have z1 to z12");
     let target = SparseTarget::new(coordinates, terms)?;
     let motion = eta.map_or(Motion::Flow { time_step: 0.02 }, |eta| Motion::Descent { eta });
-    let moments = match d {
-        None => DimensionFree { start: s0, bias: b0, motion, nodes: 60 }.run(&target, times)?,
+    let (moments, error) = match d {
+        None => {
+            let flow = DimensionFree { start: s0, bias: b0, motion, nodes: 60 };
+            let (moments, error) = flow.resolved(&target, times, 1e-7)?;
+            (moments, Some(error))
+        }
         Some(dimension) => {
             let flow = FiniteDimension { dimension, units, start: s0, bias: b0, motion };
-            flow.run(&target, times, &Stream::root(seed))?
+            (flow.run(&target, times, &Stream::root(seed))?, None)
         }
     };
     let row = |moment: &Moment| {
@@ -129,10 +133,12 @@ pub(super) fn print(options: &Options) -> Result<ExitCode> {
     if let Some(d) = d {
         inputs.extend([("d", json!(d)), ("units", json!(units)), ("seed", json!(seed))]);
     }
+    let mut results = vec![("leap", json!(target.leap()))];
+    results.extend(error.map(|error| ("error", json!(error))));
     let series = Series {
         title: "Sparse functions of signs by a two-layer net (Abbe, Boix-Adsera, Misiakiewicz 2022)",
         inputs,
-        results: vec![("leap", json!(target.leap()))],
+        results,
         times: moments.iter().map(row).collect(),
     };
     Ok(series.print(&options.output))
