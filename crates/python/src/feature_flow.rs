@@ -31,7 +31,7 @@ pub(crate) fn run<R: Send + 'static>(
     interruptible(py, work)?.map_err(refused)
 }
 
-fn chosen<T: Copy>(name: &str, given: &str, words: &[(&str, T)]) -> PyResult<T> {
+pub(crate) fn chosen<T: Copy>(name: &str, given: &str, words: &[(&str, T)]) -> PyResult<T> {
     let found = words.iter().find(|(word, _)| *word == given).map(|(_, choice)| *choice);
     found.ok_or_else(|| {
         let known: Vec<String> = words.iter().map(|(word, _)| format!("'{word}'")).collect();

@@ -9,7 +9,7 @@
 //! | `finite` | finite networks: parameters, outputs, empirical kernels, linearisation, descent |
 //! | `predict` | training in closed form, Gaussian processes, kernel ridge regression |
 //! | `deep_linear`, `linearized`, `feature_flow` | the theory of the crates with these names |
-//! | `rich_limit`, `staircase`, `finite_width` | what lies beyond the tangent kernel: richness, sparse targets, finite width |
+//! | `rich_limit`, `staircase`, `finite_width`, `coordinates` | what lies beyond the tangent kernel: richness, sparse targets, finite width |
 //! | `claims`, `program` | the claims and their reports; the program `overparam` |
 //! | `arrays`, `errors` | NumPy's arrays and Python's exceptions |
 //! | `wait`, `pool` | long work with the GIL released; the threads on which it runs |
@@ -24,6 +24,8 @@ mod architecture;
 mod arrays;
 #[cfg(feature = "extension")]
 mod claims;
+#[cfg(feature = "extension")]
+mod coordinates;
 #[cfg(feature = "extension")]
 mod deep_linear;
 #[cfg(feature = "extension")]

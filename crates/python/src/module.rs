@@ -17,6 +17,8 @@ mod _core {
     #[pymodule_export]
     use crate::claims::{claims, reproduce};
     #[pymodule_export]
+    use crate::coordinates::coordinate_check;
+    #[pymodule_export]
     use crate::deep_linear::{
         aligned_mode, balanced, deep_mode, depth_time, end_to_end_flow, measures, nuclear_norm_completion,
         train,
@@ -36,7 +38,7 @@ mod _core {
     #[pymodule_export]
     use crate::program::main;
     #[pymodule_export]
-    use crate::rich_limit::rich_limit;
+    use crate::rich_limit::{deep_linear_limit, rich_limit};
     #[pymodule_export]
     use crate::staircase::staircase;
 

@@ -5,8 +5,8 @@ use pyo3::prelude::*;
 
 use crate::feature_flow::run;
 
-/// Risks and Fourier coefficients.
-type Learned = (Vec<f64>, Vec<Vec<f64>>);
+/// Risks and Fourier coefficients, and their error.
+type Learned = (Vec<f64>, Vec<Vec<f64>>, f64);
 
 /// The flow without dimension: the target's leap; the risk at each time, and the learned function's coefficients, the one of a set of
 /// coordinates at the index whose bits are its members.
@@ -21,7 +21,9 @@ pub(crate) fn staircase(
 ) -> PyResult<(usize, Learned)> {
     run(py, move || {
         let target = SparseTarget::new(coordinates, &terms)?;
-        let moments = DimensionFree { start, bias, ..DimensionFree::default() }.run(&target, &times)?;
-        Ok((target.leap(), moments.into_iter().map(|at| (at.risk, at.fourier)).unzip()))
+        let flow = DimensionFree { start, bias, ..DimensionFree::default() };
+        let (moments, error) = flow.resolved(&target, &times, 1e-7)?;
+        let (risks, coefficients) = moments.into_iter().map(|at| (at.risk, at.fourier)).unzip();
+        Ok((target.leap(), (risks, coefficients, error)))
     })
 }

@@ -207,3 +207,59 @@ def test_what_makes_no_sense_is_refused() -> None:
     ):
         with pytest.raises(ValueError, match=words):
             call()
+
+
+def test_deep_linear_limits() -> None:
+    K, y = np.array([[1.0, 0.3], [0.3, 0.8]]), np.array([1.0, -0.5])
+    # One hidden layer: the closed equation of moments.
+    two = op.feature_flow.deep_linear_limit(K, y, 1.5, [0.5, 1.0], hidden_layers=1)
+    closed = op.feature_flow.rich_limit(K, y, 1.5, [0.5, 1.0], phi="linear", step=0.5)
+    assert away(two["f"], closed["f"]) < two["f_error"] + closed["f_error"]
+    # The tangent kernel moves the outputs; at the start it is (L + 1) K.
+    deep = op.feature_flow.deep_linear_limit(K, y, 1.5, [0.0, 0.38, 0.4, 0.42], hidden_layers=3, step=0.02)
+    assert away(deep["ntk"][0], 4 * K) < 1e-12
+    speed = (deep["f"][3] - deep["f"][1]) / 0.04
+    assert away(speed, deep["ntk"][2] @ (y - deep["f"][2])) < 0.01 * np.abs(speed).max()
+    assert deep["H"].shape == (4, 3, 2, 2) and deep["G"].shape == (4, 3)
+    with pytest.raises(ValueError, match="hidden_layers"):
+        op.feature_flow.deep_linear_limit(K, y, 1.0, 1.0, hidden_layers=0)
+    with pytest.raises(ValueError, match="gamma"):
+        op.feature_flow.deep_linear_limit(K, y, 0.0, 1.0)
+
+
+def test_coordinates_are_checked() -> None:
+    rng = np.random.default_rng(0)
+    net = op.serial(
+        op.Dense(16, w_std=1.4),
+        op.Relu(),
+        op.Residual(op.Dense(16, w_std=1.4), op.Relu(), op.Dense(16)),
+        op.Dense(2),
+    )
+    x, y = rng.standard_normal((16, 4)), rng.standard_normal((16, 2))
+    widths = [32, 64, 128, 256]
+    found = op.ntk.coordinate_check(net, x, y, widths=widths, base_width=16, seeds=8, tolerance=0.25)
+    assert [row["layer"] for row in found] == [
+        "layers[0]",
+        "layers[2].branches[0][0]",
+        "layers[2].branches[0][2]",
+        "layers[3]",
+        "output",
+    ]
+    assert all(row["as_promised"] for row in found)
+    standard = op.ntk.coordinate_check(net, x, y, widths=widths, base_width=16, seeds=8, parameterization="standard")
+    assert standard[-1]["promised_change"] == ("exactly", 1.0)
+    assert abs(standard[-1]["change_exponent"] - 1.0) < 0.25
+    slopes = np.polyfit(np.log(widths), np.log(standard[-1]["changes"]), 1)
+    assert abs(slopes[0] - standard[-1]["change_exponent"]) < 1e-9
+    with pytest.raises(ValueError, match="width 16 times 33/16|width 16 times 17/16|widths"):
+        op.ntk.coordinate_check(net, x, y, widths=[32], base_width=16)
+    with pytest.raises(ValueError, match="parameterization"):
+        op.ntk.coordinate_check(net, x, y, widths=widths, base_width=16, parameterization="meanfield")  # type: ignore[arg-type]
+
+
+def test_strong_staircases_have_enough_nodes() -> None:
+    terms = [(0.5, []), (-2.0, [1]), (1.0, [0, 1])]
+    found = op.feature_flow.staircase(2, terms, 0.5, 1.0, [1.0, 4.0, 10.0])
+    # An independent program with 300 nodes and steps of 0.005.
+    assert away(found["risk"], [2.08085728, 0.27848124, 0.02690575]) < 1e-7
+    assert found["error"] < 1e-7

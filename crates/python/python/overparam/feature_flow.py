@@ -25,6 +25,7 @@ __all__ = [
     "FeatureFlow",
     "MeanField",
     "Particles",
+    "deep_linear_limit",
     "mean_field_descent",
     "mean_field_optimum",
     "neural_feature_flow",
@@ -149,7 +150,7 @@ def rich_limit(
         With ``T`` times: ``f`` (``T x n``); ``Phi`` and ``G`` (``T x T x n x n``), ``E phi(h(t)) phi(h(s))`` and ``E g(t) g(s)``,
         ``g = a phi'(h)``, at ``[t, s]``; ``ntk`` (``T x n x n``), the tangent kernel ``Phi(t, t) + K G(t, t)``; ``m_cov_f`` (``T x n x n``), the covariance
         of the outputs of nets of width ``m`` times ``m``, to leading order, if asked for; ``f_error`` and ``kernel_error``, estimates of the
-        largest errors: of a grid the distance from a coarser one, of samples the largest standard error. If ``t`` is a number, the axes of
+        largest errors: of a grid the largest distance from two coarser ones, of samples the largest standard error. If ``t`` is a number, the axes of
         times are left out.
 
     Raises
@@ -194,6 +195,72 @@ def rich_limit(
     return Results(found, f_error=errors[0], kernel_error=errors[1])
 
 
+def deep_linear_limit(
+    K: npt.ArrayLike,
+    y: npt.ArrayLike,
+    gamma: float,
+    t: npt.ArrayLike,
+    *,
+    hidden_layers: int = 2,
+    step: float = 0.1,
+) -> Results:
+    """Linear nets of any depth and infinite width at richness ``gamma`` (the linear case of Bordelon and Pehlevan 2022).
+
+    ``h_1 = W_1 x / sqrt(d)``, ``h_(l+1) = W_(l+1) h_l / sqrt(N)``, ``f = w.h_L / (gamma N)``, from standard normal weights, follows the gradient flow of
+    ``1/2 sum (y - f)^2`` (a sum over examples) at the rate ``gamma^2 N``, and ``N`` goes to infinity. One hidden layer is
+    :func:`rich_limit` with ``phi="linear"``.
+
+    Parameters
+    ----------
+    K
+        ``X X^T / d`` of training examples, then test points, ``n x n``.
+    y
+        Targets of the training examples, as many as there are.
+    gamma
+        Richness, above zero.
+    t
+        A time, or ascending times.
+    hidden_layers
+        ``L``, at least 1.
+    step
+        The largest step of the coarsest of four solutions, whose steps halve; the flow is extrapolated from them.
+
+    Returns
+    -------
+    dict
+        With ``T`` times: ``f`` (``T x n``); ``H`` (``T x L x n x n``), ``E h_l h_l^T`` at each time; ``G`` (``T x L``), ``E g_l^2``, where ``g_l`` is
+        ``gamma N`` times the derivative of ``f`` in ``h_l``; ``ntk`` (``T x n x n``), the tangent kernel; ``f_error``, an estimate of the largest error
+        of ``f``. If ``t`` is a number, the axes of times are left out.
+
+    Raises
+    ------
+    ValueError
+        For a ``K`` that is no kernel, more targets than rows, a parameter out of range, or too many steps.
+    ArithmeticError
+        If the flow diverges.
+
+    >>> import numpy as np, overparam as op
+    >>> K = np.array([[1.0, 0.3], [0.3, 0.8]])
+    >>> found = op.feature_flow.deep_linear_limit(K, [1.0, -0.5], 1.0, 1.0)
+    >>> found["f"].round(2), found["H"].shape
+    (array([ 0.97, -0.45]), (2, 2, 2))
+    """
+    times, several = ascending("t", t)
+    kernel, targets = matrix("K", K), numbers("y", y).ravel()
+    outputs, features, gradients, error = _core.deep_linear_limit(
+        kernel,
+        targets.tolist(),
+        _positive("gamma", gamma),
+        times,
+        (whole("hidden_layers", hidden_layers, 1, 1000), _positive("step", step)),
+    )
+    hidden, pulls = np.array(features), np.array(gradients)
+    below = np.concatenate([np.broadcast_to(kernel, (len(times), 1, *kernel.shape)), hidden], axis=1)
+    above = np.concatenate([pulls, np.ones((len(times), 1))], axis=1)
+    found = {"f": np.array(outputs), "H": hidden, "G": pulls, "ntk": np.einsum("tl,tlij->tij", above, below)}
+    return Results(found if several else {name: all[0] for name, all in found.items()}, f_error=error)
+
+
 def staircase(
     P: int,
     terms: Sequence[tuple[float, Sequence[int]]],
@@ -223,7 +290,8 @@ def staircase(
     -------
     dict
         ``risk``, ``1/2 E (h - f)^2`` at each time; ``fourier``, the coefficients of ``f``, along a last axis of ``2^P``: that of ``S`` at the index
-        ``sum(2**i for i in S)``; ``leap``, how many new signs the target needs at once.
+        ``sum(2**i for i in S)``; ``leap``, how many new signs the target needs at once; ``error``, an estimate of the largest error of risks and
+        coefficients.
 
     Raises
     ------
@@ -238,9 +306,9 @@ def staircase(
     """
     times, several = ascending("t", t)
     monomials = [(float(c), [whole("a sign of terms", i, 0, 15) for i in signs]) for c, signs in terms]
-    leap, (risks, coefficients) = _core.staircase(whole("P", P, 1, 16), monomials, float(s0), float(b0), times)
+    leap, (risks, coefficients, error) = _core.staircase(whole("P", P, 1, 16), monomials, float(s0), float(b0), times)
     risk, fourier = np.array(risks), np.array(coefficients)
-    return Results(risk=risk if several else risk[0], fourier=fourier if several else fourier[0], leap=leap)
+    return Results(risk=risk if several else risk[0], fourier=fourier if several else fourier[0], leap=leap, error=error)
 
 
 class MeanField(NamedTuple):

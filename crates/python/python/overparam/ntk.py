@@ -1,4 +1,4 @@
-"""The tangent kernel at finite width: its mean and scatter at the start, its drift under training.
+"""The tangent kernel at finite width: its mean and scatter at the start, its drift under training, and what a step changes by width.
 
 Kernels of infinite width, and of finite networks, are methods of :class:`overparam.Architecture`.
 
@@ -10,16 +10,17 @@ Kernels of infinite width, and of finite networks, are methods of :class:`overpa
 
 from __future__ import annotations
 
-from typing import Literal, Sequence
+from typing import Any, Literal, Optional, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from ._arrays import ascending, matrix, numbers, whole
+from ._architecture import Architecture
+from ._arrays import ascending, columns, inputs, matrix, numbers, whole
 from ._results import Results
 
-__all__ = ["finite_width_relu", "finite_width_relu_deep", "finite_width_second_order"]
+__all__ = ["coordinate_check", "finite_width_relu", "finite_width_relu_deep", "finite_width_second_order"]
 
 
 def finite_width_relu(t: npt.ArrayLike) -> Results:
@@ -126,3 +127,98 @@ def finite_width_second_order(
     theta, (outputs, changes, kernels) = _core.finite_width_second_order(matrix("K", K), targets, times, phi)
     found = {"f0": np.array(outputs), "f2": np.array(changes), "Theta2": np.array(kernels)}
     return Results({name: all if several else all[0] for name, all in found.items()}, Theta0=theta)
+
+
+def coordinate_check(
+    net: Architecture,
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    widths: Sequence[int],
+    base_width: int,
+    parameterization: Literal["standard", "ntk", "mup"] = "mup",
+    optimizer: Literal["sgd", "adam"] = "sgd",
+    rate: float = 1e-5,
+    steps: int = 1,
+    seeds: int = 3,
+    seed: int = 0,
+    tolerance: Optional[float] = None,
+) -> list[dict[str, Any]]:
+    """How large each layer is, and how far a small step moves it, by width: whether a parameterization keeps its promise (Yang and Hu 2021).
+
+    At width ``n`` every hidden width of ``net`` is multiplied by ``n / base_width``; widths that sums or products join to the inputs or the outputs
+    stay. The loss is ``-1/P sum_p y_p . f(x_p)``, so that the random output at the start does not enter.
+
+    Parameters
+    ----------
+    net
+        Any architecture; its own parameterization does not matter.
+    x, y
+        ``P`` inputs as for :meth:`overparam.Architecture.kernel`, and targets, ``P`` numbers or ``P x c`` for ``c`` outputs.
+    widths, base_width
+        At least two ascending widths, and the one at which the rate is given.
+    parameterization, optimizer
+        ``"standard"``, ``"ntk"`` or ``"mup"`` (maximal updates), for ``"sgd"`` or ``"adam"``.
+    rate, steps
+        The learning rate, small, and the steps; the promises are those of the first.
+    seeds, seed
+        Nets at each width, and the seed.
+    tolerance
+        How far an exponent may be from what is promised: 0.05 for SGD and 0.1 for Adam, unless given.
+
+    Returns
+    -------
+    list of dict
+        One for each affine map and one for the output: ``layer``, its name; ``sizes`` and ``changes``, root mean squares at each width; ``size_exponent``
+        and ``change_exponent``, their slopes in logarithms (``None`` if one is zero); ``promised_size`` and ``promised_change``, pairs of ``"exactly"`` or
+        ``"at most"`` and an exponent, or ``None``; ``as_promised``, or ``None``.
+
+    Raises
+    ------
+    ValueError
+        For data that do not fit, or a parameter out of range.
+
+    >>> import numpy as np, overparam as op
+    >>> rng = np.random.default_rng(0)
+    >>> net = op.serial(op.Dense(32, w_std=1.4), op.Relu(), op.Dense(32, w_std=1.4), op.Relu(), op.Dense(1))
+    >>> found = op.ntk.coordinate_check(
+    ...     net, rng.standard_normal((16, 4)), np.ones(16), widths=[32, 64, 128, 256], base_width=32, tolerance=0.25)
+    >>> [(row["layer"], row["as_promised"]) for row in found]
+    [('layers[0]', True), ('layers[2]', True), ('layers[4]', True), ('output', True)]
+    """
+    (given,) = inputs(["x"], x)
+    assert given is not None
+    targets, _ = columns("y", y)
+    rows = _core.coordinate_check(
+        net.to_json(),
+        given.astype(np.float64, copy=False),
+        targets,
+        ([whole("a width", n, 1) for n in widths], whole("base_width", base_width, 1)),
+        (parameterization, optimizer),
+        (float(rate), whole("steps", steps, 1), whole("seeds", seeds, 1), whole("seed", seed, 0, 2**64 - 1)),
+    )
+    allowed = (0.1 if optimizer == "adam" else 0.05) if tolerance is None else float(tolerance)
+
+    def kept(promise: Optional[tuple[str, float]], exponent: Optional[float]) -> bool:
+        if promise is None:
+            return True
+        kind, promised = promise
+        if exponent is None:
+            return kind == "at most"
+        return exponent <= promised + allowed and (kind == "at most" or exponent >= promised - allowed)
+
+    return [
+        {
+            "layer": name,
+            "sizes": np.array(sizes),
+            "changes": np.array(changes),
+            "size_exponent": size,
+            "change_exponent": change,
+            "promised_size": promised_size,
+            "promised_change": promised_change,
+            "as_promised": None
+            if promised_change is None
+            else kept(promised_size, size) and kept(promised_change, change),
+        }
+        for name, sizes, changes, (size, change), (promised_size, promised_change) in rows
+    ]
