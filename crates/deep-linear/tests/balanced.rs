@@ -82,7 +82,7 @@ fn wide_layers_follow_the_closed_form() {
         let hidden: DMatrix<f64> = stream.named("hidden").indexed(h as u64).orthonormal_matrix(h, c);
         let right: DMatrix<f64> = stream.named("right").orthonormal_matrix(d, c);
         let left: DMatrix<f64> = stream.named("left").orthonormal_matrix(c, c);
-        let roots = DMatrix::from_diagonal(&nalgebra::dvector![0.3, 0.1]);
+        let roots = DMatrix::from_diagonal(&nalgebra::DVector::from_vec(vec![0.3, 0.1]));
         let mut w1 = &hidden * &roots * right.transpose();
         let mut w2 = &left * &roots * hidden.transpose();
         let flow = BalancedFlow::new(&w1, &w2, &sigma).unwrap();

@@ -191,7 +191,7 @@ fn architectures_keep_their_promises() {
         Architecture::new([
             filter(16).into(),
             tanh(),
-            avg_pool(Pool::new([2, 2])),
+            avg_pool(Pool::tiling([2, 2])),
             flatten(),
             parallel(
                 [vec![dense(8).into(), relu()], vec![dense(8).w_std(0.8).into(), tanh()]],

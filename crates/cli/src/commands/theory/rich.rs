@@ -100,7 +100,7 @@ pub(super) fn print(options: &Options) -> Result<ExitCode> {
             ("ntk", rows(&limit.tangent_kernel(&problem, i))),
         ];
         if let Some(at) = scatter.get(i) {
-            row.push(("m_cov_f", rows(&at.covariance)));
+            row.push(("m_cov_f", rows(at)));
         }
         row
     };

@@ -136,7 +136,7 @@ impl<'a> March<'a> {
         let u = fields.gradient_by_u.view((k, 0), (1, from)) * self.features[last].view((0, 0), (from, to));
         let row = r * fields.hidden_by_r.view((from, 0), (n, now)).transpose()
             + u * fields.hidden_by_u.view((from, 0), (n, to)).transpose();
-        row.transpose()
+        DVector::from_column_slice(row.as_slice())
     }
 
     /// What is known at time `k`.
