@@ -90,15 +90,15 @@ fn wide_layers_follow_the_closed_form() {
             let missing = &sigma - w2 * w1;
             (w2.tr_mul(&missing), &missing * w1.transpose())
         };
-        let (mut worst, step): (f64, f64) = (0.0, 0.01);
-        for count in 1..=400 {
+        let (mut worst, step): (f64, f64) = (0.0, 0.005);
+        for count in 1..=800 {
             let k1 = speed(&w1, &w2);
             let k2 = speed(&(&w1 + &k1.0 * (0.5 * step)), &(&w2 + &k1.1 * (0.5 * step)));
             let k3 = speed(&(&w1 + &k2.0 * (0.5 * step)), &(&w2 + &k2.1 * (0.5 * step)));
             let k4 = speed(&(&w1 + &k3.0 * step), &(&w2 + &k3.1 * step));
             w1 += (k1.0 + (k2.0 + k3.0) * 2.0 + k4.0) * (step / 6.0);
             w2 += (k1.1 + (k2.1 + k3.1) * 2.0 + k4.1) * (step / 6.0);
-            if count % 100 == 0 {
+            if count % 200 == 0 {
                 let state = flow.at(f64::from(count) * step).unwrap();
                 worst = worst.max((&state.product - &w2 * &w1).amax());
                 worst = worst.max((&state.input_gram - w1.tr_mul(&w1)).amax());
