@@ -20,7 +20,7 @@ const EQUAL: f64 = 1e-11;
 pub struct BalancedFlow {
     imbalance: f64,
     inputs: usize,
-    /// `Q_0 = [W1^T; W2]`, `(d + c) x h`.
+    /// `Q_0 = [W1^T; W2]`, `(d + c) x h`; of more than `d + c` hidden units, as many columns with the same `Q_0 Q_0^T`.
     start: DMatrix<f64>,
     /// Of `F`, ascending.
     eigen: SymmetricEigen<f64>,
@@ -44,7 +44,7 @@ impl BalancedFlow {
     /// # Errors
     /// [`DeepLinearError::Shape`], [`DeepLinearError::EmptyMatrix`], [`DeepLinearError::NotFinite`];
     /// [`DeepLinearError::Configuration`] unless `W2^T W2 - W1 W1^T` is a multiple of the identity to 1e-8 of
-    /// `||W1||_F^2 + ||W2||_F^2`.
+    /// `||W1||_F^2 + ||W2||_F^2`; [`DeepLinearError::Linalg`].
     pub fn new(w1: &DMatrix<f64>, w2: &DMatrix<f64>, sigma: &DMatrix<f64>) -> Result<Self, DeepLinearError> {
         let ((h, d), (c, _)) = (w1.shape(), w2.shape());
         for (what, matrix) in [("W1", w1), ("W2", w2), ("Sigma", sigma)] {
@@ -59,10 +59,22 @@ impl BalancedFlow {
                 return Err(DeepLinearError::Shape { what, given, expected });
             }
         }
-        let conserved = matmul(transposed(w2), w2) - matmul(w1, transposed(w1));
+        let mut start = DMatrix::zeros(d + c, h);
+        start.view_mut((0, 0), (d, h)).copy_from(&w1.transpose());
+        start.view_mut((d, 0), (c, h)).copy_from(w2);
+        // No more than d + c combinations of hidden units have weights. Nothing below sees a rotation of the hidden layer, so a wide one
+        // is turned until all others are zero: their matrices and singular values would cost as much as the width cubed.
+        if h > d + c {
+            let Svd { u, singular_values, .. } = svd(&start)?;
+            start = u * DMatrix::from_diagonal(&singular_values);
+        }
+        let columns = start.ncols();
+        let (first, second) = (start.rows(0, d).transpose(), start.rows(d, c).into_owned());
+        let conserved = matmul(transposed(&second), &second) - matmul(&first, transposed(&first));
         let imbalance = conserved.trace() / h as f64;
         let size = w1.norm_squared() + w2.norm_squared();
-        let away = (conserved - DMatrix::identity(h, h) * imbalance).norm();
+        let seen = (conserved - DMatrix::identity(columns, columns) * imbalance).norm();
+        let away = seen.hypot(imbalance * ((h - columns) as f64).sqrt());
         let relative = if size > 0.0 { away / size } else { 0.0 };
         require(
             relative <= BALANCE,
@@ -76,9 +88,6 @@ impl BalancedFlow {
         }
         drift.view_mut((d, 0), (c, d)).copy_from(sigma);
         drift.view_mut((0, d), (d, c)).copy_from(&sigma.transpose());
-        let mut start = DMatrix::zeros(d + c, h);
-        start.view_mut((0, 0), (d, h)).copy_from(&w1.transpose());
-        start.view_mut((d, 0), (c, h)).copy_from(w2);
         let eigen = symmetric_eigen(&drift)?;
         Ok(Self { imbalance, inputs: d, start, eigen, sigma: sigma.clone() })
     }

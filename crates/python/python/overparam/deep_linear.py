@@ -103,6 +103,9 @@ def depth_time(N: int, s0: float, sigma: float, fraction: npt.ArrayLike) -> Any:
 def deep_mode(t: npt.ArrayLike, *, depth: int, start: float, sigma: float) -> Array:
     """The strength of one mode of ``depth`` equal layers, ``ds/dt = depth s^(2 - 2/depth) (sigma - s)`` (Saxe et al. 2014).
 
+    A jump after a very long plateau is only as exact as the time given: the last digit of ``t``, about ``2e-16 t``, moves the strength by
+    ``ds/dt`` times as much.
+
     Parameters
     ----------
     t
