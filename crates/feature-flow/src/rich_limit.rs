@@ -21,7 +21,7 @@
 //!
 //! | solver | for | error |
 //! |---|---|---|
-//! | [`Grid`] | inputs that span at most 3 dimensions | exponentially small in the step for analytic `phi` |
+//! | [`Grid`] | inputs that span at most 3 dimensions, or 1 if `phi` has a kink | exponentially small in the step for analytic `phi` |
 //! | [`Sampling`] | any number of examples | standard error over independent scramblings of Sobol's points |
 //! | [`Sampling::correction`] | what richness adds to the lazy limit, any number of examples | of each output, with the bias and the time step in it |
 //! | [`LinearClosure`] | linear `phi` | a closed equation of moments, exact at finite width too |
@@ -93,7 +93,8 @@ pub struct RichLimit {
     pub features: Vec<Vec<DMatrix<f64>>>,
     /// `G(t, s)` at `[t][s]`, `n x n`.
     pub gradients: Vec<Vec<DMatrix<f64>>>,
-    /// Estimate of the largest error of an output: of a grid, its distance from a coarser one; of samples, the largest standard error.
+    /// Estimate of the largest error of an output: of a grid, twice its largest distance from two coarser ones; of samples, the largest standard
+    /// error.
     pub output_error: f64,
     /// The same for `Phi` and `G`.
     pub kernel_error: f64,

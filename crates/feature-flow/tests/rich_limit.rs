@@ -2,8 +2,8 @@
 
 use nalgebra::{DMatrix, DVector};
 use overparam_feature_flow::rich_limit::{
-    Grid, LinearClosure, LinearMoments, Nonlinearity, Particles, Sampling, Standard, TwoLayer, influence,
-    lazy_kernel, lazy_outputs,
+    Grid, LinearClosure, LinearMoments, Nonlinearity, Particles, Sampling, Solver, Standard, TwoLayer,
+    influence, lazy_kernel, lazy_outputs,
 };
 use overparam_tensor::random::Stream;
 use serde_json::Value;
@@ -100,6 +100,64 @@ fn grids_have_the_limits_digits() {
         // Ten printed digits.
         assert!(outputs < stated.0 + limit.output_error + 1e-10 && outputs < 6e-6);
         assert!(kernels < stated.1 + limit.kernel_error + 2e-10);
+    }
+}
+
+/// A grid that is too coarse says so, at every richness.
+#[test]
+fn coarse_grids_know_their_errors() {
+    for case in golden("grid") {
+        let problem = problem(&case);
+        for step in [0.3, 0.45, 0.6] {
+            let grid = Grid { step, time_step: 0.05 };
+            let limit = grid.solve(&problem, &phi(&case), &numbers(&case["t"])).unwrap();
+            let away = limit.outputs.iter().enumerate().map(|(i, f)| (f - vector(&case["f"][i])).amax());
+            let off = away.fold(0.0, f64::max);
+            println!(
+                "P {} gamma {} step {step}: {off:.1e}, stated {:.1e}",
+                problem.points(),
+                problem.gamma(),
+                limit.output_error
+            );
+            // Ten printed digits.
+            assert!(off < limit.output_error + number(&case["abs_error_f"]) + 1e-10);
+        }
+    }
+}
+
+/// With a kink: a grid in one dimension; in more no node lies between inputs that are nearly parallel, and units are sampled. At the start kernels are
+/// known from the angle of the inputs (Cho, Saul 2009).
+#[test]
+fn kinks_have_honest_errors() {
+    let (relu, y) = (Standard::Relu, DVector::from_vec(vec![1.0, 0.3]));
+    let line =
+        TwoLayer::new(DMatrix::from_row_slice(2, 2, &[1.0, -0.5, -0.5, 0.25]), y.clone(), 1.0).unwrap();
+    let at = |step: f64| Grid { step, time_step: 0.02 }.solve(&line, &relu, &[0.0, 1.0]).unwrap();
+    let (coarse, fine) = (at(0.3), at(0.03));
+    let off = (&coarse.outputs[1] - &fine.outputs[1]).amax();
+    println!("one dimension: {off:.1e}, stated {:.1e}", coarse.output_error);
+    assert!(off < coarse.output_error + fine.output_error && coarse.output_error < 1e-2);
+    for angle in [0.02f64, 1.0] {
+        let kernel = DMatrix::from_fn(2, 2, |i, j| if i == j { 1.0 } else { angle.cos() });
+        let problem = TwoLayer::new(kernel.clone(), y.clone(), 1.0).unwrap();
+        let refused = Grid::default().solve(&problem, &relu, &[1.0]).unwrap_err().to_string();
+        assert!(refused.contains("kink"), "{refused}");
+        let solver = Solver::of(&problem, None, 4096, Stream::root(4)).unwrap();
+        let start = solver.rich(&problem, relu, &[0.0]).unwrap();
+        let of = |i: usize, j: usize| {
+            let angle = if i == j { 0.0 } else { angle };
+            let rest = (std::f64::consts::PI - angle) / std::f64::consts::TAU;
+            (angle.sin() / std::f64::consts::TAU + rest * angle.cos(), rest)
+        };
+        let features = DMatrix::from_fn(2, 2, |i, j| of(i, j).0);
+        let gradients = DMatrix::from_fn(2, 2, |i, j| of(i, j).1);
+        let off = [&start.features[0][0] - &features, &start.gradients[0][0] - &gradients].map(|m| m.amax());
+        println!("angle {angle}: {off:.1e?}, standard error {:.1e}", start.kernel_error);
+        assert!(off[0].max(off[1]) < 4.0 * start.kernel_error && start.kernel_error < 1e-2);
+        let lazy = solver.lazy(&problem, relu, &[1.0]).unwrap();
+        let theta = features + kernel.component_mul(&gradients);
+        let exact = lazy_outputs(&problem, &theta, &[1.0]).unwrap();
+        assert!((&lazy.outputs[0] - &exact[0]).amax() < 4.0 * lazy.output_error);
     }
 }
 

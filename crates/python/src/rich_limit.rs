@@ -1,4 +1,4 @@
-//! Two layers of infinite width at any richness.
+//! Nets of infinite width at any richness: two layers, and linear ones with more.
 
 use nalgebra::{DMatrix, DVector};
 use overparam_feature_flow::rich_limit::{DeepLinear, Solver, Standard, TwoLayer};
@@ -33,9 +33,9 @@ pub(crate) fn rich_limit<'py>(
         if gamma == 0.0 {
             return Ok((solver.lazy(&problem, phi, &times)?, Vec::new()));
         }
-        let limit = solver.rich(&problem, phi, &times)?;
+        // First what may be refused.
         let scatter = if fluctuations { solver.scatter(&problem, phi, &times)? } else { Vec::new() };
-        Ok((limit, scatter))
+        Ok((solver.rich(&problem, phi, &times)?, scatter))
     })?;
     let outputs = limit.outputs.iter().map(|f| f.as_slice().to_vec()).collect();
     let all = |matrices: Vec<DMatrix<f64>>| -> PyResult<Vec<Array<'py>>> {

@@ -128,6 +128,6 @@ pub(super) fn curvature(phi: &impl Nonlinearity, x: f64) -> Result<f64, Error> {
     phi.curvature(x).ok_or(Error::Parameter {
         name: "the number of derivatives of the nonlinearity",
         value: 1.0,
-        expected: "2: the influence of a unit on a nonlinearity with a kink is not a sum over units",
+        expected: "2: with a kink, what a change of its sources does to a unit is not a mean over units",
     })
 }

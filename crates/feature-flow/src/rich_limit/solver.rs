@@ -4,13 +4,16 @@ use nalgebra::DMatrix;
 use overparam_tensor::linalg::symmetric_eigen;
 use overparam_tensor::random::Stream;
 
+use super::grid::cautious;
+use super::nonlinearity::{self, Nonlinearity as _};
+use super::sampling::average;
 use super::{
     Grid, LinearClosure, LinearMoments, RichLimit, Sampling, Standard, TwoLayer, influence, lazy_outputs,
 };
 use crate::error::Error;
 
-/// A grid where the inputs span at most three dimensions, samples elsewhere, the closed equation for linear units: steps and nodes are chosen for the
-/// problem, as fine as some 200,000 units allow.
+/// A grid where the inputs span at most three dimensions (one, if the nonlinearity has a kink), samples elsewhere, the closed equation for linear
+/// units: steps and nodes are chosen for the problem, as fine as some 200,000 units allow.
 ///
 /// ```
 /// use nalgebra::{DMatrix, DVector};
@@ -33,7 +36,7 @@ pub struct Solver {
 
 impl Solver {
     /// For this problem; `step` are standard deviations between a grid's nodes if the choice is not to be ours, `pairs` those of each sample, and
-    /// `stream` draws them.
+    /// `stream` draws them. Step and pairs are checked where they are used.
     ///
     /// # Errors
     /// [`Error::Linalg`].
@@ -60,10 +63,9 @@ impl Solver {
     /// # Errors
     /// As [`Grid::solve`], [`Sampling::solve`] and [`LinearClosure::solve`].
     pub fn rich(&self, problem: &TwoLayer, phi: Standard, times: &[f64]) -> Result<RichLimit, Error> {
-        let mut limit = if self.rank <= 3 {
-            self.grid.solve(problem, &phi, times)?
-        } else {
-            self.sampling.solve(problem, &phi, times, &self.stream)?
+        let mut limit = match self.samples(phi) {
+            None => self.grid.solve(problem, &phi, times)?,
+            Some(sampling) => sampling.solve(problem, &phi, times, &self.stream)?,
         };
         if phi == Standard::Linear {
             let moments = self.closure.solve(problem, &LinearMoments::infinite(problem), times)?;
@@ -77,18 +79,30 @@ impl Solver {
         Ok(limit)
     }
 
-    /// `gamma = 0`: kernels at rest, outputs in closed form. Their error is the distance from those of another kernel, with coarser
-    /// nodes or from other samples.
+    /// `gamma = 0`: kernels at rest, outputs in closed form. Their error is estimated as that of [`RichLimit`], from the outputs that coarser grids or single
+    /// samples give.
     ///
     /// # Errors
     /// As [`Solver::rich`].
     pub fn lazy(&self, problem: &TwoLayer, phi: Standard, times: &[f64]) -> Result<RichLimit, Error> {
         let start = self.rich(problem, phi, &[0.0])?;
-        let grid = Grid { step: (1.25 * self.grid.step).min(1.0), ..self.grid };
-        let other = Self { grid, stream: self.stream.named("other"), ..*self }.rich(problem, phi, &[0.0])?;
-        let outputs = |at: &RichLimit| lazy_outputs(problem, &at.tangent_kernel(problem, 0), times);
-        let (outputs, away) = (outputs(&start)?, outputs(&other)?);
-        let output_error = outputs.iter().zip(&away).map(|(f, g)| (f - g).amax()).fold(0.0, f64::max);
+        let outputs_of = |at: &RichLimit| lazy_outputs(problem, &at.tangent_kernel(problem, 0), times);
+        let outputs = outputs_of(&start)?;
+        let output_error = if let Some(sampling) = self.samples(phi) {
+            let mut runs = sampling.runs(problem, &phi, &[0.0], &self.stream)?;
+            for run in &mut runs {
+                let found = outputs_of(run)?;
+                run.outputs = found;
+            }
+            average(&mut outputs.clone(), &runs, |run| run.outputs.iter().collect())
+        } else {
+            let mut away: f64 = 0.0;
+            for rough in self.grid.coarser(problem, &phi, &[0.0])? {
+                let rough = outputs_of(&rough)?;
+                away = outputs.iter().zip(&rough).map(|(f, g)| (f - g).amax()).fold(away, f64::max);
+            }
+            cautious(problem, away)
+        };
         let n = times.len();
         let rest = |at: &DMatrix<f64>| vec![vec![at.clone(); n]; n];
         let (features, gradients) = (rest(&start.features[0][0]), rest(&start.gradients[0][0]));
@@ -108,6 +122,7 @@ impl Solver {
         if phi == Standard::Linear {
             return self.closure.fluctuations(problem, times);
         }
+        nonlinearity::curvature(&phi, 0.0)?;
         let units = if self.rank <= 3 {
             // Along a trajectory fewer units can be kept.
             let least = [0.1, 0.1, 0.4, 0.75][self.rank];
@@ -118,5 +133,13 @@ impl Solver {
         };
         let found = influence(problem, &phi, &units, times, self.grid.time_step)?;
         Ok(found.into_iter().map(|at| at.covariance).collect())
+    }
+
+    /// The samples for this nonlinearity; none where a grid does.
+    fn samples(&self, phi: Standard) -> Option<Sampling> {
+        let kinked = phi.curvature(0.0).is_none();
+        // Where units cross a kink, the error of a step is of order 1: with shorter ones it stays below that of the samples.
+        let time_step = self.sampling.time_step * if kinked { 0.2 } else { 1.0 };
+        (self.rank > 3 || (kinked && self.rank > 1)).then_some(Sampling { time_step, ..self.sampling })
     }
 }

@@ -139,8 +139,8 @@ def rich_limit(
     fluctuations
         Whether to compute ``m_cov_f`` too; ``phi`` must be smooth and ``gamma`` above zero.
     step
-        Distance of the nodes of a grid over the units, in standard deviations, where inputs span at most three dimensions: 0.06, 0.2 or
-        0.45 for one, two or three, unless given.
+        Distance of the nodes of a grid over the units, in standard deviations, where inputs span at most three dimensions (one, if ``phi`` is
+        ``"relu"``): 0.06, 0.2 or 0.45 for one, two or three, unless given.
     pairs, seed
         Pairs of random units in each of six samples, where inputs span more dimensions, and the seed.
 
@@ -150,8 +150,8 @@ def rich_limit(
         With ``T`` times: ``f`` (``T x n``); ``Phi`` and ``G`` (``T x T x n x n``), ``E phi(h(t)) phi(h(s))`` and ``E g(t) g(s)``,
         ``g = a phi'(h)``, at ``[t, s]``; ``ntk`` (``T x n x n``), the tangent kernel ``Phi(t, t) + K G(t, t)``; ``m_cov_f`` (``T x n x n``), the covariance
         of the outputs of nets of width ``m`` times ``m``, to leading order, if asked for; ``f_error`` and ``kernel_error``, estimates of the
-        largest errors: of a grid the largest distance from two coarser ones, of samples the largest standard error. If ``t`` is a number, the axes of
-        times are left out.
+        largest errors: of a grid twice the largest distance from two coarser ones, of samples the largest standard error. If ``t`` is a number, the
+        axes of times are left out.
 
     Raises
     ------

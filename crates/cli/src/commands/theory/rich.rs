@@ -1,4 +1,4 @@
-//! Two-layer limits at any richness.
+//! Limits at any richness, of two layers and of deeper linear nets.
 
 use std::process::ExitCode;
 
@@ -34,20 +34,20 @@ pub struct Options {
     /// Times of the flow of 1/2 sum (y - f)^2, separated by commas
     #[arg(long, value_name = "TIMES", allow_hyphen_values = true)]
     t: List,
-    /// Distance of the grid's nodes, in standard deviations [default: 0.06, 0.2 or 0.45 for inputs that span 1, 2 or 3 dimensions]
+    /// Distance of the grid's nodes, in standard deviations, if there is a grid [default: 0.06, 0.2 or 0.45 for inputs that span 1, 2 or 3 dimensions]
     #[arg(long)]
     step: Option<f64>,
     /// Also the covariance of a net's outputs, times its width
     #[arg(long)]
     fluctuations: bool,
-    /// Of the random units, if the inputs span more than three dimensions
+    /// Of the random units, if the inputs span more than three dimensions, or more than one with relu
     #[arg(long, default_value_t = 0)]
     seed: u64,
     #[command(flatten)]
     pub(super) output: Output,
 }
 
-/// Pairs of random units in each of six samples, where inputs span more than three dimensions.
+/// Pairs of random units in each of six samples, where there is no grid.
 const PAIRS: usize = 16_384;
 
 const EXAMPLE: &str = "Examples:
@@ -68,10 +68,11 @@ pub(super) fn print(options: &Options) -> Result<ExitCode> {
         ("gamma", json!(gamma)),
         ("activation", json!(name)),
     ];
-    if options.hidden_layers != 1 {
+    ensure!(options.hidden_layers > 0, "--hidden-layers is 0: expected at least 1");
+    if options.hidden_layers > 1 {
         ensure!(
-            phi == Standard::Linear && !options.fluctuations,
-            "--hidden-layers {} needs --activation linear, without --fluctuations: the limits of deep nonlinear nets have no solver here",
+            phi == Standard::Linear && !options.fluctuations && options.step.is_none(),
+            "--hidden-layers {} needs --activation linear, without --fluctuations and --step: deep nonlinear nets have no solver among the commands",
             options.hidden_layers
         );
         return deep(options, inputs, targets, times);
@@ -89,8 +90,9 @@ pub(super) fn print(options: &Options) -> Result<ExitCode> {
         let times = times.iter().zip(&limit.outputs).map(row).collect();
         return Ok(Series { title, inputs, results, times }.print(&options.output));
     }
-    let limit = solver.rich(&problem, phi, times)?;
+    // First what may be refused.
     let scatter = if options.fluctuations { solver.scatter(&problem, phi, times)? } else { Vec::new() };
+    let limit = solver.rich(&problem, phi, times)?;
     let row = |i: usize| {
         let mut row = vec![
             ("t", json!(times[i])),
