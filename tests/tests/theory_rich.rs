@@ -194,9 +194,9 @@ fn deep_linear_limits_have_their_numbers() {
     let at = |more: &[&str]| json(&[&data[..], more].concat());
     let found = at(&["--gamma", "1", "--t", "0.5,1", "--hidden-layers", "2"]);
     let error = found["results"]["f_error"].as_f64().unwrap();
-    assert!(error > 0.0 && error < 1e-3, "{error}");
-    // Extrapolated by another program from steps of 0.05, 0.025 and 0.0125.
-    close(&found["times"][1]["f"], &serde_json::json!([0.96852, -0.44594]), 2e-4);
+    assert!(error > 0.0 && error < 1e-4, "{error}");
+    // Extrapolated by another program from the same four steps.
+    close(&found["times"][1]["f"], &serde_json::json!([0.968_519_01, -0.445_954_31]), 1e-6);
     assert_eq!(found["times"][0]["H"].as_array().unwrap().len(), 2);
     // Without richness: the tangent kernel (L + 1) K.
     let lazy = at(&["--gamma", "0", "--t", "1", "--hidden-layers", "3"]);
@@ -215,6 +215,10 @@ fn deep_linear_limits_have_their_numbers() {
         "2",
     ]);
     assert!(message.contains("--hidden-layers 2") && message.contains("linear"), "{message}");
+    let linear = ["--gamma", "1", "--t", "1", "--hidden-layers"];
+    let refused = |more: &[&str]| refusal(&[&data[..], &linear, more].concat());
+    assert!(refused(&["2", "--step", "0.3"]).contains("--step"));
+    assert!(refused(&["0"]).contains("--hidden-layers is 0"));
 }
 
 #[test]

@@ -84,6 +84,17 @@ fn singular_values_say_the_same() {
     }
 }
 
+/// Outputs of another program, which integrates the same equations entry by entry, at time 1.
+#[test]
+fn deeper_nets_have_their_digits() {
+    for (layers, outputs) in [(2, [0.968_519_01, -0.445_954_31]), (3, [0.996_264_07, -0.491_010_84])] {
+        let limit = net(layers).solve(&two_points(1.0), &[1.0]).unwrap();
+        let away = (&limit.outputs[0] - DVector::from_column_slice(&outputs)).amax();
+        println!("{layers} hidden layers: {away:.1e}, stated {:.1e}", limit.output_error);
+        assert!(away < 1e-7 && limit.output_error < 2e-5);
+    }
+}
+
 #[test]
 fn one_hidden_layer_is_the_closed_equation() {
     for gamma in [0.1, 1.0, 3.0] {
@@ -95,13 +106,14 @@ fn one_hidden_layer_is_the_closed_equation() {
         let mut worst: f64 = 0.0;
         for (i, exact) in moments.iter().enumerate() {
             worst = worst.max((&limit.outputs[i] - exact.outputs(&problem)).amax());
-            assert!((&limit.features[i][0] - &exact.hidden).amax() < 1e-3);
-            assert!((limit.gradients[i][0] - exact.readout).abs() < 1e-3);
-            assert!((limit.tangent_kernel(&problem, i) - exact.tangent_kernel(&problem)).amax() < 2e-3);
+            // Ten times what another program has for the same extrapolation.
+            assert!((&limit.features[i][0] - &exact.hidden).amax() < 5e-5);
+            assert!((limit.gradients[i][0] - exact.readout).abs() < 5e-5);
+            assert!((limit.tangent_kernel(&problem, i) - exact.tangent_kernel(&problem)).amax() < 1e-4);
         }
         println!("gamma {gamma}: {worst:.1e}, stated {:.1e}", limit.output_error);
         assert!(
-            worst <= limit.output_error && limit.output_error < 1e-3,
+            worst <= limit.output_error && limit.output_error < 1e-4,
             "{worst:e} {:e}",
             limit.output_error
         );

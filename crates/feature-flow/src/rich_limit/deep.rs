@@ -23,7 +23,8 @@ use site::Site;
 )]
 ///
 /// Unlike with one hidden layer, units are not independent given `Delta`: a matrix serves forwards and, transposed, backwards, and what it takes
-/// back is in the responses. `B` has a part at equal times, `E phi''(h) z`, besides. In steps of descent these equations hold exactly for descent, and
+/// back is in the responses. `B` has a part at equal times besides, since `g` depends on `h` at once: for the last layer it is
+/// `E phi''(h_mu) z_mu` on the diagonal, and layers below add what comes from above. In steps of descent these equations hold exactly for descent, and
 /// everything at one time follows from earlier ones, without iteration. Expectations are means over samples, derivatives those of each sample.
 ///
 /// | what | error |
@@ -65,12 +66,12 @@ impl Default for DeepSampling {
     }
 }
 
-/// The net before the first step and after each.
+/// The net before the first step and after each: one more time than there are steps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeepSamples {
     /// `f`, `n` numbers at each time: first the training examples, then the test points.
     pub outputs: Vec<DVector<f64>>,
-    /// Their standard errors.
+    /// Their standard errors over the replicates, `n` numbers at each time.
     pub errors: Vec<DVector<f64>>,
     /// `Phi^l(t, t)` at `[t][l - 1]`, `n x n`.
     pub features: Vec<Vec<DMatrix<f64>>>,

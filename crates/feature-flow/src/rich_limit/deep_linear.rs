@@ -24,7 +24,7 @@ use march::March;
 /// `h^(l+1)` through the same matrix. All memory is of earlier times. In steps of descent the equations are those of descent *exactly*
 /// ([`DeepLinear::descent`]), one row after another and without iteration; the flow is what they tend to as the step goes to zero.
 ///
-/// Cost: of order `L (n T)^3` operations and `L (n T)^2` numbers for `T` steps on `n` points.
+/// Cost: of order `L (n T)^3` operations and `2 L ((n + 1) T)^2` numbers at most for `T` steps on `n` points.
 ///
 /// Source: Bordelon, Pehlevan 2022 (arXiv 2205.09653), the linear case of their field theory.
 ///
@@ -165,12 +165,13 @@ impl DeepLinear {
         Ok(())
     }
 
-    /// Refuses what would not fit in memory: two square matrices for each layer, of steps times points.
+    /// Refuses what would not fit in memory: for each layer its covariances with all times and points, and its maps of the sources.
     fn check_size(&self, steps: f64, problem: &TwoLayer) -> Result<(), Error> {
-        let side = (steps + 1.0) * problem.points() as f64;
-        let value = 2.0 * (self.hidden_layers as f64 + 1.0) * side * side;
+        let (times, layers) = (steps + 1.0, self.hidden_layers as f64);
+        let side = times * problem.points() as f64;
+        let value = (layers + 1.0) * (side * side + times * times) + layers * (side + times).powi(2);
         if value > LARGEST {
-            let name = "the count of numbers in memory, 2 (hidden layers + 1) (steps x points)^2 at the finest step,";
+            let name = "the count of numbers in memory, about 2 (hidden layers + 1) (steps x (points + 1))^2 at the finest step,";
             let expected = "at most 5e8: take longer steps, fewer points or an earlier time";
             return Err(Error::Parameter { name, value, expected });
         }
