@@ -241,12 +241,12 @@ fn coordinates_are_checked() {
     let standard =
         json(&[&data[..], &["--widths", "32,64,128,256", "--parameterization", "standard"]].concat());
     assert_eq!(standard["layers"][4]["promised_change"], 1.0);
+    assert!(standard["layers"][4]["change_error"].as_f64().unwrap() > 0.0);
     assert!((standard["layers"][4]["change_exponent"].as_f64().unwrap() - 1.0).abs() < 0.25, "{standard}");
     let table = text(&[&data[..], &["--widths", "32,64"]].concat());
     assert!(table.contains("promised_change") && table.contains("layers[2].branches[0][2]"), "{table}");
     for (more, part) in [
         (&["--widths", "32"][..], "widths"),
-        (&["--widths", "17,33"], "its width 16 times"),
         (&["--widths", "32,64", "--rate", "0"], "rate"),
         (&["--widths", "32,64", "--examples", "0"], "--examples"),
         (&["--widths", "32,64", "--tolerance", "-1"], "--tolerance"),
@@ -254,6 +254,9 @@ fn coordinates_are_checked() {
         let message = refusal(&[&data[..], more].concat());
         assert!(message.contains(part), "{part}: {message}");
     }
+    let uneven =
+        ["coordinate-check", "--arch", &net, "--input", "5", "--widths", "33,65", "--base-width", "32"];
+    assert!(refusal(&uneven).contains("its width 16 times 33/32"));
     let message = refusal(&[
         "coordinate-check",
         "--arch",

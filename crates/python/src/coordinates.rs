@@ -10,10 +10,18 @@ use crate::feature_flow::{Matrix, chosen};
 use crate::wait::interruptible;
 use crate::{architecture, errors};
 
-/// Name, sizes, changes, the exponents of both and what is promised of both: whether exactly or at most, and the exponent.
-type Found = (String, Vec<f64>, Vec<f64>, Vec<Option<f64>>, Vec<Option<(&'static str, f64)>>);
+/// Name, sizes, changes, the exponents of both with their standard errors, what is promised of both (whether exactly or at most, and the exponent), and
+/// whether it is so.
+type Found = (
+    String,
+    Vec<f64>,
+    Vec<f64>,
+    Vec<(Option<f64>, f64)>,
+    Vec<Option<(&'static str, f64)>>,
+    Option<bool>,
+);
 
-/// One entry for each affine map and one for the output. `descent`: rate, steps, seeds, seed.
+/// One entry for each affine map and one for the output. `descent`: rate, steps, seeds, seed, and the tolerance of exponents.
 #[pyfunction]
 pub(crate) fn coordinate_check(
     py: Python<'_>,
@@ -22,9 +30,10 @@ pub(crate) fn coordinate_check(
     targets: Matrix<'_>,
     widths: (Vec<usize>, usize),
     words: (String, String),
-    descent: (f64, usize, usize, u64),
+    descent: (f64, usize, usize, u64, f64),
 ) -> PyResult<Vec<Found>> {
-    let ((widths, base_width), (scaling, rule), (rate, steps, seeds, seed)) = (widths, words, descent);
+    let ((widths, base_width), (scaling, rule), (rate, steps, seeds, seed, tolerance)) =
+        (widths, words, descent);
     let scalings = [("standard", Scaling::Standard), ("ntk", Scaling::Ntk), ("mup", Scaling::MaximalUpdate)];
     let scaling = chosen("parameterization", &scaling, &scalings)?;
     let rule = chosen("optimizer", &rule, &[("sgd", Rule::Sgd), ("adam", Rule::Adam)])?;
@@ -43,8 +52,10 @@ pub(crate) fn coordinate_check(
         Promise::AtMost(exponent) => ("at most", exponent),
     };
     let found = report.map_err(errors::ntk)?.coordinates.into_iter().map(|one| {
+        let kept = one.is_as_promised(tolerance);
         let promises = [one.promised_size, one.promised_change].map(|given| given.map(promise));
-        (one.name, one.sizes, one.changes, vec![one.size_exponent, one.change_exponent], promises.to_vec())
+        let exponents = vec![(one.size_exponent, one.size_error), (one.change_exponent, one.change_error)];
+        (one.name, one.sizes, one.changes, exponents, promises.to_vec(), kept)
     });
     Ok(found.collect())
 }

@@ -251,8 +251,13 @@ def test_coordinates_are_checked() -> None:
     assert abs(standard[-1]["change_exponent"] - 1.0) < 0.25
     slopes = np.polyfit(np.log(widths), np.log(standard[-1]["changes"]), 1)
     assert abs(slopes[0] - standard[-1]["change_exponent"]) < 1e-9
-    with pytest.raises(ValueError, match="width 16 times 33/16|width 16 times 17/16|widths"):
+    assert all(row["size_error"] > 0.0 and row["change_error"] > 0.0 for row in standard)
+    with pytest.raises(ValueError, match="widths"):
         op.ntk.coordinate_check(net, x, y, widths=[32], base_width=16)
+    with pytest.raises(ValueError, match="width 16 times 33/32"):
+        op.ntk.coordinate_check(net, x, y, widths=[33, 65], base_width=32)
+    with pytest.raises(ValueError, match="tolerance = -1.0"):
+        op.ntk.coordinate_check(net, x, y, widths=widths, base_width=16, tolerance=-1.0)
     with pytest.raises(ValueError, match="parameterization"):
         op.ntk.coordinate_check(net, x, y, widths=widths, base_width=16, parameterization="meanfield")  # type: ignore[arg-type]
 

@@ -4,7 +4,7 @@ use nalgebra::DMatrix;
 use overparam_tensor::random::Stream;
 use overparam_tensor::{Tensor, grad};
 
-use super::report::{Coordinate, CoordinateReport, exponent};
+use super::report::{Coordinate, CoordinateReport, Trend};
 use super::{Promise, Role, ScaledNetwork, WidthScaling};
 use crate::layer::Layer;
 use crate::network::{Batch, Params};
@@ -45,7 +45,7 @@ pub struct CoordinateCheck {
     pub rate: f64,
     /// Steps, at least 1. The promises are those of the first; later ones keep them where the change stays small.
     pub steps: usize,
-    /// Nets at each width, at least 1.
+    /// Nets at each width, at least 1; from 2 on, errors of the exponents are known.
     pub seeds: usize,
 }
 
@@ -63,7 +63,8 @@ impl CoordinateCheck {
     ) -> Result<CoordinateReport, NtkError> {
         self.check()?;
         let batch = Batch::from(inputs);
-        let (mut sizes, mut changes, mut nets) = (Vec::new(), Vec::new(), Vec::new());
+        // Mean squares: by width, by seed, at the start and of the change.
+        let (mut squares, mut nets) = (Vec::new(), Vec::new());
         for &width in &self.widths {
             let net = self.scaling.network(&self.architecture, width, inputs.shape())?;
             net.network().check_batch("inputs", &batch)?;
@@ -73,32 +74,29 @@ impl CoordinateCheck {
                 let reason = format!("expected {expected:?} finite numbers, got a matrix of {given:?}");
                 return Err(NtkError::input("targets", reason));
             }
-            let squares: Vec<[Vec<f64>; 2]> = (0..self.seeds)
-                .map(|seed| {
-                    let own = stream.indexed(width as u64).indexed(seed as u64);
-                    self.one(&net, &batch, targets, &own)
-                })
-                .collect();
-            let mean = |of: usize| -> Vec<f64> {
-                let each = |i: usize| squares.iter().map(|s| s[of][i]).sum::<f64>() / self.seeds as f64;
-                (0..squares[0][of].len()).map(|i| each(i).sqrt()).collect()
-            };
-            sizes.push(mean(0));
-            changes.push(mean(1));
+            let seeds = (0..self.seeds).map(|seed| {
+                let own = stream.indexed(width as u64).indexed(seed as u64);
+                self.one(&net, &batch, targets, &own)
+            });
+            squares.push(seeds.collect::<Vec<[Vec<f64>; 2]>>());
             nets.push(net);
         }
-        if sizes.iter().chain(&changes).flatten().any(|v| !v.is_finite()) {
+        if squares.iter().flatten().flatten().flatten().any(|v| !v.is_finite()) {
             return Err(NtkError::parameter("rate", &self.rate, "so small that all layers stay finite"));
         }
         let coordinates = self.promises(&nets[0]).into_iter().enumerate().map(|(i, (name, size, change))| {
-            let [sizes, changes] =
-                [&sizes, &changes].map(|rows| rows.iter().map(|row| row[i]).collect::<Vec<f64>>());
+            let [start, moved] = [0, 1].map(|of| {
+                let at = |seeds: &Vec<[Vec<f64>; 2]>| -> Vec<f64> { seeds.iter().map(|s| s[of][i]).collect() };
+                Trend::of(&self.widths, &squares.iter().map(at).collect::<Vec<_>>())
+            });
             Coordinate {
                 name,
-                size_exponent: exponent(&self.widths, &sizes),
-                change_exponent: exponent(&self.widths, &changes),
-                sizes,
-                changes,
+                sizes: start.sizes,
+                changes: moved.sizes,
+                size_exponent: start.exponent,
+                size_error: start.error,
+                change_exponent: moved.exponent,
+                change_error: moved.error,
                 promised_size: size,
                 promised_change: change,
             }

@@ -42,8 +42,17 @@ def coordinate_check(
     targets: _Array,
     widths: tuple[list[int], int],
     words: tuple[str, str],
-    descent: tuple[float, int, int, int],
-) -> list[tuple[str, list[float], list[float], list[Optional[float]], list[Optional[tuple[str, float]]]]]: ...
+    descent: tuple[float, int, int, int, float],
+) -> list[
+    tuple[
+        str,
+        list[float],
+        list[float],
+        list[tuple[Optional[float], float]],
+        list[Optional[tuple[str, float]]],
+        Optional[bool],
+    ]
+]: ...
 def finite_width_relu(cosines: list[float]) -> list[tuple[float, float]]: ...
 def finite_width_relu_deep(widths: list[int]) -> tuple[float, float, float, float]: ...
 def finite_width_second_order(

@@ -164,14 +164,15 @@ def coordinate_check(
     seeds, seed
         Nets at each width, and the seed.
     tolerance
-        How far an exponent may be from what is promised: 0.05 for SGD and 0.1 for Adam, unless given.
+        How far an exponent may be from what is promised, beside four standard errors: 0.05 for SGD and 0.1 for Adam, unless given.
 
     Returns
     -------
     list of dict
         One for each affine map and one for the output: ``layer``, its name; ``sizes`` and ``changes``, root mean squares at each width; ``size_exponent``
-        and ``change_exponent``, their slopes in logarithms (``None`` if one is zero); ``promised_size`` and ``promised_change``, pairs of ``"exactly"`` or
-        ``"at most"`` and an exponent, or ``None``; ``as_promised``, or ``None``.
+        and ``change_exponent``, their slopes in logarithms (``None`` if one is zero); ``size_error`` and ``change_error``, the standard errors of these over
+        the seeds (0 for a single one); ``promised_size`` and ``promised_change``, pairs of ``"exactly"`` or ``"at most"`` and an exponent, or
+        ``None`` where no theory is known; ``as_promised``, whether both are so, or ``None``.
 
     Raises
     ------
@@ -189,36 +190,36 @@ def coordinate_check(
     (given,) = inputs(["x"], x)
     assert given is not None
     targets, _ = columns("y", y)
+    allowed = (0.1 if optimizer == "adam" else 0.05) if tolerance is None else float(tolerance)
+    if not allowed >= 0.0:
+        raise ValueError(f"tolerance = {tolerance!r}: expected a number >= 0")
     rows = _core.coordinate_check(
         net.to_json(),
         given.astype(np.float64, copy=False),
         targets,
         ([whole("a width", n, 1) for n in widths], whole("base_width", base_width, 1)),
         (parameterization, optimizer),
-        (float(rate), whole("steps", steps, 1), whole("seeds", seeds, 1), whole("seed", seed, 0, 2**64 - 1)),
+        (float(rate), whole("steps", steps, 1), whole("seeds", seeds, 1), whole("seed", seed, 0, 2**64 - 1), allowed),
     )
-    allowed = (0.1 if optimizer == "adam" else 0.05) if tolerance is None else float(tolerance)
-
-    def kept(promise: Optional[tuple[str, float]], exponent: Optional[float]) -> bool:
-        if promise is None:
-            return True
-        kind, promised = promise
-        if exponent is None:
-            return kind == "at most"
-        return exponent <= promised + allowed and (kind == "at most" or exponent >= promised - allowed)
-
     return [
         {
             "layer": name,
             "sizes": np.array(sizes),
             "changes": np.array(changes),
             "size_exponent": size,
+            "size_error": size_error,
             "change_exponent": change,
+            "change_error": change_error,
             "promised_size": promised_size,
             "promised_change": promised_change,
-            "as_promised": None
-            if promised_change is None
-            else kept(promised_size, size) and kept(promised_change, change),
+            "as_promised": kept,
         }
-        for name, sizes, changes, (size, change), (promised_size, promised_change) in rows
+        for (
+            name,
+            sizes,
+            changes,
+            ((size, size_error), (change, change_error)),
+            (promised_size, promised_change),
+            kept,
+        ) in rows
     ]
