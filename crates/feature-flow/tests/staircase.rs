@@ -67,6 +67,7 @@ fn nodes_are_as_many_as_needed() {
     // What is not asked for is not paid for.
     assert!(flow.resolved(&strong, &times, 1e-3).unwrap().1 < 1e-3);
     assert!(flow.resolved(&strong, &times, 0.0).is_err());
+    assert!(DimensionFree { nodes: 1, ..flow }.resolved(&strong, &times, 1e-3).is_err());
 }
 
 /// A net of 200 units in dimension 50 by one-pass stochastic descent, beside descent of the limit.

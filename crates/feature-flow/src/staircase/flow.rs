@@ -93,15 +93,13 @@ impl DimensionFree {
         Population { bias: self.bias, values: target.values(), coordinates: p, moved, weights, state }
             .run(self.motion, times)
     }
-}
 
-impl DimensionFree {
     /// The moments at ascending times, and the largest difference of a risk or coefficient from those with half as many nodes and, of a flow, steps
     /// twice as long. From [`DimensionFree::nodes`] on, nodes are doubled and steps halved until it is below `tolerance`, at most three times: large
     /// coefficients need more nodes, for the units of small `a` move late.
     ///
     /// # Errors
-    /// As [`DimensionFree::run`]; [`Error::Parameter`] for a tolerance that is not positive.
+    /// As [`DimensionFree::run`]; [`Error::Parameter`] for a tolerance that is not positive or fewer than two nodes.
     pub fn resolved(
         &self,
         target: &SparseTarget,
@@ -109,6 +107,10 @@ impl DimensionFree {
         tolerance: f64,
     ) -> Result<(Vec<Moment>, f64), Error> {
         positive("the tolerance", tolerance)?;
+        if self.nodes < 2 {
+            let (name, value) = ("the number of nodes", self.nodes as f64);
+            return Err(Error::Parameter { name, value, expected: "at least 2, to be compared with half as many" });
+        }
         let at = |nodes: usize, steps: f64| {
             let motion = match self.motion {
                 Motion::Flow { time_step } => Motion::Flow { time_step: time_step * steps },

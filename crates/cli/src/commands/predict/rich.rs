@@ -182,13 +182,14 @@ impl RichAnswer {
             }
         };
         let (mean, error) = (self.correction.mean(), self.correction.error());
-        let largest = (n..n + m).max_by(|&i, &j| mean[i].abs().total_cmp(&mean[j].abs())).unwrap_or(n);
+        let largest = (n..n + m).max_by(|&i, &j| mean[i].abs().total_cmp(&mean[j].abs()));
+        let at_largest = |of: &DVector<f64>| largest.map_or(0.0, |i| (self.readout * of[i]).abs());
         Effect {
             gamma: self.gamma,
             train: of(0, n, &task.y),
             test: task.test_y.as_ref().map(|y| of(n, m, y)),
-            largest_move: (self.readout * mean[largest]).abs(),
-            largest_move_error: self.readout.abs() * error[largest],
+            largest_move: at_largest(&mean),
+            largest_move_error: at_largest(&error),
         }
     }
 }
