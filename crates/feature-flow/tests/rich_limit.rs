@@ -152,7 +152,10 @@ fn kinks_have_honest_errors() {
         let features = DMatrix::from_fn(2, 2, |i, j| of(i, j).0);
         let gradients = DMatrix::from_fn(2, 2, |i, j| of(i, j).1);
         let off = [&start.features[0][0] - &features, &start.gradients[0][0] - &gradients].map(|m| m.amax());
-        println!("angle {angle}: {:.1e} and {:.1e}, standard error {:.1e}", off[0], off[1], start.kernel_error);
+        println!(
+            "angle {angle}: {:.1e} and {:.1e}, standard error {:.1e}",
+            off[0], off[1], start.kernel_error
+        );
         assert!(off[0].max(off[1]) < 4.0 * start.kernel_error && start.kernel_error < 1e-2);
         let lazy = solver.lazy(&problem, relu, &[1.0]).unwrap();
         let theta = features + kernel.component_mul(&gradients);

@@ -12,14 +12,8 @@ use crate::{architecture, errors};
 
 /// Name, sizes, changes, the exponents of both with their standard errors, what is promised of both (whether exactly or at most, and the exponent), and
 /// whether it is so.
-type Found = (
-    String,
-    Vec<f64>,
-    Vec<f64>,
-    Vec<(Option<f64>, f64)>,
-    Vec<Option<(&'static str, f64)>>,
-    Option<bool>,
-);
+type Found =
+    (String, Vec<f64>, Vec<f64>, Vec<(Option<f64>, f64)>, Vec<Option<(&'static str, f64)>>, Option<bool>);
 
 /// One entry for each affine map and one for the output. `descent`: rate, steps, seeds, seed, and the tolerance of exponents.
 #[pyfunction]

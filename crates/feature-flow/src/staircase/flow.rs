@@ -109,7 +109,11 @@ impl DimensionFree {
         positive("the tolerance", tolerance)?;
         if self.nodes < 2 {
             let (name, value) = ("the number of nodes", self.nodes as f64);
-            return Err(Error::Parameter { name, value, expected: "at least 2, to be compared with half as many" });
+            return Err(Error::Parameter {
+                name,
+                value,
+                expected: "at least 2, to be compared with half as many",
+            });
         }
         let at = |nodes: usize, steps: f64| {
             let motion = match self.motion {

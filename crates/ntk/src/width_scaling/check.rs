@@ -86,7 +86,8 @@ impl CoordinateCheck {
         }
         let coordinates = self.promises(&nets[0]).into_iter().enumerate().map(|(i, (name, size, change))| {
             let [start, moved] = [0, 1].map(|of| {
-                let at = |seeds: &Vec<[Vec<f64>; 2]>| -> Vec<f64> { seeds.iter().map(|s| s[of][i]).collect() };
+                let at =
+                    |seeds: &Vec<[Vec<f64>; 2]>| -> Vec<f64> { seeds.iter().map(|s| s[of][i]).collect() };
                 Trend::of(&self.widths, &squares.iter().map(at).collect::<Vec<_>>())
             });
             Coordinate {

@@ -85,8 +85,7 @@ impl Trend {
             slope += weight * 0.5 * mean.ln();
             let count = all.len() as f64;
             if count > 1.0 {
-                let of_mean =
-                    all.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / (count * (count - 1.0));
+                let of_mean = all.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / (count * (count - 1.0));
                 variance += (0.5 * weight / mean).powi(2) * of_mean;
             }
         }

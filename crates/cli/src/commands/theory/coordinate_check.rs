@@ -41,7 +41,7 @@ pub struct Options {
     /// Learning rate at the base width: small, so that changes are proportional to it
     #[arg(long, default_value_t = 1e-5)]
     rate: f64,
-    /// Steps
+    /// Steps of the optimiser
     #[arg(long, default_value_t = 1)]
     steps: usize,
     /// Nets at each width, for means and their standard errors
@@ -72,9 +72,9 @@ enum Parameterization {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Optimizer {
-    /// Gradient descent
+    /// Gradient descent on all examples
     Sgd,
-    /// Adam
+    /// Adam, whose steps have the size of the rate
     Adam,
 }
 
