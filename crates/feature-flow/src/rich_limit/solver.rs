@@ -90,9 +90,9 @@ impl Solver {
         let outputs = outputs_of(&start)?;
         let output_error = if let Some(sampling) = self.samples(phi) {
             let mut runs = sampling.runs(problem, &phi, &[0.0], &self.stream)?;
-            for run in &mut runs {
-                let found = outputs_of(run)?;
-                run.outputs = found;
+            let found: Vec<_> = runs.iter().map(outputs_of).collect::<Result<_, _>>()?;
+            for (run, outputs) in runs.iter_mut().zip(found) {
+                run.outputs = outputs;
             }
             average(&mut outputs.clone(), &runs, |run| run.outputs.iter().collect())
         } else {
