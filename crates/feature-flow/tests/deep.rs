@@ -120,6 +120,23 @@ fn one_hidden_layer_is_the_closed_equation() {
     }
 }
 
+/// Inputs thirty times as large learn faster, and steps follow; those that are made for small ones diverge, or err by much and say so.
+#[test]
+fn steps_suit_the_inputs() {
+    let small = two_points(1.0);
+    let problem = TwoLayer::new(small.kernel() * 30.0, small.targets().clone(), 1.0).unwrap();
+    let limit = DeepLinear::of(&problem, 2).unwrap().solve(&problem, &[0.02, 0.05]).unwrap();
+    // Of another program with the same steps, and of one with half of them.
+    let expected = [[0.754_246, -0.255_270], [0.959_877, -0.446_743]];
+    for (found, expected) in limit.outputs.iter().zip(&expected) {
+        assert!((found - DVector::from_column_slice(expected)).amax() < 1e-4, "{found}");
+    }
+    assert!(limit.output_error < 1e-3, "{:e}", limit.output_error);
+    let coarse = net(2).solve(&problem, &[1.0]);
+    assert!(coarse.is_err() || coarse.is_ok_and(|coarse| coarse.output_error > 0.1));
+    assert_eq!(DeepLinear::of(&small, 2).unwrap(), net(2));
+}
+
 /// `gamma -> 0` is the tangent kernel `(L + 1) K`, at a distance of order `gamma^2`.
 #[test]
 fn small_richness_is_lazy() {

@@ -57,13 +57,14 @@ pub(crate) fn deep_linear_limit<'py>(
     targets: Vec<f64>,
     gamma: f64,
     times: Vec<f64>,
-    numerics: (usize, f64),
+    numerics: (usize, Option<f64>),
 ) -> PyResult<Deep<'py>> {
-    let (hidden_layers, time_step) = numerics;
+    let (hidden_layers, step) = numerics;
     let (kernel, targets) = (matrix(&kernel), DVector::from_vec(targets));
     let limit = run(py, move || {
         let problem = TwoLayer::new(kernel, targets, gamma)?;
-        DeepLinear { hidden_layers, time_step }.solve(&problem, &times)
+        let net = DeepLinear::of(&problem, hidden_layers)?;
+        DeepLinear { time_step: step.unwrap_or(net.time_step), ..net }.solve(&problem, &times)
     })?;
     let outputs = limit.outputs.iter().map(|f| f.as_slice().to_vec()).collect();
     let features = limit

@@ -3,6 +3,7 @@
 mod march;
 
 use nalgebra::{DMatrix, DVector};
+use overparam_tensor::linalg::symmetric_eigen;
 
 use super::{TwoLayer, check_times};
 use crate::error::{Error, finite_loss, not_negative, positive};
@@ -42,7 +43,8 @@ use march::March;
 pub struct DeepLinear {
     /// `L`, at least 1.
     pub hidden_layers: usize,
-    /// The largest step of the coarsest of four solutions, whose steps halve: the flow is their extrapolation.
+    /// The largest step of the coarsest of four solutions, whose steps halve: the flow is their extrapolation. Above 0, and below one over the
+    /// largest eigenvalue of the tangent kernel, or the coarsest diverges; [`DeepLinear::of`] chooses it.
     pub time_step: f64,
 }
 
@@ -85,6 +87,15 @@ const LEVELS: usize = 4;
 const LARGEST: f64 = 5e8;
 
 impl DeepLinear {
+    /// With steps that suit the inputs: 0.1, or 0.6 over the largest eigenvalue of the tangent kernel at the start, `(L + 1) K`, if that is less.
+    ///
+    /// # Errors
+    /// [`Error::Linalg`].
+    pub fn of(problem: &TwoLayer, hidden_layers: usize) -> Result<Self, Error> {
+        let fastest = (hidden_layers as f64 + 1.0) * symmetric_eigen(problem.kernel())?.values.amax();
+        Ok(Self { hidden_layers, time_step: (0.6 / fastest).min(Self::default().time_step) })
+    }
+
     /// Flow at ascending times.
     ///
     /// # Errors

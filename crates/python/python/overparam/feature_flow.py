@@ -202,7 +202,7 @@ def deep_linear_limit(
     t: npt.ArrayLike,
     *,
     hidden_layers: int = 2,
-    step: float = 0.1,
+    step: Optional[float] = None,
 ) -> Results:
     """Linear nets of any depth and infinite width at richness ``gamma`` (the linear case of Bordelon and Pehlevan 2022).
 
@@ -223,7 +223,8 @@ def deep_linear_limit(
     hidden_layers
         ``L``, at least 1.
     step
-        The largest step of the coarsest of four solutions, whose steps halve; the flow is extrapolated from them.
+        The largest step of the coarsest of four solutions, above zero, whose steps halve; the flow is extrapolated from them. Unless given, 0.1, or
+        0.6 over the largest eigenvalue of ``(hidden_layers + 1) K`` if that is less.
 
     Returns
     -------
@@ -252,7 +253,7 @@ def deep_linear_limit(
         targets.tolist(),
         _positive("gamma", gamma),
         times,
-        (whole("hidden_layers", hidden_layers, 1, 1000), _positive("step", step)),
+        (whole("hidden_layers", hidden_layers, 1, 1000), None if step is None else _positive("step", step)),
     )
     hidden, pulls = np.array(features), np.array(gradients)
     below = np.concatenate([np.broadcast_to(kernel, (len(times), 1, *kernel.shape)), hidden], axis=1)

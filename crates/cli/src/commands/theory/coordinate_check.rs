@@ -82,7 +82,9 @@ enum Optimizer {
 const LARGEST: usize = 1 << 26;
 
 const EXAMPLE: &str = "Example:
-  overparam theory coordinate-check --arch net.json --input 8 --widths 64,128,256,512 --base-width 64";
+  overparam theory coordinate-check --arch net.json --input 8 --widths 64,128,256,512 --base-width 64
+
+With --json a promise is a number, or a text such as \"<= 0\" of a layer that may move less.";
 
 /// A row for each layer.
 pub(super) fn print(options: &Options) -> Result<ExitCode> {

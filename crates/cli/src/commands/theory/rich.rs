@@ -123,11 +123,11 @@ fn deep(
     times: &[f64],
 ) -> Result<ExitCode> {
     let (Rows(kernel), gamma) = (&options.kernel, options.gamma);
-    let net = DeepLinear { hidden_layers: options.hidden_layers, ..DeepLinear::default() };
-    inputs.push(("hidden_layers", json!(net.hidden_layers)));
+    inputs.push(("hidden_layers", json!(options.hidden_layers)));
     let title = "Deep linear nets of infinite width at richness gamma (Bordelon, Pehlevan 2022)";
     // The lazy limit is the kernel of any richness at rest.
     let problem = TwoLayer::new(kernel.clone(), targets, if gamma == 0.0 { 1.0 } else { gamma })?;
+    let net = DeepLinear::of(&problem, options.hidden_layers)?;
     let limit = net.solve(&problem, if gamma == 0.0 { &[0.0] } else { times })?;
     if gamma == 0.0 {
         let theta = limit.tangent_kernel(&problem, 0);
