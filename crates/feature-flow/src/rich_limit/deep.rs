@@ -53,7 +53,7 @@ use site::Site;
 pub struct DeepSampling {
     /// `L`, at least 1.
     pub hidden_layers: usize,
-    /// Pairs of samples with opposite `r`: the outputs at the start are zero.
+    /// Pairs of samples with opposite `r`, at least 1: the outputs at the start are zero.
     pub pairs: usize,
     /// Independent repetitions, at least 2, for a standard error.
     pub replicates: usize,
