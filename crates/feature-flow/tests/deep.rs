@@ -155,12 +155,15 @@ fn small_richness_is_lazy() {
     }
 }
 
+/// A nonlinearity and its derivative.
+type WithDerivative = (fn(f64) -> f64, fn(f64) -> f64);
+
 /// A net of `N` units a layer with real weights, by descent on the loss; the last input is a test point.
 struct Wide<'a> {
     problem: &'a TwoLayer,
     inputs: &'a DMatrix<f64>,
     layers: usize,
-    phi: (fn(f64) -> f64, fn(f64) -> f64),
+    phi: WithDerivative,
     descent: (f64, usize),
 }
 
@@ -222,8 +225,7 @@ fn nets_follow(linear: bool, layers: usize, units: usize, seeds: u64) {
     let kernel = &inputs * inputs.transpose() / 3.0;
     let problem = TwoLayer::new(kernel, DVector::from_vec(vec![1.0, -0.5]), 1.0).unwrap();
     let (eta, steps) = if linear { (0.03, 20) } else { (0.06, 12) };
-    let phi: (fn(f64) -> f64, fn(f64) -> f64) =
-        if linear { (|x| x, |_| 1.0) } else { (f64::tanh, |x| 1.0 - x.tanh().powi(2)) };
+    let phi: WithDerivative = if linear { (|x| x, |_| 1.0) } else { (f64::tanh, |x| 1.0 - x.tanh().powi(2)) };
     let rates = vec![eta; steps];
     let (limit, error) = if linear {
         (net(layers).descent(&problem, &rates).unwrap().swap_remove(steps).outputs, DVector::zeros(3))
