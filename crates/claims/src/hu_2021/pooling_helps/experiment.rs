@@ -13,39 +13,20 @@ use overparam_tensor::random::Stream;
 use super::{Cell, Outcome};
 use crate::hu_2021::images::{Data, choose, correct, one_hot};
 
-/// How images are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
-    /// 8 x 8, as they are.
-    Small,
-    /// 28 x 28, averaged over squares of four pixels.
-    Halved,
-    /// 32 x 32 in colour, as they are.
-    Whole,
-}
-
-impl Shape {
-    pub(super) fn of(data: &Data) -> Self {
-        match data {
-            Data::Digits => Self::Small,
-            Data::Brought { name, .. } if name == "cifar10" => Self::Whole,
-            Data::Brought { .. } => Self::Halved,
-        }
-    }
-
-    fn side(self) -> usize {
-        match self {
-            Self::Small => 8,
-            Self::Halved => 14,
-            Self::Whole => 32,
-        }
-    }
+/// Height and width of the images that a network sees, before they are placed on a canvas.
+fn side(cell: &Cell) -> usize {
+    let original = match &cell.data {
+        Data::Digits => 8,
+        Data::Brought { name, .. } if name == "cifar10" => 32,
+        Data::Brought { .. } => 28,
+    };
+    original >> cell.halved
 }
 
 /// Rough CPU seconds: all pairs of pixels of all pairs of images, through all layers.
 pub(super) fn cost(cell: &Cell) -> f64 {
     let n = cell.examples.last().copied().unwrap_or(1) as f64;
-    let pixels = (Shape::of(&cell.data).side() + cell.offset).pow(2) as f64;
+    let pixels = (side(cell) + cell.offset).pow(2) as f64;
     (n * n / 2.0 + n * cell.tests as f64) * pixels * pixels * cell.depth as f64 * 2e-8 + 0.01
 }
 
@@ -121,14 +102,12 @@ fn batch(
     (images, chosen): (&LabelledImages, &[usize]),
     (moves, order): (&Stream, &Stream),
 ) -> Result<Inputs<f64>, CellError> {
-    let shape = Shape::of(&cell.data);
-    let side = shape.side() + cell.offset;
+    let side = side(cell) + cell.offset;
     let order = order.permutation(side * side);
     let mut channels = 1;
     let mut data = Vec::new();
     for (place, &i) in chosen.iter().enumerate() {
-        let picture = Picture::of(images, i);
-        let picture = if shape == Shape::Halved { picture.halved() } else { picture };
+        let picture = (0..cell.halved).fold(Picture::of(images, i), |picture, _| picture.halved());
         // Ranks in short permutations are uniform draws.
         let offsets = moves.indexed(place as u64);
         let [down, right] = ["down", "right"].map(|name| offsets.named(name).permutation(cell.offset + 1)[0]);
