@@ -359,7 +359,7 @@ fn wide_nets_scatter_as_predicted() {
     nets_scatter(1.0, &[256, 1024]);
 }
 
-/// `cargo test --release -p overparam-feature-flow --test rich_limit -- --ignored --nocapture`
+/// `cargo test --workspace --test rich_limit -- --ignored --nocapture`
 #[test]
 #[ignore = "half a minute: other richness, and wider nets"]
 fn nets_of_every_width_scatter_as_predicted() {
