@@ -130,6 +130,17 @@ pub enum Doubling {
     Horizon,
 }
 
+impl Doubling {
+    /// As a person reads it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Size => "size",
+            Self::Horizon => "horizon",
+        }
+    }
+}
+
 /// What a cell may draw on besides its own parameters. All of it is a pure function of master seed, claim and cell.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {

@@ -3,6 +3,7 @@
 
 mod acceptance;
 mod chapters;
+mod doubling;
 mod page;
 mod shelf;
 
@@ -18,6 +19,7 @@ use overparam_eval::seal::Lock;
 
 use super::checkout::{head, place, today, write};
 use acceptance::Acceptance;
+use doubling::Doublings;
 use shelf::Shelf;
 
 const PAGE: &str = "docs/results.md";
@@ -41,8 +43,11 @@ pub(crate) struct ResultsOptions {
     /// Keep this acceptance test: an accept.json
     #[arg(long, value_name = "FILE")]
     acceptance: Option<PathBuf>,
+    /// Keep this run at twice the size or horizon: a doubling-size.json or doubling-horizon.json
+    #[arg(long, value_name = "FILE")]
+    doubling: Option<PathBuf>,
     /// Write nothing; exit status 1 if a decision does not follow from its draws, or a page says something else than the files
-    #[arg(long, conflicts_with_all = ["from", "acceptance"])]
+    #[arg(long, conflicts_with_all = ["from", "acceptance", "doubling"])]
     check: bool,
 }
 
@@ -57,6 +62,9 @@ pub(crate) fn results(options: &ResultsOptions) -> Result<ExitCode> {
         let acceptance = Acceptance::read(path)?;
         let kept = folder.join("acceptance").join(format!("{}.json", acceptance.scale));
         write(&kept, &acceptance.text())?;
+    }
+    if let Some(path) = &options.doubling {
+        keep_doubling(&folder, path)?;
     }
     let shelf = Shelf::read(&folder)?;
     let wrong = shelf.contradictions();
@@ -125,6 +133,15 @@ fn keep(folder: &Path, from: &Path, column: Option<&str>, commit: &str) -> Resul
         write(&path, &format!("{}\n", shelf::lines(&value)))?;
     }
     Ok(())
+}
+
+/// One file for sizes, one for horizons; claims that it has and the new run has not stay.
+fn keep_doubling(folder: &Path, from: &Path) -> Result<()> {
+    let new = Doublings::read(from)?;
+    let Some(what) = new.what() else { bail!("--doubling {}: it has no claims", from.display()) };
+    let path = folder.join(shelf::DOUBLING).join(format!("{}.json", what.name()));
+    let all = if path.exists() { Doublings::read(&path)?.with(new) } else { new };
+    write(&path, &all.text()?)
 }
 
 /// The README with another sentence between the markers.

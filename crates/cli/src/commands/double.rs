@@ -48,12 +48,10 @@ pub(crate) fn double(options: &RunOptions, request: &Request, what: Doubling) ->
     if options.voice() == Voice::Json {
         all.iter().for_each(|claim| event(&json!({"event": "doubling", "doubling": claim})));
     }
-    let name = match what {
-        Doubling::Size => "doubling-size.json",
-        Doubling::Horizon => "doubling-horizon.json",
-    };
-    let path = options.out.join(name);
-    let text = format!("{:#}\n", json!({"scale": request.scale, "draws": FEWEST, "claims": all}));
+    let path = options.out.join(format!("doubling-{}.json", what.name()));
+    let command = format!("{} --double {}", options.command_of("reproduce"), what.name());
+    let report = json!({"scale": request.scale, "draws": FEWEST, "command": command, "claims": all});
+    let text = format!("{report:#}\n");
     std::fs::write(&path, text).with_context(|| path.display().to_string())?;
     Ok(ExitCode::from(u8::from(away)))
 }
@@ -61,8 +59,7 @@ pub(crate) fn double(options: &RunOptions, request: &Request, what: Doubling) ->
 fn print(id: &str, what: Doubling, none: bool, changes: &[Change]) {
     say!("{}", bold(id));
     if none {
-        let word = if what == Doubling::Size { "size" } else { "horizon" };
-        say!("  has no {word} to double");
+        say!("  has no {} to double", what.name());
     }
     for change in changes {
         let trend = match change.trend {

@@ -8,6 +8,7 @@ use overparam_eval::decide::Decision;
 use overparam_eval::report::Record;
 use overparam_eval::seal::Lock;
 
+use super::doubling;
 use super::shelf::Shelf;
 
 const INTRODUCTION: &str = "\
@@ -30,6 +31,7 @@ pub(super) fn page(shelf: &Shelf, claims: &[About], lock: &Lock) -> String {
     runs(&mut page, shelf);
     decisions(&mut page, shelf, claims, lock);
     others(&mut page, shelf);
+    doubling::section(&mut page, &shelf.doublings, claims);
     acceptances(&mut page, shelf, claims);
     page
 }

@@ -10,29 +10,40 @@ use overparam_eval::report::Record;
 use serde_json::Value;
 
 use super::acceptance::Acceptance;
+use super::doubling::Doublings;
 
-/// Records by column and claim, and acceptance tests by scale.
+/// The folder of acceptance tests.
+pub(super) const ACCEPTANCE: &str = "acceptance";
+/// The folder of runs at twice the size or horizon.
+pub(super) const DOUBLING: &str = "doubling";
+
+/// Records by column and claim, acceptance tests by scale, and runs at twice the size or horizon.
 pub(super) struct Shelf {
     columns: BTreeMap<String, BTreeMap<String, Record>>,
     pub(super) acceptances: Vec<Acceptance>,
+    pub(super) doublings: Vec<Doublings>,
 }
 
 /// A name that a folder of exploratory runs may have.
 pub(super) fn is_column(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    let taken = name == "acceptance" || Scale::ALL.iter().any(|scale| scale.name() == name);
+    let taken = [ACCEPTANCE, DOUBLING].contains(&name) || Scale::ALL.iter().any(|scale| scale.name() == name);
     !name.is_empty() && name.chars().all(plain) && !taken
 }
 
 impl Shelf {
     pub(super) fn read(folder: &Path) -> Result<Self> {
-        let mut shelf = Self { columns: BTreeMap::new(), acceptances: Vec::new() };
+        let mut shelf = Self { columns: BTreeMap::new(), acceptances: Vec::new(), doublings: Vec::new() };
         for place in entries(folder)?.into_iter().filter(|place| place.is_dir()) {
             let column =
                 place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             for file in entries(&place)? {
-                if column == "acceptance" {
+                if column == ACCEPTANCE {
                     shelf.acceptances.push(Acceptance::read(&file)?);
+                    continue;
+                }
+                if column == DOUBLING {
+                    shelf.doublings.push(Doublings::read(&file)?);
                     continue;
                 }
                 let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
@@ -46,7 +57,7 @@ impl Shelf {
 
     #[cfg(test)]
     pub(super) fn empty() -> Self {
-        Self { columns: BTreeMap::new(), acceptances: Vec::new() }
+        Self { columns: BTreeMap::new(), acceptances: Vec::new(), doublings: Vec::new() }
     }
 
     /// The records of a column, by claim.
@@ -75,7 +86,8 @@ impl Shelf {
                 Some(format!("{column}, {}: {why}", record.claim))
             })
         });
-        records.chain(self.acceptances.iter().filter_map(Acceptance::contradiction)).collect()
+        let acceptances = self.acceptances.iter().filter_map(Acceptance::contradiction);
+        records.chain(acceptances).chain(self.doublings.iter().filter_map(Doublings::contradiction)).collect()
     }
 }
 
@@ -115,6 +127,12 @@ mod tests {
 
     #[test]
     fn a_scale_is_no_column_of_somebodys_own() {
-        assert!(is_column("fashion-mnist") && !is_column("smoke") && !is_column("../x") && !is_column(""));
+        assert!(
+            is_column("fashion-mnist")
+                && !is_column("smoke")
+                && !is_column("doubling")
+                && !is_column("../x")
+                && !is_column("")
+        );
     }
 }
