@@ -9,6 +9,7 @@ pub mod mixup_rare_features;
 pub mod over_parameterization;
 #[cfg(test)]
 mod testing;
+pub mod width_transfer;
 
 use overparam_eval::claim::Talk;
 
@@ -24,6 +25,7 @@ pub static TALK: Talk = Talk {
         &benign_overfitting_cnn::BenignOverfittingCnn,
         &adam_versus_gd::AdamVersusGd,
         &mixup_rare_features::MixupRareFeatures,
+        &width_transfer::WidthTransfer,
     ],
 };
 
