@@ -149,7 +149,7 @@ impl Claim for WidthTransfer {
             must_hold: "muP: best rate within a factor 1.15 of the limit's, slope 0 +/- 0.15, loss within 11% and movement within 15% of the limit's; \
                         standard: slope -1 +/- 0.2, loss within 12% of the frozen kernel's",
             control: "the standard and the NTK parametrisation in the place of muP",
-            cpu_seconds: [10.0, 120.0, 2500.0],
+            cpu_seconds: [6.0, 25.0, 800.0],
             size_ratio: [0.03, 0.06, 0.25],
         }
     }
