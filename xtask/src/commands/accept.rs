@@ -26,7 +26,7 @@ pub(crate) struct AcceptOptions {
     #[arg(long, value_enum)]
     part: Vec<Part>,
     /// Fresh master seeds
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = MASTERS)]
     masters: u64,
     /// Draws of the calibration's pool
     #[arg(long, value_name = "N", default_value_t = 96, value_parser = clap::value_parser!(u64).range(32..=10_000))]
@@ -61,6 +61,25 @@ impl Finding {
     }
 }
 
+/// Fresh master seeds, if the command names no number.
+const MASTERS: u64 = 20;
+
+impl AcceptOptions {
+    /// The command that repeats the test.
+    fn command(&self) -> String {
+        let mut command = self.options.command_of("accept");
+        for part in self.part.iter().filter_map(Part::to_possible_value) {
+            command += &format!(" --part {}", part.get_name());
+        }
+        if self.quick {
+            command += " --quick";
+        } else if self.masters != MASTERS {
+            command += &format!(" --masters {}", self.masters);
+        }
+        command
+    }
+}
+
 /// Runs the parts and writes `accept.json` into the output folder.
 pub(crate) fn accept(options: &AcceptOptions) -> Result<ExitCode> {
     let start = Instant::now();
@@ -87,7 +106,7 @@ pub(crate) fn accept(options: &AcceptOptions) -> Result<ExitCode> {
         .map(|f| json!({"part": f.part, "asked": f.asked, "found": f.found, "accepted": f.accepted}))
         .collect();
     let report = json!({
-        "command": options.options.command_of("accept"), "accepted": accepted, "findings": rows, "details": details,
+        "command": options.command(), "accepted": accepted, "findings": rows, "details": details,
         "seconds": start.elapsed().as_secs_f64()
     });
     let path = options.options.out.join("accept.json");

@@ -34,8 +34,9 @@ pub(crate) struct ResultsOptions {
     /// Keep this run: a folder that `reproduce` wrote, of all claims or of some
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
-    /// The column of a run with data or fields of its own, for example fashion-mnist [default: the scale]
-    #[arg(long, value_name = "NAME", requires = "from")]
+    /// The column of a run with data or fields of its own, for example fashion-mnist, or what tells an acceptance test of some claims from
+    /// that of all [default: the scale]
+    #[arg(long, value_name = "NAME")]
     column: Option<String>,
     /// The commit that it ran at [default: that of the checkout]
     #[arg(long, value_name = "HASH", requires = "from")]
@@ -60,7 +61,14 @@ pub(crate) fn results(options: &ResultsOptions) -> Result<ExitCode> {
     }
     if let Some(path) = &options.acceptance {
         let acceptance = Acceptance::read(path)?;
-        let kept = folder.join("acceptance").join(format!("{}.json", acceptance.scale));
+        let name = match options.column.as_deref() {
+            None => acceptance.scale.clone(),
+            Some(name) if shelf::is_column(name) => format!("{}-{name}", acceptance.scale),
+            Some(name) => {
+                bail!("--column {name:?}: expected a name of letters, digits and dashes that is no scale")
+            }
+        };
+        let kept = folder.join(shelf::ACCEPTANCE).join(format!("{name}.json"));
         write(&kept, &acceptance.text())?;
     }
     if let Some(path) = &options.doubling {

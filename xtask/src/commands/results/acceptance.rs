@@ -12,6 +12,8 @@ use super::shelf::lines;
 /// The parts of `accept.json` that are kept.
 pub(super) struct Acceptance {
     pub(super) scale: String,
+    /// Of the file, without its extension.
+    pub(super) name: String,
     report: Value,
 }
 
@@ -24,7 +26,9 @@ impl Acceptance {
         }
         let command = report["command"].as_str().unwrap_or_default();
         let scale = command.split("--scale ").nth(1).and_then(|rest| rest.split(' ').next());
-        Ok(Self { scale: scale.unwrap_or("standard").to_owned(), report })
+        let scale = scale.unwrap_or("standard").to_owned();
+        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        Ok(Self { scale, name, report })
     }
 
     pub(super) fn text(&self) -> String {

@@ -174,23 +174,25 @@ fn acceptances(page: &mut String, shelf: &Shelf, claims: &[About]) {
     for acceptance in &shelf.acceptances {
         let _ = writeln!(
             page,
-            "\n## Acceptance at {}\n\nFresh master seeds, which no one chose, test the verdicts themselves. `{}`; each decision is in\n\
+            "\n## Acceptance at {}{}\n\nFresh master seeds, which no one chose, test the verdicts themselves. `{}`; each decision is in\n\
              [the file](results/acceptance/{}.json).\n\n| part | what was asked | what was found | |\n|---|---|---|---|",
             acceptance.scale,
+            acceptance.name.strip_prefix(&acceptance.scale).unwrap_or_default().replace('-', " "),
             acceptance.command().replacen("overparam accept", "cargo xtask accept", 1),
-            acceptance.scale
+            acceptance.name
         );
         for (part, asked, found, accepted) in acceptance.findings() {
             let word = if accepted { "accepted" } else { "**refused**" };
             let _ = writeln!(page, "| {part} | {asked} | {found} | {word} |");
         }
+        let here = || shelf.acceptances.iter().filter(|other| other.scale == acceptance.scale);
         let later: Vec<String> = claims
             .iter()
-            .filter(|about| !acceptance.has(about.id))
+            .filter(|about| !here().any(|other| other.has(about.id)))
             .map(|about| format!("`{}`", about.id))
             .collect();
-        if !later.is_empty() {
-            let _ = writeln!(page, "\nNot part of it, because they are newer: {}.", later.join(", "));
+        if !later.is_empty() && here().next_back().is_some_and(|last| last.name == acceptance.name) {
+            let _ = writeln!(page, "\nNot tested at {}: {}.", acceptance.scale, later.join(", "));
         }
     }
 }
