@@ -90,7 +90,7 @@ pub struct Cell {
 pub struct Outcome {
     /// Geometric mean over the nets of the loss after the last step, at every rate; a loss above that of the start counts as that of the start.
     pub losses: Vec<f64>,
-    /// Mean change of `y^T H y / |y|^2` at the rate `c` of the place [`MOVED`], `H` the products of a hidden layer's units over the examples; nothing
+    /// Mean change of `y^T H y / |y|^2` at the second of the ten rates, `H` the products of a hidden layer's units over the examples; nothing
     /// if a net diverged there.
     pub moved: Option<[f64; 2]>,
 }
