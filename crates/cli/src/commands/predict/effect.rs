@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(event["relative_change"], -0.5);
         assert_eq!(event["test_loss"], 0.25);
         assert!(effect.sentence().ends_with("lazy 5.000000e-1: features that move help (-50.0 %)"));
-        for (rich, error, verdict) in [(0.52, 0.01, "none"), (0.53, 0.01, "harm"), (0.0, 0.3, "none")] {
+        for (rich, error, verdict) in [(0.515, 0.01, "none"), (0.53, 0.01, "harm"), (0.0, 0.3, "none")] {
             let test = Some(Loss { lazy: 0.5, rich, error });
             assert_eq!(Effect { test, ..effect }.event()["features"], verdict);
         }
