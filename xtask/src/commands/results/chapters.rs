@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn only_what_is_between_the_markers_changes() {
         let [begin, end] = MARKERS;
-        let shelf = Shelf::empty();
+        let shelf = Shelf::default();
         let chapter = format!("# a\n{begin}old\n{end}\nb\n");
         assert_eq!(with_numbers(&chapter, "t", &shelf, &[]).unwrap(), format!("# a\n{begin}\n{end}\nb\n"));
         let error = with_numbers("# a", "hu-2021", &shelf, &[]).unwrap_err().to_string();

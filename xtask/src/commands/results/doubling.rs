@@ -10,6 +10,8 @@ use overparam_eval::claim::{About, Doubling};
 use overparam_eval::double::{Change, Trend};
 use serde::{Deserialize, Serialize};
 
+use super::shelf::lines;
+
 /// One claim's checks.
 #[derive(Serialize, Deserialize)]
 struct Doubled {
@@ -48,23 +50,8 @@ impl Doublings {
         Self { claims: claims.into_values().collect(), ..newer }
     }
 
-    /// A line for each check, so that the change of one is the change of one line.
     pub(super) fn text(&self) -> Result<String> {
-        let mut text = format!(
-            "{{\n\"command\": {},\n\"draws\": {},\n\"scale\": {},\n\"claims\": [\n",
-            serde_json::to_string(&self.command)?,
-            self.draws,
-            serde_json::to_string(&self.scale)?
-        );
-        let mut claims = Vec::new();
-        for claim in &self.claims {
-            let changes: Result<Vec<String>, _> = claim.changes.iter().map(serde_json::to_string).collect();
-            let (name, what) = (serde_json::to_string(&claim.claim)?, serde_json::to_string(&claim.doubled)?);
-            let changes = changes?.join(",\n");
-            claims.push(format!("{{\"claim\": {name}, \"doubled\": {what}, \"changes\": [\n{changes}\n]}}"));
-        }
-        let _ = writeln!(text, "{}\n]}}", claims.join(",\n"));
-        Ok(text)
+        Ok(format!("{}\n", lines(&serde_json::to_value(self)?)))
     }
 
     /// Where distances say otherwise than what is written beside them.

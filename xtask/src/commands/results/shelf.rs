@@ -18,6 +18,7 @@ pub(super) const ACCEPTANCE: &str = "acceptance";
 pub(super) const DOUBLING: &str = "doubling";
 
 /// Records by column and claim, acceptance tests by scale, and runs at twice the size or horizon.
+#[derive(Default)]
 pub(super) struct Shelf {
     columns: BTreeMap<String, BTreeMap<String, Record>>,
     pub(super) acceptances: Vec<Acceptance>,
@@ -33,7 +34,7 @@ pub(super) fn is_column(name: &str) -> bool {
 
 impl Shelf {
     pub(super) fn read(folder: &Path) -> Result<Self> {
-        let mut shelf = Self { columns: BTreeMap::new(), acceptances: Vec::new(), doublings: Vec::new() };
+        let mut shelf = Self::default();
         for place in entries(folder)?.into_iter().filter(|place| place.is_dir()) {
             let column =
                 place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -53,11 +54,6 @@ impl Shelf {
             }
         }
         Ok(shelf)
-    }
-
-    #[cfg(test)]
-    pub(super) fn empty() -> Self {
-        Self { columns: BTreeMap::new(), acceptances: Vec::new(), doublings: Vec::new() }
     }
 
     /// The records of a column, by claim.
