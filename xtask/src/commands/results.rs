@@ -4,6 +4,7 @@
 mod acceptance;
 mod chapters;
 mod doubling;
+mod json_lines;
 mod page;
 mod shelf;
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::shelf::lines;
+use super::json_lines::lines;
 
 /// The parts of `accept.json` that are kept.
 pub(super) struct Acceptance {

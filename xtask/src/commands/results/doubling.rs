@@ -10,7 +10,7 @@ use overparam_eval::claim::{About, Doubling};
 use overparam_eval::double::{Change, Trend};
 use serde::{Deserialize, Serialize};
 
-use super::shelf::lines;
+use super::json_lines::lines;
 
 /// One claim's checks.
 #[derive(Serialize, Deserialize)]
