@@ -139,7 +139,7 @@ fn keep(folder: &Path, from: &Path, column: Option<&str>, commit: &str) -> Resul
         };
         let path = folder.join(column).join(format!("{}.json", record.claim.replace('/', "--")));
         let value = serde_json::to_value(&record)?;
-        write(&path, &format!("{}\n", shelf::lines(&value)))?;
+        write(&path, &format!("{}\n", json_lines::lines(&value)))?;
     }
     Ok(())
 }
