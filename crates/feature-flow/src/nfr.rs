@@ -18,7 +18,11 @@
 //!
 //! [`Represented`] is `(w_0, p, u~)`; [`Represented::net`] and [`Net::represent`] go back and forth. *Repopulation* alternates
 //! descent on `w_0` and `u~` ([`Descent`]) with the convex problem in `p` ([`Represented::solve_masses`]).
+//!
+//! [`deep_optimum`] lets the weights `w_0` range over everything as well: it has the global optimum of nets of depth 3 on the line, with a
+//! proof, and what `m` units per layer cost beyond it.
 
+pub mod deep_optimum;
 mod descent;
 mod masses;
 mod problem;
