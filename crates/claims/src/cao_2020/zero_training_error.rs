@@ -18,7 +18,8 @@
 //! `||W_l(T) - W_l(0)||_F / sqrt m` falls as `m^(-1/2)`.
 //!
 //! *Tolerances.* One rate: 0.05, against rivals at 1/2 and 2. All rates: 0.08, where layers have at least 512
-//! neurons; the kernel's drift makes nets slower, at 256 neurons in two hidden layers by 6%. `r`: 0.02
+//! neurons; the kernel's drift makes nets slower, at 512 neurons in two or three hidden layers by 6% (standard scale has 1,024: at 512 one of
+//! three fresh master seeds was undecided after 32 draws). `r`: 0.02
 //! for eigenvectors, at most 1.15 for coins, below every rival. Movement: 0.12, against rivals at 0 and -1, so that a law
 //! with 0.7 of the exponent is seen.
 //!
@@ -163,7 +164,7 @@ impl Claim for ZeroTrainingError {
                         1 +/- 0.02 for an eigenvector, at most 1.15 for coins (any power of t: 1.41); no training errors; \
                         exponent of the movement -0.5 +/- 0.12",
             control: "mean-field scaling at equal width; for the ratio of slopes on coins the logistic loss, which decays as 1/t",
-            cpu_seconds: [25.0, 250.0, 6000.0],
+            cpu_seconds: [25.0, 400.0, 6000.0],
             size_ratio: [0.1, 0.1, 0.3],
         }
     }
@@ -176,7 +177,7 @@ impl Claim for ZeroTrainingError {
                 cells.push(Cell { form: Form { width, ..base.form }, ..base.clone() });
             }
             if let Some(last) = cells.last_mut() {
-                last.nets = if base.form.depth == 2 { 2 } else { plan.by_scale([1, 2, 2]) };
+                last.nets = if base.form.depth == 2 { 2 } else { plan.by_scale([1, 1, 2]) };
             }
             let form = Form { width: widest, ..base.form };
             cells.push(Cell { form, task: Task::Eigenvector, left: COMPARED, ..base.clone() });
@@ -347,7 +348,7 @@ fn widths_of(plan: &Plan<'_>, depth: usize) -> [usize; 3] {
     if depth == 2 {
         plan.by_scale([[128, 512, 2048], [256, 1024, 4096], [1024, 4096, 16384]])
     } else {
-        plan.by_scale([[64, 128, 256], [128, 256, 512], [512, 1024, 2048]])
+        plan.by_scale([[64, 128, 256], [256, 512, 1024], [512, 1024, 2048]])
     }
 }
 

@@ -6,7 +6,8 @@ use overparam_eval::runs::Runs;
 use overparam_eval::stats::binomial;
 use overparam_ntk::theory::sphere::spectrum;
 
-use super::{CUT, Cell, DIMENSION, Outcome};
+use super::deep::generic_rank;
+use super::{CUT, Cell, DIMENSION, Outcome, Task};
 use crate::summary::exponent;
 
 /// Around Cover's numbers.
@@ -23,12 +24,8 @@ pub(super) fn without_margin(check: Check) -> Check {
 }
 
 pub(super) fn margin_checks(here: &Runs<'_, Cell, Outcome>) -> Vec<Check> {
-    let points = |runs: &[&Run<Cell, Outcome>]| {
-        let point = |r: &&Run<Cell, Outcome>| Some((r.cell.examples as f64, r.outcome.width()?));
-        runs.iter().map(point).collect::<Option<Vec<_>>>()
-    };
     let share = |runs: &[&Run<Cell, Outcome>]| {
-        let (n, width) = points(runs)?.into_iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
+        let (n, width) = widths_of(runs)?.into_iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
         Some(width / covers_width(n as usize))
     };
     vec![
@@ -37,7 +34,7 @@ pub(super) fn margin_checks(here: &Runs<'_, Cell, Outcome>) -> Vec<Check> {
             .because("ln n itself has exponent 0.17 on this range")
             .rival("Cover's law", 1.0)
             .control_fails()
-            .draws(here.draws(|runs| exponent(&points(runs)?))),
+            .draws(here.draws(|runs| exponent(&widths_of(runs)?))),
         Check::new(
             "margin-width",
             "with a margin: least width at the largest n, over Cover's",
@@ -49,6 +46,53 @@ pub(super) fn margin_checks(here: &Runs<'_, Cell, Outcome>) -> Vec<Check> {
         .control_fails()
         .draws(here.draws(share)),
     ]
+}
+
+/// Of deeper nets: how many coins they separate in units of their dimensions, and how wide they are for the odd teacher.
+pub(super) fn deep_checks(runs: &Runs<'_, Cell, Outcome>, capacity: f64) -> Vec<Check> {
+    let coins = Check::new(
+        "deep-coins",
+        "coins that a deeper net's features separate one after another, over two a dimension",
+        Bound::Within { target: 1.0, tolerance: 0.03 },
+    )
+    .predicted("1")
+    .because("Cover's law has no free constant; half the distance to the nearest rival is 0.03")
+    .rival("every weight is a dimension, the readout's too, with three layers", 396.0 / 372.0)
+    .rival("only the first layer's weights are, there", 240.0 / 372.0)
+    .rival("only the last hidden layer's are, there", 144.0 / 372.0)
+    .rival("as many examples as dimensions", 0.5)
+    .rival("four examples per dimension", 2.0)
+    .control_fails()
+    // Of the control every count ends where the coins do: without the grid of whole coins its draws would not scatter at all.
+    .mean_on_grid(1.0 / 744.0);
+    let nets = runs.distinct(|cell| match cell.task {
+        Task::DeepCoins { depth, width, dimension } => Some((depth, width, dimension)),
+        _ => None,
+    });
+    let coins = nets.into_iter().flatten().fold(coins, |check, (depth, width, dimension)| {
+        let expected = capacity * generic_rank(depth, width, dimension) as f64;
+        let here = runs.only(|cell| cell.task == Task::DeepCoins { depth, width, dimension });
+        let draws = here.draws(|runs| Some(runs.first()?.outcome.coins()? / expected));
+        check.at(format!("{depth} layers"), draws)
+    });
+    let growth = runs.only(|cell| matches!(cell.task, Task::DeepMargin { .. }));
+    let margin = Check::new(
+        "deep-margin-exponent",
+        "three layers, the odd teacher: exponent of the least width in n",
+        Bound::AtMost(0.25),
+    )
+    .predicted("0, but for logarithms")
+    .because("half of the smallest exponent without a margin, which is 1/2")
+    .rival("Cover's law for three layers", 0.58)
+    .rival("Cover's law for two", 1.0)
+    .control_fails()
+    .draws(growth.draws(|runs| exponent(&widths_of(runs)?)));
+    vec![coins, margin]
+}
+
+/// `n` and the least width of each run.
+fn widths_of(runs: &[&Run<Cell, Outcome>]) -> Option<Vec<(f64, f64)>> {
+    runs.iter().map(|r| Some((r.cell.examples as f64, r.outcome.width()?))).collect()
 }
 
 /// A number of one run of online descent, from its mistakes and its error.

@@ -63,6 +63,7 @@ mod tests {
     use overparam_tensor::linalg::singular_values;
     use overparam_tensor::random::Stream;
 
+    use super::super::deep::generic_rank;
     use super::Start;
     use crate::wide::sphere;
 
@@ -105,8 +106,16 @@ mod tests {
         let of = |depth, width, seed| rank(&Start::draw(depth, width, 5, &Stream::root(seed)).features(&x));
         assert_eq!(of(2, 12, 1), 60);
         // Neurons that are on, or off, for all inputs cost a few.
-        let generic = 10 * 10 + 10 * 5 - 10;
+        let generic = generic_rank(3, 10, 5);
         let most = (1..6).map(|seed| of(3, 10, seed)).max().unwrap();
         assert!((generic - 15..=generic).contains(&most), "{most} of {generic}");
+        // In more dimensions there is hardly one.
+        let x = sphere(800, 20, &Stream::root(3)).transpose();
+        for (depth, generic) in [(3, 12 * 12 + 12 * 20 - 12), (4, 2 * 12 * 12 + 12 * 20 - 2 * 12)] {
+            let rank = rank(&Start::draw(depth, 12, 20, &Stream::root(1)).features(&x));
+            // A neuron that is on or off for all of these inputs costs a few dimensions.
+            assert!((generic * 98 / 100..=generic).contains(&rank), "{depth}: {rank} of {generic}");
+            assert_eq!(generic_rank(depth, 12, 20), generic);
+        }
     }
 }

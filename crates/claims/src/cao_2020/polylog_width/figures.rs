@@ -13,7 +13,7 @@ pub(super) fn figure(runs: &[Run<Cell, Outcome>], control: &[Run<Cell, Outcome>]
         name: "polylog-width".into(),
         title: "The width that the data need".into(),
         caption: "Left: least width whose tangent features separate the labels, medians over seeds with their intervals; line: \
-                  Cover's law for labels without a margin; hollow: coins in place of labels with a margin. Right: mistakes of one \
+                  Cover's law for two layers and labels without a margin; hollow: coins in place of labels with a margin. Right: mistakes of one \
                   pass of stochastic descent; line: 1 / gamma^2; hollow: the odd teacher, which has no margin."
             .into(),
         panels: vec![widths_panel(runs, control), mistakes_panel(runs, control)],
@@ -28,18 +28,28 @@ pub(super) fn table(runs: &[Run<Cell, Outcome>]) -> Table {
         let point = median_point(n as f64, &here.map(|(_, _, width)| *width).collect::<Vec<_>>())?;
         let interval = format!("{} to {}", number(point.low), number(point.high));
         let labels = LABELLED[task].1.to_owned();
-        Some(vec![labels, n.to_string(), number(point.y), interval, number(covers_width(n))])
+        let law = if matches!(LABELLED[task].0, Task::DeepMargin { .. }) {
+            String::new()
+        } else {
+            number(covers_width(n))
+        };
+        Some(vec![labels, n.to_string(), number(point.y), interval, law])
     };
     Table {
-        caption: "Least width: median over seeds, its interval, and the mean by Cover's law.".into(),
+        caption: "Least width: median over seeds, its interval, and the mean by Cover's law for two layers."
+            .into(),
         head: ["labels", "n", "m*", "interval", "Cover"].map(String::from).into(),
         rows: keys.iter().filter_map(row).collect(),
     }
 }
 
 /// Tasks about the least width, with the name of their labels.
-const LABELLED: [(Task, &str); 3] =
-    [(Task::Margin, "with a margin"), (Task::Coins, "coins"), (Task::Outside, "odd teacher")];
+const LABELLED: [(Task, &str); 4] = [
+    (Task::Margin, "with a margin"),
+    (Task::Coins, "coins"),
+    (Task::Outside, "odd teacher"),
+    (Task::DeepMargin { depth: 3 }, "odd teacher, three layers"),
+];
 
 /// Index of the task among [`LABELLED`], `n`, least width.
 fn widths(runs: &[Run<Cell, Outcome>]) -> Vec<(usize, usize, f64)> {

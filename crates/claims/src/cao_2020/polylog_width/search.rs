@@ -13,7 +13,7 @@ use crate::wide::{Form, Net, Scaling};
 
 /// The least number of neurons that separates: doubling, then bisection. Neurons are nested, so this is exact.
 pub(super) fn least_width(cell: &Cell, stream: &Stream) -> usize {
-    let (x, y) = cell.labels.draw(cell.examples, stream);
+    let (x, y) = cell.labels.draw(cell.examples, DIMENSION, stream);
     let most = (2 * cell.examples / DIMENSION).max(1);
     let enough = |width: usize| {
         let start = Start::draw(2, width, DIMENSION, &stream.named("weights"));
@@ -37,7 +37,7 @@ pub(super) fn online(
     stream: &Stream,
 ) -> Result<(Vec<(usize, f64)>, f64), CellError> {
     let n = cell.examples;
-    let (x, y) = cell.labels.draw(n + TEST, stream);
+    let (x, y) = cell.labels.draw(n + TEST, DIMENSION, stream);
     let rows = x.transpose();
     let net = Net::new(Form { depth: 2, width, scaling: Scaling::Ntk }, &rows, &stream.named("weights"))?;
     let signs = Tensor::from_vec(&[n + TEST, 1], y.clone());

@@ -13,35 +13,15 @@ const NEGLIGIBLE: f64 = 1e-12;
 
 /// Whether the signs `labels` of the columns of `features` (one column per example) are those of a linear function.
 pub(crate) fn separable(features: &DMatrix<f64>, labels: &[f64]) -> bool {
-    let Some(rows) = signed(features, labels) else { return false };
-    let (size, n) = rows.shape();
-    let mut active = ActiveSet { rows: &rows, members: Vec::new(), weights: Vec::new(), factor: Vec::new() };
-    // Examples that left at once, by rounding: they wait until another has changed the weights.
-    let mut waiting: Vec<usize> = Vec::new();
-    // Every round adds an example; some remove one. So many rounds are never needed.
-    for _ in 0..20 * n {
-        let residual = active.residual();
-        let slack = residual[size - 1];
-        let gains: Vec<f64> = rows.column_iter().map(|row| dot(row.as_slice(), &residual)).collect();
-        let worst = gains.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        if slack - worst > NEGLIGIBLE {
-            return true;
-        }
-        if dot(&residual, &residual) < NEGLIGIBLE {
-            return false;
-        }
-        let possible =
-            |i: &usize| gains[*i] > NEGLIGIBLE && !active.members.contains(i) && !waiting.contains(i);
-        let Some(best) = (0..n).filter(possible).max_by(|&i, &j| gains[i].total_cmp(&gains[j])) else {
-            return false;
-        };
-        if active.add(best) && active.solve() {
-            waiting.clear();
-        } else {
-            waiting.push(best);
-        }
-    }
-    false
+    signed(features, labels).is_some_and(|rows| ActiveSet::new(&rows).separates(labels.len()))
+}
+
+/// How many examples, from the first on, are separable together: the examples come one after another, and each starts from where the last has
+/// left the weights. 0 if an example has no features.
+pub(crate) fn separable_prefix(features: &DMatrix<f64>, labels: &[f64]) -> usize {
+    let Some(rows) = signed(features, labels) else { return 0 };
+    let mut active = ActiveSet::new(&rows);
+    (1..=labels.len()).find(|&n| !active.separates_one_more(n)).map_or(labels.len(), |n| n - 1)
 }
 
 /// `(y_i phi_i / |phi_i|, 1)` as columns; `None` if an example has no features, so that no function of them has a sign.
@@ -65,16 +45,63 @@ struct ActiveSet<'a> {
     weights: Vec<f64>,
     /// Row by row, below and on the diagonal.
     factor: Vec<Vec<f64>>,
+    /// `(0, ..., 0, 1) - sum_i l_i (y_i phi_i, 1)`, as it was last needed.
+    residual: Vec<f64>,
+}
+
+impl<'a> ActiveSet<'a> {
+    fn new(rows: &'a DMatrix<f64>) -> Self {
+        Self { rows, members: Vec::new(), weights: Vec::new(), factor: Vec::new(), residual: Vec::new() }
+    }
 }
 
 impl ActiveSet<'_> {
+    /// Whether the first `n` examples are separable, if the first `n - 1` are and were asked for last.
+    fn separates_one_more(&mut self, n: usize) -> bool {
+        let still = self
+            .residual
+            .last()
+            .is_some_and(|slack| slack - dot(self.column(n - 1), &self.residual) > NEGLIGIBLE);
+        still || self.separates(n)
+    }
+
+    /// Whether the first `n` examples are separable.
+    fn separates(&mut self, n: usize) -> bool {
+        // Examples that left at once, by rounding: they wait until another has changed the weights.
+        let mut waiting: Vec<usize> = Vec::new();
+        // Every round adds an example; some remove one. So many rounds are never needed.
+        for _ in 0..20 * n {
+            self.residual = self.fresh_residual();
+            let slack = self.residual[self.residual.len() - 1];
+            let gains: Vec<f64> = (0..n).map(|i| dot(self.column(i), &self.residual)).collect();
+            let worst = gains.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            if slack - worst > NEGLIGIBLE {
+                return true;
+            }
+            if dot(&self.residual, &self.residual) < NEGLIGIBLE {
+                return false;
+            }
+            let possible =
+                |i: &usize| gains[*i] > NEGLIGIBLE && !self.members.contains(i) && !waiting.contains(i);
+            let Some(best) = (0..n).filter(possible).max_by(|&i, &j| gains[i].total_cmp(&gains[j])) else {
+                return false;
+            };
+            if self.add(best) && self.solve() {
+                waiting.clear();
+            } else {
+                waiting.push(best);
+            }
+        }
+        false
+    }
+
     fn column(&self, i: usize) -> &[f64] {
         let size = self.rows.nrows();
         &self.rows.as_slice()[i * size..(i + 1) * size]
     }
 
     /// `(0, ..., 0, 1) - sum_i l_i (y_i phi_i, 1)`.
-    fn residual(&self) -> Vec<f64> {
+    fn fresh_residual(&self) -> Vec<f64> {
         let mut residual = vec![0.0; self.rows.nrows()];
         if let Some(last) = residual.last_mut() {
             *last = 1.0;
@@ -175,7 +202,7 @@ mod tests {
     use nalgebra::DMatrix;
     use overparam_tensor::random::Stream;
 
-    use super::separable;
+    use super::{separable, separable_prefix};
     use crate::wide::coins;
 
     #[test]
@@ -205,5 +232,37 @@ mod tests {
         assert!((0..20).all(|k| !trial(k, 10, 50)));
         // Eight standard deviations below the law's threshold: no rounding may say otherwise.
         assert!((0..20).all(|k| trial(k, 160, 192)));
+    }
+
+    /// One after another and all at once are two ways through the same problems.
+    #[test]
+    fn the_prefix_is_the_last_that_is_separable() {
+        for k in 0..10 {
+            let stream = Stream::root(k);
+            let x: DMatrix<f64> = stream.named("x").normal_matrix(8, 40, 1.0);
+            let y = coins(40, &stream.named("y"));
+            let at_once = (1..=40).take_while(|&n| separable(&x.columns(0, n).into_owned(), &y[..n])).count();
+            assert_eq!(separable_prefix(&x, &y), at_once, "{k}");
+        }
+    }
+
+    /// The time of the `D`-th success in fair trials: mean and variance are `2 D`.
+    #[test]
+    fn two_coins_a_dimension_are_separable_on_average() {
+        let d = 12;
+        let counts: Vec<f64> = (0..400)
+            .map(|k| {
+                let stream = Stream::root(1000 + k);
+                separable_prefix(
+                    &stream.named("x").normal_matrix(d, 6 * d, 1.0),
+                    &coins(6 * d, &stream.named("y")),
+                ) as f64
+            })
+            .collect();
+        let mean = counts.iter().sum::<f64>() / 400.0;
+        let variance = counts.iter().map(|count| (count - mean).powi(2)).sum::<f64>() / 399.0;
+        // Four standard errors.
+        assert!((mean - 24.0).abs() < 4.0 * (24.0_f64 / 400.0).sqrt(), "{mean}");
+        assert!((variance / 24.0 - 1.0).abs() < 4.0 * (2.5_f64 / 400.0).sqrt(), "{variance}");
     }
 }
