@@ -7,6 +7,7 @@ mod finite_width;
 pub mod kernel_regime;
 pub mod mixup_rare_features;
 pub mod over_parameterization;
+pub mod staircase_learnable;
 #[cfg(test)]
 mod testing;
 pub mod width_transfer;
@@ -26,6 +27,7 @@ pub static TALK: Talk = Talk {
         &adam_versus_gd::AdamVersusGd,
         &mixup_rare_features::MixupRareFeatures,
         &width_transfer::WidthTransfer,
+        &staircase_learnable::StaircaseLearnable,
     ],
 };
 
