@@ -64,7 +64,7 @@ pub struct Cell {
     pub learning_rate: f64,
     /// Bias in the nonlinearity; 0 makes it odd.
     pub bias: f64,
-    /// When descent ends.
+    /// When descent ends, unless the plateau of a gap has ended before.
     pub time: f64,
     /// Index of starts and samples.
     pub seed: u64,
@@ -194,7 +194,8 @@ fn grid(plan: &Plan<'_>, learned: impl Fn(Target) -> Target) -> Vec<Cell> {
     let mut cells = Vec::new();
     for seed in plan.seeds() {
         for &dimension in dimensions {
-            for (predicted, time) in [(Target::Stairs, 8.0), (Target::Gap, 14.0)] {
+            for (predicted, time) in [(Target::Stairs, 8.0), (Target::Gap, plan.by_scale([12.5, 12.5, 15.0]))]
+            {
                 cells.push(Cell {
                     predicted,
                     target: learned(predicted),

@@ -50,30 +50,37 @@ pub(super) fn margin_checks(here: &Runs<'_, Cell, Outcome>) -> Vec<Check> {
 
 /// Of deeper nets: how many coins they separate in units of their dimensions, and how wide they are for the odd teacher.
 pub(super) fn deep_checks(runs: &Runs<'_, Cell, Outcome>, capacity: f64) -> Vec<Check> {
-    let coins = Check::new(
-        "deep-coins",
-        "coins that a deeper net's features separate one after another, over two a dimension",
-        Bound::Within { target: 1.0, tolerance: 0.03 },
-    )
-    .predicted("1")
-    .because("Cover's law has no free constant; half the distance to the nearest rival is 0.03")
-    .rival("every weight is a dimension, the readout's too, with three layers", 396.0 / 372.0)
-    .rival("only the first layer's weights are, there", 240.0 / 372.0)
-    .rival("only the last hidden layer's are, there", 144.0 / 372.0)
-    .rival("as many examples as dimensions", 0.5)
-    .rival("four examples per dimension", 2.0)
-    .control_fails()
-    // Of the control every count ends where the coins do: without the grid of whole coins its draws would not scatter at all.
-    .mean_on_grid(1.0 / 744.0);
     let nets = runs.distinct(|cell| match cell.task {
         Task::DeepCoins { depth, width, dimension } => Some((depth, width, dimension)),
         _ => None,
     });
-    let coins = nets.into_iter().flatten().fold(coins, |check, (depth, width, dimension)| {
+    let nets: Vec<_> = nets.into_iter().flatten().collect();
+    let over_rank = |dimensions: fn(usize, usize, usize) -> usize| {
+        let share =
+            |&(l, m, d): &(usize, usize, usize)| dimensions(l, m, d) as f64 / generic_rank(l, m, d) as f64;
+        nets.iter().map(share).fold(f64::INFINITY, f64::min)
+    };
+    let every_weight = over_rank(|l, m, d| m * d + (l - 2) * m * m + m);
+    let coins = Check::new(
+        "deep-coins",
+        "coins that a deeper net's features separate one after another, over two a dimension",
+        Bound::Within { target: 1.0, tolerance: 0.5 * (every_weight - 1.0) },
+    )
+    .predicted("1")
+    .because("Cover's law has no free constant; half the distance to the nearest rival")
+    .rival("every weight is a dimension, the readout's too", every_weight)
+    .rival("only the first layer's weights are", over_rank(|_, m, d| m * d))
+    .rival("only the last hidden layer's are", over_rank(|_, m, _| m * m))
+    .rival("as many examples as dimensions", 0.5)
+    .rival("four examples per dimension", 2.0)
+    .control_fails()
+    // Of the control every count ends where the coins do: without the grid of whole coins its draws would not scatter at all.
+    .mean_on_grid(1e-3);
+    let coins = nets.iter().fold(coins, |check, &(depth, width, dimension)| {
         let expected = capacity * generic_rank(depth, width, dimension) as f64;
         let here = runs.only(|cell| cell.task == Task::DeepCoins { depth, width, dimension });
         let draws = here.draws(|runs| Some(runs.first()?.outcome.coins()? / expected));
-        check.at(format!("{depth} layers"), draws)
+        check.at(format!("{depth} layers of {width}"), draws)
     });
     let growth = runs.only(|cell| matches!(cell.task, Task::DeepMargin { .. }));
     let margin = Check::new(

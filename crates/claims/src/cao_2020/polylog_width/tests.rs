@@ -80,7 +80,7 @@ fn rivals_do_not_hold() {
     };
     assert_ne!(with(readout), Decision::Holds);
     // All weights of a deeper net are dimensions; or only those of one layer.
-    for wrong in [396.0 / 372.0, 240.0 / 372.0, 144.0 / 372.0] {
+    for wrong in [200.0 / 184.0, 128.0 / 184.0, 64.0 / 184.0] {
         let counted = |_: &Cell, o| match o {
             Outcome::Separated { coins } => Outcome::Separated { coins: coins * wrong },
             o => o,

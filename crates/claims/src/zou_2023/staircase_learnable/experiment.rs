@@ -7,11 +7,11 @@ use overparam_eval::claim::CellError;
 use overparam_tensor::linalg::{gemm, matmul, transposed};
 use overparam_tensor::random::Stream;
 
-use super::{Cell, LOOK, Outcome, Target};
+use super::{Cell, LEFT_PLATEAU, LOOK, Outcome, Target};
 use crate::wide::coins;
 
 /// Completions of each of the eight patterns of the first three signs on which the risk is measured.
-const COMPLETIONS: usize = 128;
+const COMPLETIONS: usize = 40;
 
 impl Target {
     /// Of one input.
@@ -114,6 +114,9 @@ pub(super) fn descend(cell: &Cell, stream: &Stream) -> Result<Outcome, CellError
                 )));
             }
             risks.push((step as f64 * cell.learning_rate, risk));
+            if cell.predicted == Target::Gap && risk < LEFT_PLATEAU {
+                break;
+            }
         }
         if step < steps {
             let x = signs(cell.batch, cell.dimension, &stream.named("batch").indexed(step as u64));

@@ -38,8 +38,10 @@ fn path(runs: &Runs, target: Target, title: &str) -> Panel {
     let runs = of(runs, target);
     let sizes = dimensions(&runs);
     let mut series = Vec::new();
-    let looks: Vec<f64> =
-        runs.first().map_or(Vec::new(), |r| r.outcome.risks.iter().map(|(t, _)| *t).collect());
+    let looks: Vec<f64> = runs
+        .iter()
+        .max_by_key(|r| r.outcome.risks.len())
+        .map_or(Vec::new(), |r| r.outcome.risks.iter().map(|(t, _)| *t).collect());
     let start = match target {
         Target::Stairs => 1.5,
         Target::Gap => 1.0,
