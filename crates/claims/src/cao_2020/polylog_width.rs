@@ -298,7 +298,7 @@ fn grid(plan: &Plan<'_>, margin: &[usize], without: &[usize], labels: impl Fn(Ta
     let (pass, width) = plan.by_scale([(1024, 32), (4096, 128), (16384, 512)]);
     // Depth, width and dimension.
     let deep: &[(usize, usize, usize)] = plan.by_scale([
-        &[(3, 12, 20)][..],
+        &[(3, 8, 16)][..],
         &[(3, 12, 20), (4, 12, 20)],
         &[(3, 20, 40), (4, 20, 40), (5, 20, 40)],
     ]);
